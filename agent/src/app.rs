@@ -1,0 +1,292 @@
+//! Builds the parts of the agent, binds, and runs until told to stop.
+//!
+//! Order matters twice. What is on disk is in use before anything listens, so that the first caller is answered without
+//! the control plane. And everything binds before the control plane is dialled, so that a busy port is said at once.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use proto::token;
+use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
+use tokio::net::{TcpListener, UnixListener};
+use tonic::{service::Routes, transport::Endpoint};
+
+use crate::{
+    args::Args,
+    contact::Contact,
+    disk::{self, Disk, Writer},
+    evaluate::Evaluator,
+    health::{
+        counters::Counters,
+        observe::Observer,
+        reporter::{Outboxes, Reporter},
+    },
+    identity::{self, AgentId, FolderLock, Identity},
+    metrics::{self, Evaluations},
+    serve,
+    server_clock::ServerClock,
+    snapshot::Holder,
+    sync::{
+        apply::{HeldBack, restore},
+        client::Client,
+    },
+};
+
+/// How long the process may take to end after a signal.
+const DRAIN_DEADLINE: Duration = Duration::from_millis(4_500);
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How often the age of the snapshot is shown.
+const AGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What this agent keeps on disk; nothing of it if diskless.
+#[derive(Debug, Default)]
+struct Kept {
+    folder: Option<PathBuf>,
+    lock: Option<FolderLock>,
+    id: Option<AgentId>,
+    disk: Option<Disk>,
+    writer: Option<Writer>,
+    held_back: Vec<HeldBack>,
+}
+
+/// Where services are answered.
+#[derive(Debug)]
+struct Doors {
+    port: TcpListener,
+    ops: TcpListener,
+    socket: Option<(UnixListener, PathBuf)>,
+}
+
+/// What several parts share; each clone is a cheap handle.
+#[derive(Debug, Clone)]
+struct Shared {
+    identity: Identity,
+    holder: Holder,
+    counters: Arc<Counters>,
+    clock: ServerClock,
+    contact: Contact,
+}
+
+/// Runs the agent; returns when it has drained.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let recorded = telemetry::init_metrics()?;
+    metrics::describe();
+    let holder = Holder::new(args.accept_empty);
+    let mut kept = keep(&args, &holder)?;
+    let doors = bind(&args, kept.folder.as_deref()).await?;
+    let agent = kept
+        .id
+        .take()
+        .or_else(|| args.id.clone())
+        .unwrap_or_else(AgentId::random);
+    let shared = Shared {
+        identity: Identity {
+            agent,
+            scope: args.scope(),
+            epoch: rand::random(),
+        },
+        holder,
+        counters: Arc::new(Counters::default()),
+        clock: ServerClock::new(),
+        contact: Contact::new(),
+    };
+    tracing::info!(
+        agent = %shared.identity.agent, environment = %args.environment, control_plane = %args.control_plane,
+        listen = %args.listen, ops = %args.ops, data = ?kept.folder, "started"
+    );
+    let (readiness, shutdown) = (Readiness::new(), Shutdown::new());
+    watch_snapshot(&readiness, &shared, &shutdown);
+    let routes = routes(&args, &shared, &shutdown)?;
+    let socket = open(doors, routes, readiness, recorded, &shutdown);
+    connect(&args, kept, shared, &shutdown);
+
+    shutdown.on_signals().await;
+    shutdown.finished(DRAIN_DEADLINE).await;
+    if let Some(path) = socket {
+        // Nobody listens there any more; a file that stays is replaced at the next start.
+        let _ = std::fs::remove_file(path);
+    }
+    match shutdown.panicked() {
+        Some(task) => anyhow::bail!("the task {task} panicked"),
+        None => Ok(()),
+    }
+}
+
+/// The services, and their health.
+fn routes(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<Routes> {
+    let Shared {
+        identity,
+        holder,
+        counters,
+        clock,
+        contact,
+    } = shared.clone();
+    let observer = Observer {
+        holder: holder.clone(),
+        counters: Arc::clone(&counters),
+        clock: clock.clone(),
+    };
+    let evaluator = Evaluator {
+        holder: holder.clone(),
+        counters,
+        clock,
+        contact,
+        stale_after: args.stale_after,
+        minter: token::minter(identity.agent.as_str()),
+        evaluations: Evaluations::new(),
+    };
+    let (routes, health) = serve::routes(Arc::new(evaluator), observer, shutdown)?;
+    shutdown.spawn("grpc health", serve::report_health(health, holder, shutdown.clone()));
+    Ok(routes)
+}
+
+/// Begins to keep in step with the control plane, and to report to it. Gives the folder's lock to a task, so that it is
+/// held until the process has drained.
+fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
+    let endpoint = endpoint(args);
+    let Kept {
+        lock,
+        disk,
+        writer,
+        held_back,
+        ..
+    } = kept;
+    if let Some(writer) = writer {
+        let ending = shutdown.clone();
+        shutdown.spawn("disk", async move {
+            writer.run(ending).await;
+            drop(lock);
+        });
+    }
+    let Shared {
+        identity,
+        holder,
+        counters,
+        clock,
+        contact,
+    } = shared;
+    let reporter = Reporter {
+        endpoint: endpoint.clone(),
+        identity: identity.clone(),
+        holder: holder.clone(),
+        counters,
+        clock: clock.clone(),
+        outboxes: Outboxes::new(),
+    };
+    shutdown.spawn("health reporter", reporter.run(shutdown.clone()));
+    let client = Client {
+        endpoint,
+        identity,
+        holder,
+        disk,
+        clock,
+        contact,
+        held_back,
+    };
+    shutdown.spawn("sync", client.run(shutdown.clone()));
+}
+
+/// Opens the data folder and puts the last good snapshot in use.
+fn keep(args: &Args, holder: &Holder) -> anyhow::Result<Kept> {
+    if args.diskless {
+        return Ok(Kept::default());
+    }
+    let folder = folder::prepare(&args.data)?;
+    let lock = identity::lock(&folder)?;
+    let id = match &args.id {
+        Some(id) => id.clone(),
+        None => identity::kept_id(&folder)?,
+    };
+    let (disk, writer, stored) = disk::open(&folder, args.scope());
+    let mut held_back = Vec::new();
+    if let Some(stored) = stored {
+        let (snapshot, not_understood) = restore(&stored);
+        match holder.install(snapshot, stored.stamp.digest) {
+            Ok(()) => {
+                tracing::info!(revision = %stored.stamp.revision, held_back = not_understood.len(), "snapshot from disk in use");
+                metrics::revision(stored.stamp.revision.number);
+                metrics::held_back(not_understood.len());
+                held_back = not_understood;
+            }
+            Err(refusal) => tracing::error!(%refusal, "the snapshot on disk is not used"),
+        }
+    }
+    Ok(Kept {
+        folder: Some(folder),
+        lock: Some(lock),
+        id: Some(id),
+        disk: Some(disk),
+        writer: Some(writer),
+        held_back,
+    })
+}
+
+/// Binds everything, or says what is in the way.
+async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doors> {
+    let port = listen::tcp("the agent", "--listen", args.listen).await?;
+    let ops = listen::tcp("the agent's ops port", "--ops", args.ops).await?;
+    let socket = match args.socket(data) {
+        Some(path) => Some((listen::unix("the agent's socket", "--socket", &path).await?, path)),
+        None => None,
+    };
+    Ok(Doors { port, ops, socket })
+}
+
+/// Begins to serve; gives the socket's path.
+fn open(
+    doors: Doors,
+    routes: Routes,
+    readiness: Readiness,
+    recorded: telemetry::Metrics,
+    shutdown: &Shutdown,
+) -> Option<PathBuf> {
+    let listening = readiness.condition("listeners");
+    shutdown.spawn("port", serve::tcp(doors.port, routes.clone(), shutdown.clone()));
+    let socket = doors.socket.map(|(listener, path)| {
+        shutdown.spawn("socket", serve::unix(listener, routes, shutdown.clone()));
+        path
+    });
+    listening.met();
+    let ending = shutdown.clone();
+    shutdown.spawn("ops", async move {
+        let served = ops::serve(doors.ops, readiness, recorded, ending.clone())
+            .await
+            .context("the ops port");
+        if let Err(error) = served {
+            tracing::error!(error = format!("{error:#}"), "no longer serving");
+            ending.drain();
+        }
+    });
+    socket
+}
+
+/// Keeps readiness and the age of the snapshot true.
+fn watch_snapshot(readiness: &Readiness, shared: &Shared, shutdown: &Shutdown) {
+    let condition = readiness.condition("snapshot");
+    condition.unmet("no snapshot of the environment has been received or found on disk");
+    let (holder, contact, ending) = (shared.holder.clone(), shared.contact.clone(), shutdown.clone());
+    shutdown.spawn("snapshot watch", async move {
+        let mut revision = holder.watch();
+        let mut age = tokio::time::interval(AGE_INTERVAL);
+        loop {
+            if holder.holds_any() {
+                condition.met();
+            }
+            metrics::age(contact.silence());
+            tokio::select! {
+                changed = revision.changed() => if changed.is_err() { return },
+                _ = age.tick() => {}
+                () = ending.draining() => return,
+            }
+        }
+    });
+}
+
+fn endpoint(args: &Args) -> Endpoint {
+    Endpoint::from(args.control_plane.clone())
+        .connect_timeout(CONNECT_DEADLINE)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+}

@@ -1,0 +1,174 @@
+//! What the agent can be told, on the command line or by environment variables.
+//!
+//! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Parser;
+use evaluation::Key;
+use runtime::telemetry::LogFormat;
+use tonic::transport::Uri;
+
+use crate::{disk::Scope, identity::AgentId};
+
+/// The process beside each service: evaluates feature flags, and reports how each variant is doing.
+///
+/// It keeps the flags of one environment in step with the control plane and answers any OpenFeature flagd provider on
+/// its port or its socket. Without the control plane it keeps serving the last good snapshot, also after a restart.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-agent", version, after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Where the control plane is.
+    #[arg(long, env = "TIDEGATE_CONTROL_PLANE", default_value = "http://127.0.0.1:7420", value_name = "URL", value_parser = control_plane)]
+    pub(crate) control_plane: Uri,
+
+    /// The environment whose flags are served.
+    #[arg(long, env = "TIDEGATE_ENVIRONMENT", default_value = "production", value_name = "KEY", value_parser = Key::parse)]
+    pub(crate) environment: Key,
+
+    /// The flag set that is served; without it, all flags of the environment.
+    #[arg(long, env = "TIDEGATE_FLAG_SET", default_value = "", hide_default_value = true, value_name = "KEY", value_parser = flag_set)]
+    pub(crate) flag_set: FlagSet,
+
+    /// This agent's id, unique in the environment [default: drawn once and kept in the data folder].
+    #[arg(long, env = "TIDEGATE_AGENT_ID", value_name = "ID")]
+    pub(crate) id: Option<AgentId>,
+
+    /// The folder for the last good snapshot and the id. Serves one agent.
+    #[arg(
+        long,
+        env = "TIDEGATE_DATA",
+        default_value = "./tidegate-data/agent",
+        value_name = "FOLDER"
+    )]
+    pub(crate) data: PathBuf,
+
+    /// Where services find flags (flagd protocol) and report outcomes.
+    #[arg(
+        long,
+        env = "TIDEGATE_LISTEN",
+        default_value = "127.0.0.1:8013",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are.
+    #[arg(long, env = "TIDEGATE_OPS", default_value = "127.0.0.1:8014", value_name = "ADDRESS")]
+    pub(crate) ops: SocketAddr,
+
+    /// The Unix socket that serves the same as --listen; `none` for no socket
+    /// [default: tidegate/agent.sock in $XDG_RUNTIME_DIR, without that agent.sock in the data folder].
+    #[arg(long, env = "TIDEGATE_SOCKET", value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Where the system keeps sockets of this user. Text, not a path: an empty one is no mistake and means none.
+    #[arg(long, env = "XDG_RUNTIME_DIR", hide = true)]
+    pub(crate) runtime_folder: Option<OsString>,
+
+    /// Keep nothing on disk: after a restart nothing is served until the control plane is reached.
+    #[arg(long, env = "TIDEGATE_DISKLESS")]
+    pub(crate) diskless: bool,
+
+    /// Let a control plane with a new, empty store empty this agent. Refused otherwise, because it is how losing the
+    /// store looks from here.
+    #[arg(long, env = "TIDEGATE_ACCEPT_EMPTY")]
+    pub(crate) accept_empty: bool,
+
+    /// Say in the metadata `tidegate.stale_s` of each answer when the control plane has been silent for longer.
+    /// Seconds, or a number with s, m or h.
+    #[arg(long, env = "TIDEGATE_STALE_AFTER", default_value = "5m", value_name = "TIME", value_parser = duration)]
+    pub(crate) stale_after: Duration,
+
+    /// How log lines look: text or json.
+    #[arg(long, env = "TIDEGATE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged, such as `info` or `warn,agent=debug`.
+    #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate-agent --environment staging
+  tidegate-agent --listen 127.0.0.1:9013 --ops 127.0.0.1:9014 --socket none --data ./second-agent
+
+Then point an OpenFeature flagd provider (resolver rpc) at 127.0.0.1:8013, and see what the agent does:
+  curl http://127.0.0.1:8014/readyz
+  curl http://127.0.0.1:8014/metrics";
+
+/// The flag set to serve; None: all.
+pub(crate) type FlagSet = Option<Key>;
+
+impl Args {
+    /// What this agent subscribes to.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            environment: self.environment.to_string(),
+            flag_set: self.flag_set.as_ref().map(Key::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// Where the socket is, if there is one. `data` is the data folder, which a diskless agent does not have.
+    pub(crate) fn socket(&self, data: Option<&Path>) -> Option<PathBuf> {
+        match (&self.socket, &self.runtime_folder) {
+            (Some(path), _) if path.as_os_str() == "none" => None,
+            (Some(path), _) => Some(path.clone()),
+            (None, Some(folder)) if Path::new(folder).is_absolute() => {
+                Some(Path::new(folder).join("tidegate").join("agent.sock"))
+            }
+            (None, Some(_) | None) => data.map(|folder| folder.join("agent.sock")),
+        }
+    }
+}
+
+/// A URL of the control plane; host and port alone mean http.
+fn control_plane(text: &str) -> Result<Uri, String> {
+    let url = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let uri = url
+        .parse::<Uri>()
+        .map_err(|error| format!("{error}; give it as http://host:port"))?;
+    match uri.scheme_str() {
+        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
+        Some(_) | None => Err("give it as http://host:port".to_owned()),
+    }
+}
+
+fn flag_set(text: &str) -> Result<FlagSet, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Key::parse(text).map(Some).map_err(|error| error.to_string())
+}
+
+/// A time as `300`, `300s`, `5m` or `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit_s) = match text.trim_end_matches(['s', 'm', 'h']) {
+        digits if digits.len() == text.len() => (digits, 1),
+        digits => match &text[digits.len()..] {
+            "s" => (digits, 1),
+            "m" => (digits, 60),
+            "h" => (digits, 3_600),
+            unit => return Err(format!("the unit {unit} is not s, m or h")),
+        },
+    };
+    let number = digits
+        .parse::<u64>()
+        .map_err(|_| "give it as 300s, 5m or 1h".to_owned())?;
+    number
+        .checked_mul(unit_s)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "longer than time itself".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

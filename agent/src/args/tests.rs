@@ -1,0 +1,67 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn args(arguments: &[&str]) -> Result<Args, clap::Error> {
+    Args::try_parse_from(["tidegate-agent"].iter().chain(arguments))
+}
+
+#[test]
+fn times_have_units() {
+    for (text, seconds) in [("300", 300), ("300s", 300), ("5m", 300), ("2h", 7_200), ("0", 0)] {
+        assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+    }
+    for text in [
+        "",
+        "m",
+        "5ms",
+        "5d",
+        "-1",
+        "1.5m",
+        "99999999999999999999",
+        "18446744073709551615h",
+    ] {
+        assert!(duration(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_control_plane_has_a_host() {
+    assert_eq!(
+        control_plane("flags.internal:7420").unwrap().to_string(),
+        "http://flags.internal:7420/"
+    );
+    for text in ["", "http://", "ftp://a", "http://a b", "/path"] {
+        assert!(control_plane(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_socket_is_where_it_is_told_or_where_the_system_keeps_them() {
+    let data = Path::new("/data");
+    let socket = |arguments: &[&str]| args(arguments).unwrap().socket(Some(data));
+    assert_eq!(
+        socket(&["--socket", "/x.sock", "--runtime-folder", "/run/user/1"]),
+        Some("/x.sock".into())
+    );
+    assert_eq!(socket(&["--socket", "none", "--runtime-folder", "/run/user/1"]), None);
+    assert_eq!(
+        socket(&["--runtime-folder", "/run/user/1"]),
+        Some("/run/user/1/tidegate/agent.sock".into())
+    );
+    assert_eq!(socket(&["--runtime-folder", ""]), Some("/data/agent.sock".into()));
+}
+
+#[test]
+fn wrong_arguments_are_refused_by_name() {
+    for (arguments, named) in [
+        (["--environment", "a b"], "--environment"),
+        (["--flag-set", "a b"], "--flag-set"),
+        (["--listen", "8013"], "--listen"),
+        (["--id", ""], "--id"),
+        (["--log-format", "xml"], "--log-format"),
+    ] {
+        let message = args(&arguments).unwrap_err().to_string();
+        assert!(message.contains(named), "{message}");
+    }
+}

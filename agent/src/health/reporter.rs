@@ -1,0 +1,332 @@
+//! Sends frames to the control plane until they are durable.
+//!
+//! Owns the outboxes, one per measured rollout, and one stream with a backoff of its own: health must not wait for
+//! delivery, nor delivery for health. Frames are cut right after each tick has ended, and only while the stream is
+//! open; a new stream begins with everything that is not acknowledged. On drain what was counted is sent once more.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use prost::Message as _;
+use proto::{
+    MESSAGE_LIMIT, tick,
+    v1::{self, health_client::HealthClient},
+};
+use runtime::{backoff::Backoff, shutdown::Shutdown};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming, transport::Endpoint};
+
+use super::{counters::Counters, frame::Outbox};
+use crate::{identity::Identity, metrics, server_clock::ServerClock, snapshot::Holder};
+
+const BACKOFF_BASE: Duration = Duration::from_millis(100);
+const BACKOFF_CAP: Duration = Duration::from_secs(10);
+const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long frames may wait for an ack before the stream is given up.
+const ACK_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the last frames may take when the process drains.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
+/// After a tick has ended, the counts of its last requests are waited for.
+const AFTER_TICK_US: i64 = 10_000;
+/// Messages that may wait for the server to read.
+const OUTBOUND: usize = 8;
+/// The most frames of a message.
+const FRAMES: usize = 256;
+/// The most bytes of frames of a message, the last one excepted.
+const FRAMES_BYTES: usize = 1024 * 1024;
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("cannot connect: {0}")]
+    Unreachable(#[from] tonic::transport::Error),
+    #[error("{}: {}", .0.code(), .0.message())]
+    Status(Box<Status>),
+    #[error("the stream was closed")]
+    Closed,
+    #[error("nothing was acknowledged for {0:?}")]
+    Silent(Duration),
+    #[error("flushed")]
+    Flushed,
+}
+
+impl From<Status> for Ended {
+    fn from(status: Status) -> Self {
+        Self::Status(Box::new(status))
+    }
+}
+
+/// The agent's end of health.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    /// Where the control plane is.
+    pub(crate) endpoint: Endpoint,
+    /// Who this agent is.
+    pub(crate) identity: Identity,
+    /// Which rollouts are measured.
+    pub(crate) holder: Holder,
+    /// What was counted.
+    pub(crate) counters: Arc<Counters>,
+    /// When ticks end.
+    pub(crate) clock: ServerClock,
+    /// The frames, by rollout.
+    pub(crate) outboxes: Outboxes,
+}
+
+/// Outboxes by rollout.
+pub(crate) type Outboxes = BTreeMap<u32, Outbox>;
+
+impl Reporter {
+    /// Runs until the process drains and what was counted is flushed.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) {
+        let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
+        loop {
+            tokio::select! {
+                () = self.something_to_report() => {}
+                () = shutdown.draining() => return,
+            }
+            let mut lively = false;
+            let ended = match self.stream(&shutdown, &mut lively).await {
+                Err(ended) => ended,
+                Ok(()) => Ended::Flushed,
+            };
+            if shutdown.is_draining() {
+                return;
+            }
+            if let Ended::Status(status) = &ended
+                && status.code() == Code::InvalidArgument
+            {
+                self.abandon(status);
+            }
+            if lively {
+                backoff.reset();
+            }
+            let pause = backoff.next();
+            tracing::warn!(%ended, ?pause, "health stream lost; counting on");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.draining() => return,
+            }
+        }
+    }
+
+    /// Gives up the frames that a server which calls them malformed has seen: they cannot be changed, and would be
+    /// refused for ever, with every later frame behind them.
+    fn abandon(&mut self, status: &Status) {
+        let frames: usize = self.outboxes.values_mut().map(Outbox::abandon_sent).sum();
+        tracing::error!(
+            frames,
+            reason = status.message(),
+            "the control plane refuses frames as malformed; they are lost"
+        );
+        metrics::frames_refused(frames as u64);
+    }
+
+    /// Ends when a rollout is measured or a frame waits.
+    ///
+    /// Until the server's clock is known no tick could be named: a frame of a wrong one would be refused, and it could
+    /// not be changed.
+    async fn something_to_report(&mut self) {
+        self.clock.known().await;
+        let mut revision = self.holder.watch();
+        loop {
+            revision.borrow_and_update();
+            self.follow();
+            if !self.outboxes.is_empty() || revision.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One stream, from dialling to its end; Ok: flushed because the process drains.
+    async fn stream(&mut self, shutdown: &Shutdown, lively: &mut bool) -> Result<(), Ended> {
+        let (sender, receiver) = mpsc::channel(OUTBOUND);
+        for outbox in self.outboxes.values_mut() {
+            outbox.rewind();
+        }
+        self.cut(self.clock.tick().saturating_sub(1));
+        self.send(&sender, true)?;
+        let mut inbound = tokio::select! {
+            opened = tokio::time::timeout(OPEN_DEADLINE, open(self.endpoint.clone(), receiver)) => match opened {
+                Ok(opened) => opened?,
+                Err(_) => return Err(Ended::Silent(OPEN_DEADLINE)),
+            },
+            // A stream that is about to open is still good for the last frames.
+            () = async { shutdown.draining().await; tokio::time::sleep(FLUSH_DEADLINE).await } => return Ok(()),
+        };
+        let mut progress = Instant::now();
+        loop {
+            tokio::select! {
+                message = inbound.message() => {
+                    self.hear(message?.ok_or(Ended::Closed)?);
+                    *lively = true;
+                    progress = Instant::now();
+                }
+                () = tokio::time::sleep(self.until_tick_ends()) => {
+                    self.follow();
+                    self.cut(self.clock.tick().saturating_sub(1));
+                }
+                () = shutdown.draining() => return self.flush(&sender, inbound).await,
+            }
+            self.send(&sender, false)?;
+            let waiting = self.waiting();
+            metrics::frames_pending(waiting);
+            if waiting == 0 {
+                progress = Instant::now();
+            } else if progress.elapsed() > ACK_DEADLINE {
+                return Err(Ended::Silent(ACK_DEADLINE));
+            }
+        }
+    }
+
+    /// Cuts and sends what is left, the current tick included, and waits shortly for the acks.
+    async fn flush(
+        &mut self,
+        sender: &mpsc::Sender<v1::ReportRequest>,
+        mut inbound: Streaming<v1::ReportResponse>,
+    ) -> Result<(), Ended> {
+        let through = self.clock.tick();
+        self.cut_if(through, |outbox| outbox.behind(through));
+        self.send(sender, false)?;
+        let acks = async {
+            while self.waiting() > 0 {
+                self.hear(inbound.message().await?.ok_or(Ended::Closed)?);
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(FLUSH_DEADLINE, acks).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!(
+                    frames = self.waiting(),
+                    "draining with frames that were not acknowledged"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer.
+    fn follow(&mut self) {
+        let snapshot = self.holder.load_full();
+        let measured: HashSet<u32> = snapshot.measurements().map(|measurement| measurement.rollout).collect();
+        self.counters.retain(&measured);
+        self.outboxes
+            .retain(|rollout, outbox| measured.contains(rollout) || outbox.waiting() > 0);
+        let tick = self.clock.tick();
+        for rollout in measured {
+            self.outboxes
+                .entry(rollout)
+                .or_insert_with(|| Outbox::new(rollout, &self.identity.scope.environment, tick));
+        }
+    }
+
+    /// Cuts the frames that are due up to a tick.
+    fn cut(&mut self, through: u32) {
+        self.cut_if(through, |outbox| outbox.due(through));
+    }
+
+    fn cut_if(&mut self, through: u32, due: impl Fn(&Outbox) -> bool) {
+        let snapshot = self.holder.load_full();
+        for (rollout, outbox) in self.outboxes.iter_mut().filter(|(_, outbox)| due(outbox)) {
+            if let Some(measurement) = snapshot.measurement(*rollout) {
+                outbox.cut(measurement, self.counters.drain(measurement, through), through);
+            }
+        }
+    }
+
+    /// Sends what was not sent on this stream, as far as the server reads; the rest goes with the next tick.
+    fn send(&mut self, sender: &mpsc::Sender<v1::ReportRequest>, first: bool) -> Result<(), Ended> {
+        let mut greeting = first;
+        loop {
+            let permit = match sender.try_reserve() {
+                Ok(permit) => permit,
+                Err(mpsc::error::TrySendError::Full(())) => return Ok(()),
+                Err(mpsc::error::TrySendError::Closed(())) => return Err(Ended::Closed),
+            };
+            let (frames, counts) = pack(&self.outboxes);
+            if frames.is_empty() && !greeting {
+                return Ok(());
+            }
+            greeting = false;
+            permit.send(v1::ReportRequest {
+                agent: self.identity.agent.to_string(),
+                epoch: self.identity.epoch,
+                frames,
+            });
+            for (rollout, sent) in counts {
+                if let Some(outbox) = self.outboxes.get_mut(&rollout) {
+                    outbox.mark_sent(sent);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, response: v1::ReportResponse) {
+        for ack in response.acks {
+            if !ack.refused.is_empty() {
+                tracing::warn!(
+                    rollout = ack.rollout,
+                    sequence = ack.sequence,
+                    reason = ack.refused,
+                    "frames refused for good"
+                );
+                metrics::frames_refused(1);
+            }
+            if let Some(outbox) = self.outboxes.get_mut(&ack.rollout) {
+                outbox.acked(ack.sequence);
+            }
+        }
+        for interval in response.intervals {
+            if let Some(outbox) = self.outboxes.get_mut(&interval.rollout) {
+                outbox.set_interval(interval.interval_us);
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.outboxes.values().map(Outbox::waiting).sum()
+    }
+
+    fn until_tick_ends(&self) -> Duration {
+        let now_us = self.clock.now_us();
+        let next_us = tick::begins_us(tick::at(now_us).saturating_add(1)).saturating_add(AFTER_TICK_US);
+        // Beyond the last tick, or before the first, look again in a second.
+        let wait_us = next_us.saturating_sub(now_us).clamp(0, 1_000_000 + AFTER_TICK_US);
+        Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
+    }
+}
+
+async fn open(
+    endpoint: Endpoint,
+    receiver: mpsc::Receiver<v1::ReportRequest>,
+) -> Result<Streaming<v1::ReportResponse>, Ended> {
+    let mut client = HealthClient::new(endpoint.connect().await?).max_decoding_message_size(MESSAGE_LIMIT);
+    Ok(client.report(ReceiverStream::new(receiver)).await?.into_inner())
+}
+
+/// The next message's frames, and how many of each rollout they are.
+fn pack(outboxes: &Outboxes) -> (Vec<v1::Frame>, Vec<(u32, usize)>) {
+    let mut frames = Vec::new();
+    let mut bytes = 0;
+    let mut counts = Vec::new();
+    for (rollout, outbox) in outboxes {
+        let before = frames.len();
+        for frame in outbox.unsent() {
+            if frames.len() == FRAMES || bytes > FRAMES_BYTES {
+                break;
+            }
+            bytes += frame.encoded_len();
+            frames.push(frame.clone());
+        }
+        counts.push((*rollout, frames.len() - before));
+    }
+    (frames, counts)
+}
+
+#[cfg(test)]
+mod tests;

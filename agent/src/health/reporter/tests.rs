@@ -1,0 +1,237 @@
+#![allow(clippy::unwrap_used)]
+
+use std::pin::Pin;
+
+use evaluation::{Arm, Buckets};
+use futures::Stream;
+use proto::v1::health_server::{Health, HealthServer};
+use tonic::{
+    Request, Response,
+    transport::{Server, server::TcpIncoming},
+};
+
+use super::*;
+use crate::{
+    disk::Scope,
+    health::counters::Outcome,
+    samples::{Contents, ROLLOUT, exposure, measurement},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A control plane whose every word is the test's.
+struct FakeControlPlane(mpsc::Sender<Conversation>);
+
+/// One stream of the agent, in the test's hands.
+struct Conversation {
+    inbound: Streaming<v1::ReportRequest>,
+    outbound: mpsc::Sender<Result<v1::ReportResponse, Status>>,
+}
+
+#[tonic::async_trait]
+impl Health for FakeControlPlane {
+    type ReportStream = Pin<Box<dyn Stream<Item = Result<v1::ReportResponse, Status>> + Send>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<v1::ReportRequest>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        let (outbound, responses) = mpsc::channel(100);
+        let conversation = Conversation {
+            inbound: request.into_inner(),
+            outbound,
+        };
+        self.0
+            .send(conversation)
+            .await
+            .map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
+    }
+}
+
+impl Conversation {
+    /// Frames until their outcomes are as many as these.
+    async fn outcomes(&mut self, wanted: u64) -> Vec<v1::Frame> {
+        let mut frames = Vec::new();
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.inbound.message())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            assert_eq!((message.agent.as_str(), message.epoch), ("agent-1", 9));
+            frames.extend(message.frames);
+            if outcomes(&frames) >= wanted {
+                return frames;
+            }
+        }
+    }
+
+    async fn ack(&self, sequence: u64) {
+        let ack = v1::FrameAck {
+            rollout: ROLLOUT,
+            sequence,
+            refused: String::new(),
+        };
+        self.outbound
+            .send(Ok(v1::ReportResponse {
+                acks: vec![ack],
+                intervals: Vec::new(),
+            }))
+            .await
+            .unwrap();
+    }
+}
+
+fn outcomes(frames: &[v1::Frame]) -> u64 {
+    frames
+        .iter()
+        .flat_map(|frame| &frame.cells)
+        .map(|cell| cell.outcomes)
+        .sum()
+}
+
+struct Agent {
+    counters: Arc<Counters>,
+    clock: ServerClock,
+    conversations: mpsc::Receiver<Conversation>,
+    shutdown: Shutdown,
+}
+
+impl Agent {
+    fn start(holder: Holder) -> Self {
+        let (sender, conversations) = mpsc::channel(4);
+        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = incoming.local_addr().unwrap();
+        let server = Server::builder().add_service(HealthServer::new(FakeControlPlane(sender)));
+        let serving = tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
+        let (shutdown, counters, clock) = (Shutdown::new(), Arc::new(Counters::default()), ServerClock::new());
+        clock.adjust(0);
+        let scope = Scope {
+            environment: "production".into(),
+            flag_set: String::new(),
+        };
+        let reporter = Reporter {
+            endpoint: Endpoint::from_shared(format!("http://{address}")).unwrap(),
+            identity: Identity {
+                agent: "agent-1".parse().unwrap(),
+                scope,
+                epoch: 9,
+            },
+            holder,
+            counters: Arc::clone(&counters),
+            clock: clock.clone(),
+            outboxes: Outboxes::new(),
+        };
+        let running = shutdown.clone();
+        shutdown.spawn("reporter", async move {
+            reporter.run(running).await;
+            serving.abort();
+        });
+        Self {
+            counters,
+            clock,
+            conversations,
+            shutdown,
+        }
+    }
+
+    fn observe(&self, count: u32) {
+        for position in 0..count {
+            self.counters.observed(
+                &measurement(),
+                &exposure(Arm::Control, position),
+                Outcome::Error,
+                self.clock.tick(),
+            );
+        }
+    }
+
+    async fn conversation(&mut self) -> Conversation {
+        tokio::time::timeout(PATIENCE, self.conversations.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.shutdown.drain();
+    }
+}
+
+fn measured() -> Holder {
+    Contents::production().rollout(Buckets::ALL).held(1)
+}
+
+#[tokio::test]
+async fn what_was_counted_arrives_in_frames_without_a_gap() {
+    let mut agent = Agent::start(measured());
+    agent.observe(10);
+    let mut control_plane = agent.conversation().await;
+    let mut frames = control_plane.outcomes(10).await;
+    control_plane.ack(frames.last().unwrap().sequence).await;
+    agent.observe(5);
+    frames.extend(control_plane.outcomes(5).await);
+    for (index, frame) in frames.iter().enumerate() {
+        assert_eq!((frame.rollout, frame.sequence), (ROLLOUT, index as u64 + 1));
+        assert_eq!((frame.horizon, frame.environment.as_str()), (1, "production"));
+    }
+    assert_eq!(outcomes(&frames), 15);
+}
+
+#[tokio::test]
+async fn frames_that_were_not_acknowledged_come_again_unchanged() {
+    let mut agent = Agent::start(measured());
+    agent.observe(3);
+    let mut control_plane = agent.conversation().await;
+    let first = control_plane.outcomes(3).await;
+    drop(control_plane);
+    let mut control_plane = agent.conversation().await;
+    let again = control_plane.outcomes(3).await;
+    assert_eq!(again[..first.len()], first[..]);
+}
+
+#[tokio::test]
+async fn a_draining_agent_sends_what_it_has_counted_and_waits_for_the_ack() {
+    let mut agent = Agent::start(measured());
+    let mut control_plane = agent.conversation().await;
+    agent.observe(4);
+    agent.shutdown.drain();
+    let frames = control_plane.outcomes(4).await;
+    control_plane.ack(frames.last().unwrap().sequence).await;
+    assert!(agent.shutdown.finished(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn frames_that_are_called_malformed_do_not_block_what_follows() {
+    let mut agent = Agent::start(measured());
+    agent.observe(2);
+    let mut control_plane = agent.conversation().await;
+    let refused = control_plane.outcomes(2).await;
+    control_plane
+        .outbound
+        .send(Err(Status::invalid_argument("frames[0].horizon: has not begun")))
+        .await
+        .unwrap();
+    let mut control_plane = agent.conversation().await;
+    agent.observe(1);
+    let frames = control_plane.outcomes(1).await;
+    assert!(
+        frames
+            .iter()
+            .all(|frame| frame.sequence > refused.last().unwrap().sequence)
+    );
+    assert_eq!(outcomes(&frames), 1);
+}
+
+#[tokio::test]
+async fn an_agent_with_nothing_to_report_calls_nobody_until_a_rollout_is_measured() {
+    let holder = Contents::production().held(1);
+    let mut agent = Agent::start(holder.clone());
+    tokio::task::yield_now().await;
+    assert!(agent.conversations.try_recv().is_err());
+    Contents::production().rollout(Buckets::ALL).install(&holder, 2);
+    agent.conversation().await;
+}

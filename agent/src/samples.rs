@@ -1,0 +1,265 @@
+//! Snapshots for tests, built with good defaults so that a test shows only what differs.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use evaluation::{
+    Arm, Buckets, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag, FlagType, Key, Lineage,
+    Measurement, MetricKind, MetricSpec, Position, ReachedStage, Revision, RolloutStep, Serve, Snapshot, SplittingUnit,
+    StageVisit, Value,
+};
+use proto::entry::{RawEntry, encode_environment, encode_flag, encode_measurement, frame};
+
+use crate::{
+    contact::Contact,
+    disk::Stored,
+    evaluate::Evaluator,
+    health::counters::Counters,
+    metrics::Evaluations,
+    server_clock::ServerClock,
+    snapshot::{Holder, Stamp},
+    sync::apply::restore,
+};
+
+/// The environment's token key.
+pub(crate) const TOKEN_KEY: u128 = 0x70_6b;
+/// The rollout that samples speak of.
+pub(crate) const ROLLOUT: u32 = 7;
+
+/// A boolean flag that serves `on` to everybody.
+pub(crate) fn boolean(key: &str) -> Flag {
+    let variants = [("off", false), ("on", true)].map(|(name, value)| (name.to_owned(), Value::Boolean(value)));
+    Flag {
+        key: Key::parse(key).unwrap(),
+        flag_type: FlagType::Boolean,
+        description: String::new(),
+        owner: String::new(),
+        tags: Default::default(),
+        set: None,
+        enabled: true,
+        killed: false,
+        salt: "salt".to_owned(),
+        variants: variants.into(),
+        off_variant: None,
+        default: Serve::Variant("on".to_owned()),
+        deny: Vec::new(),
+        allow: BTreeMap::new(),
+        rules: Vec::new(),
+    }
+}
+
+/// A text flag that serves `a` to everybody.
+pub(crate) fn text(key: &str) -> Flag {
+    let variants = ["a", "b"].map(|name| (name.to_owned(), Value::String(format!("text {name}").into())));
+    Flag {
+        flag_type: FlagType::String,
+        variants: variants.into(),
+        default: Serve::Variant("a".to_owned()),
+        ..boolean(key)
+    }
+}
+
+/// The flag of the rollout: control `off` is its default.
+pub(crate) fn rolled_out() -> Flag {
+    Flag {
+        default: Serve::Variant("off".to_owned()),
+        ..boolean("checkout")
+    }
+}
+
+/// The rollout's step at stage 0 with this share.
+pub(crate) fn step(share: Buckets) -> RolloutStep {
+    RolloutStep {
+        rollout: ROLLOUT,
+        measuring_key: 5,
+        salt: "salt".to_owned(),
+        treatment: "on".to_owned(),
+        control: "off".to_owned(),
+        stage: 0,
+        reached: vec![ReachedStage { stage: 0, share }],
+    }
+}
+
+/// What is measured for the rollout: begun long ago, one metric, one horizon.
+pub(crate) fn measurement() -> Measurement {
+    Measurement {
+        rollout: ROLLOUT,
+        id: 77,
+        flag: Key::parse("checkout").unwrap(),
+        measuring_key: 5,
+        start_tick: 1,
+        unit: SplittingUnit::Unit,
+        stages: vec![StageVisit {
+            stage: 0,
+            visit: 1,
+            share: Buckets::ALL,
+            entered_tick: 1,
+        }],
+        horizon_starts: vec![1],
+        lost_after_us: 30_000_000,
+        metrics: vec![MetricSpec {
+            number: 0,
+            key: "error_rate".to_owned(),
+            kind: MetricKind::ErrorRate,
+            lost_is_bad: true,
+        }],
+        ended: false,
+    }
+}
+
+/// An exposure of the rollout's only stage.
+pub(crate) fn exposure(arm: Arm, position: u32) -> Exposure {
+    Exposure {
+        rollout: ROLLOUT,
+        stage: 0,
+        stratum: 0,
+        arm,
+        position: Position::new(position).unwrap(),
+    }
+}
+
+/// The entries of a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contents {
+    entries: BTreeMap<EntryId, Bytes>,
+}
+
+impl Contents {
+    /// The environment production and nothing else.
+    pub(crate) fn production() -> Self {
+        let key = Key::parse("production").unwrap();
+        let environment = Environment {
+            key,
+            kind: EnvironmentKind::Production,
+            order: 2,
+            token_key: TOKEN_KEY,
+        };
+        Self::default().raw(EntryKind::Environment, "production", encode_environment(&environment))
+    }
+
+    /// With these bytes as an entry.
+    pub(crate) fn raw(mut self, kind: EntryKind, key: &str, body: Bytes) -> Self {
+        self.entries.insert(
+            EntryId {
+                kind,
+                key: Arc::from(key),
+            },
+            body,
+        );
+        self
+    }
+
+    /// With a flag.
+    pub(crate) fn flag(self, flag: &Flag) -> Self {
+        self.raw(EntryKind::Flag, flag.key.as_str(), encode_flag(flag, None))
+    }
+
+    /// With the rolled out flag at this share, and its measurement.
+    pub(crate) fn rollout(self, share: Buckets) -> Self {
+        let flag = rolled_out();
+        self.raw(
+            EntryKind::Flag,
+            flag.key.as_str(),
+            encode_flag(&flag, Some(&step(share))),
+        )
+        .measured(&measurement())
+    }
+
+    /// With a measurement.
+    pub(crate) fn measured(self, measurement: &Measurement) -> Self {
+        self.raw(
+            EntryKind::Measurement,
+            &measurement.rollout.to_string(),
+            encode_measurement(measurement),
+        )
+    }
+
+    /// Without a flag.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.entries.remove(&EntryId {
+            kind: EntryKind::Flag,
+            key: Arc::from(key),
+        });
+        self
+    }
+
+    /// As a file's content, at this number of lineage 1.
+    pub(crate) fn stored(&self, number: u64) -> Stored {
+        let revision = Revision {
+            lineage: Lineage(1),
+            number,
+        };
+        let mut stored = Stored {
+            stamp: Stamp {
+                revision,
+                digest: Digest(0),
+            },
+            entries: self.entries.clone(),
+        };
+        stored.stamp.digest = stored.digest();
+        stored
+    }
+
+    /// As a snapshot, at this number of lineage 1.
+    pub(crate) fn snapshot(&self, number: u64) -> Snapshot {
+        restore(&self.stored(number)).0
+    }
+
+    /// As a snapshot in use.
+    pub(crate) fn held(&self, number: u64) -> Holder {
+        let holder = Holder::new(false);
+        self.install(&holder, number);
+        holder
+    }
+
+    /// Put in use.
+    pub(crate) fn install(&self, holder: &Holder, number: u64) {
+        let snapshot = self.snapshot(number);
+        let digest = snapshot.digest();
+        holder.install(snapshot, digest).unwrap();
+    }
+
+    /// As received whole.
+    pub(crate) fn received(&self) -> Vec<RawEntry> {
+        let raw = |(id, body): (&EntryId, &Bytes)| RawEntry {
+            kind: id.kind,
+            key: id.key.to_string(),
+            body: Some(body.clone()),
+        };
+        self.entries.iter().map(raw).collect()
+    }
+
+    /// What leads here from another, framed for the wire; None: the whole.
+    pub(crate) fn framed(&self, from: Option<&Self>) -> Bytes {
+        let nothing = Self::default();
+        let from = from.unwrap_or(&nothing);
+        let written = self
+            .entries
+            .iter()
+            .filter(|(id, body)| from.entries.get(id) != Some(body));
+        let removed = from.entries.keys().filter(|id| !self.entries.contains_key(id));
+        let mut bytes = Vec::new();
+        for (id, body) in written {
+            bytes.extend(frame(id.kind, &id.key, Some(body)));
+        }
+        for id in removed {
+            bytes.extend(frame(id.kind, &id.key, None));
+        }
+        bytes.into()
+    }
+}
+
+/// An evaluator over a holder.
+pub(crate) fn evaluator(holder: &Holder) -> Evaluator {
+    Evaluator {
+        holder: holder.clone(),
+        counters: Arc::new(Counters::default()),
+        clock: ServerClock::new(),
+        contact: Contact::new(),
+        stale_after: Duration::from_secs(300),
+        minter: 1,
+        evaluations: Evaluations::new(),
+    }
+}

@@ -1,0 +1,127 @@
+#![allow(clippy::unwrap_used)]
+
+use evaluation::{Flag, Key};
+use futures::StreamExt as _;
+
+use super::*;
+use crate::samples::{Contents, boolean, text};
+
+fn changes(event: &EventStreamResponse) -> Vec<(String, String)> {
+    assert_eq!(event.r#type, "configuration_change");
+    let fields = &event.data.as_ref().unwrap().fields["flags"];
+    let Some(Kind::StructValue(flags)) = &fields.kind else {
+        panic!("{fields:?}")
+    };
+    let kind = |value: &Value| match &value.kind {
+        Some(Kind::StructValue(of)) => match &of.fields["type"].kind {
+            Some(Kind::StringValue(kind)) => kind.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    flags
+        .fields
+        .iter()
+        .map(|(key, value)| (key.clone(), kind(value)))
+        .collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|(key, kind)| ((*key).to_owned(), (*kind).to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_client_is_ready_at_once_when_a_snapshot_is_held() {
+    let holder = Contents::production().held(1);
+    let mut events = Box::pin(events(holder, Selection::All, Shutdown::new()));
+    let first = events.next().await.unwrap().unwrap();
+    assert_eq!(
+        (first.r#type.as_str(), first.data),
+        ("provider_ready", Some(Struct::default()))
+    );
+}
+
+#[tokio::test]
+async fn a_client_is_ready_when_the_first_snapshot_arrives_and_hears_no_change_for_it() {
+    let holder = Holder::new(false);
+    let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
+    let (first, ()) = tokio::join!(events.next(), async {
+        tokio::task::yield_now().await;
+        Contents::production().flag(&boolean("a")).install(&holder, 1);
+    });
+    assert_eq!(first.unwrap().unwrap().r#type, "provider_ready");
+    Contents::production()
+        .flag(&boolean("a"))
+        .flag(&boolean("b"))
+        .install(&holder, 2);
+    assert_eq!(
+        changes(&events.next().await.unwrap().unwrap()),
+        pairs(&[("b", "write")])
+    );
+}
+
+#[tokio::test]
+async fn a_slow_client_hears_the_sum_of_what_it_missed() {
+    let before = Contents::production().flag(&boolean("a")).flag(&boolean("b"));
+    let holder = before.held(1);
+    let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
+    events.next().await.unwrap().unwrap();
+    let between = before.clone().flag(&boolean("gone")).without("a");
+    between.install(&holder, 2);
+    between
+        .without("gone")
+        .flag(&text("b"))
+        .flag(&text("c"))
+        .install(&holder, 3);
+    let event = events.next().await.unwrap().unwrap();
+    assert_eq!(
+        changes(&event),
+        pairs(&[("a", "delete"), ("b", "update"), ("c", "write")])
+    );
+}
+
+#[tokio::test]
+async fn a_selected_set_is_all_that_a_client_sees() {
+    let of = |key: &str, set: &str| Flag {
+        set: Some(Key::parse(set).unwrap()),
+        ..boolean(key)
+    };
+    let before = Contents::production().flag(&of("a", "one")).flag(&of("b", "two"));
+    let holder = before.held(1);
+    let mut events = Box::pin(events(holder.clone(), Selection::Set("one".into()), Shutdown::new()));
+    events.next().await.unwrap().unwrap();
+    before
+        .without("b")
+        .flag(&of("a", "two"))
+        .flag(&of("c", "one"))
+        .install(&holder, 2);
+    assert_eq!(
+        changes(&events.next().await.unwrap().unwrap()),
+        pairs(&[("a", "delete"), ("c", "write")])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_broken_and_the_end_is_said() {
+    let (holder, shutdown) = (Contents::production().held(1), Shutdown::new());
+    let mut events = Box::pin(events(holder, Selection::All, shutdown.clone()));
+    events.next().await.unwrap().unwrap();
+    let sign = events.next().await.unwrap().unwrap();
+    assert_eq!((sign.r#type.as_str(), sign.data), ("keep_alive", None));
+    shutdown.drain();
+    assert_eq!(events.next().await.unwrap().unwrap().r#type, "provider_shutdown");
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_number_for_the_same_content_is_no_change() {
+    let contents = Contents::production().flag(&boolean("a"));
+    let holder = contents.held(1);
+    let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
+    events.next().await.unwrap().unwrap();
+    contents.install(&holder, 2);
+    assert_eq!(events.next().await.unwrap().unwrap().r#type, "keep_alive");
+}

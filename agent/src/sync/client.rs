@@ -1,0 +1,200 @@
+//! Keeps one sync stream open for as long as the agent runs.
+//!
+//! Owns the connection loop: dial, let a `Session` speak, wait with full jitter, again. No error of the stream touches
+//! the held snapshot: an unknown environment or a refused permission is said loudly and retried, while evaluations go on.
+
+use std::{future::pending, time::Duration};
+
+use proto::{
+    MESSAGE_LIMIT,
+    v1::{self, sync_client::SyncClient},
+};
+use runtime::{backoff::Backoff, shutdown::Shutdown};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, transport::Endpoint};
+
+use super::{
+    apply::{HeldBack, still_held_back},
+    session::{Ended, Outbound, Session},
+};
+use crate::{
+    contact::Contact,
+    disk::{Disk, Update},
+    identity::Identity,
+    metrics,
+    server_clock::ServerClock,
+    snapshot::{Holder, Refusal, Stamp},
+};
+
+const BACKOFF_BASE: Duration = Duration::from_millis(100);
+const BACKOFF_CAP: Duration = Duration::from_secs(10);
+/// How long opening a stream may take, the first answer included.
+const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// Messages to the server that may wait; more means that it does not read.
+const OUTBOUND: usize = 64;
+
+/// The agent's end of delivery.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Where the control plane is.
+    pub(crate) endpoint: Endpoint,
+    /// Who this agent is.
+    pub(crate) identity: Identity,
+    /// Where snapshots go.
+    pub(crate) holder: Holder,
+    /// Where they are kept; None: diskless.
+    pub(crate) disk: Option<Disk>,
+    /// Learns its offset here.
+    pub(crate) clock: ServerClock,
+    /// Learns here that the control plane lives.
+    pub(crate) contact: Contact,
+    /// Entries of the held snapshot that are held back.
+    pub(crate) held_back: Vec<HeldBack>,
+}
+
+impl Client {
+    /// Runs until the process drains.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) {
+        let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
+        loop {
+            let mut lively = false;
+            let ended = tokio::select! {
+                ended = self.connection(&mut lively) => ended,
+                () = shutdown.draining() => return,
+            };
+            metrics::connected(false);
+            if lively {
+                backoff.reset();
+            }
+            let pause = ended.delay() + backoff.next();
+            report(&ended, pause);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.draining() => return,
+            }
+        }
+    }
+
+    /// One connection, from dialling to its end.
+    async fn connection(&mut self, lively: &mut bool) -> Ended {
+        let (sender, receiver) = mpsc::channel(OUTBOUND);
+        let outbound = Outbound::new(sender);
+        if let Err(ended) = outbound.send(v1::sync_request::Message::Hello(self.hello())) {
+            return ended;
+        }
+        let opening = async {
+            let channel = self
+                .endpoint
+                .connect()
+                .await
+                .map_err(|error| Ended::Unreachable(in_words(&error)))?;
+            let mut client = SyncClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
+            let response = client
+                .sync(ReceiverStream::new(receiver))
+                .await
+                .map_err(|status| Ended::Status(Box::new(status)))?;
+            Ok(response.into_inner())
+        };
+        let inbound = match tokio::time::timeout(OPEN_DEADLINE, opening).await {
+            Ok(Ok(inbound)) => inbound,
+            Ok(Err(ended)) => return ended,
+            Err(_) => return Ended::Silent(OPEN_DEADLINE),
+        };
+        metrics::connected(true);
+        tracing::info!(control_plane = %self.endpoint.uri(), "connected");
+        Session::new(self, outbound).run(inbound, lively).await
+    }
+
+    fn hello(&self) -> v1::Hello {
+        let held = self.holder.stamp().filter(|_| !self.whole_wanted());
+        v1::Hello {
+            agent: self.identity.agent.to_string(),
+            environment: self.identity.scope.environment.clone(),
+            flag_set: self.identity.scope.flag_set.clone(),
+            revision: held.map(|held| held.revision.into()),
+            digest: held
+                .map(|held| proto::revision::write_digest(held.digest))
+                .unwrap_or_default(),
+            features: 0,
+            diskless: self.disk.is_none(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch: self.identity.epoch,
+        }
+    }
+
+    fn whole_wanted(&self) -> bool {
+        self.disk.as_ref().is_some_and(|disk| *disk.whole_wanted().borrow())
+    }
+
+    /// Puts a built snapshot in use and on its way to the disk.
+    pub(super) fn install(&mut self, built: super::apply::Built, to: Stamp) -> Result<(), Refusal> {
+        let next = built.snapshot.clone();
+        self.holder.install(built.snapshot, to.digest)?;
+        self.held_back = still_held_back(std::mem::take(&mut self.held_back), &next, built.held_back);
+        metrics::held_back(self.held_back.len());
+        metrics::revision(to.revision.number);
+        if let Some(disk) = &self.disk {
+            disk.put(Update::new(to, built.whole, built.received));
+        }
+        Ok(())
+    }
+
+    /// What is on disk; a diskless agent has nothing there and hears of no change.
+    pub(super) fn persisted(&self) -> Option<watch::Receiver<Option<Stamp>>> {
+        self.disk.as_ref().map(Disk::persisted)
+    }
+
+    /// Ends when the disk copy is lost and a whole snapshot is needed.
+    pub(super) fn whole_becomes_wanted(&self) -> impl Future<Output = ()> + Send + use<> {
+        let wanted = self.disk.as_ref().map(Disk::whole_wanted);
+        let already = wanted.as_ref().is_some_and(|wanted| *wanted.borrow());
+        async move {
+            match wanted {
+                // This connection's Hello has asked for it already.
+                Some(_) if already => pending().await,
+                Some(mut wanted) => {
+                    let came = wanted.wait_for(|wanted| *wanted).await.is_ok();
+                    if !came {
+                        pending().await
+                    }
+                }
+                None => pending().await,
+            }
+        }
+    }
+}
+
+/// Logs why a connection ended, as loud as it deserves.
+fn report(ended: &Ended, pause: Duration) {
+    match ended {
+        Ended::GoAway(_) | Ended::WholeWanted => tracing::info!(%ended, ?pause, "reconnecting"),
+        Ended::Status(status)
+            if matches!(
+                status.code(),
+                Code::NotFound | Code::PermissionDenied | Code::InvalidArgument
+            ) =>
+        {
+            tracing::error!(%ended, ?pause, "the control plane refuses this agent; serving what is held");
+        }
+        Ended::Status(_)
+        | Ended::Unreachable(_)
+        | Ended::Closed
+        | Ended::Silent(_)
+        | Ended::Order(_)
+        | Ended::Unread
+        | Ended::Unbuilt => tracing::warn!(%ended, ?pause, "connection lost; serving what is held"),
+    }
+}
+
+/// An error with its causes, because a transport error alone says "transport error".
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words
+}

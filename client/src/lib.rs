@@ -1,0 +1,33 @@
+//! Evaluate a flag and report how it turned out, through the Tidegate agent beside this service.
+//!
+//! Two lines a request: one asks which variant this user gets, one says what came of it. Neither ever fails or holds a
+//! request up: without an agent the default is served, and a report that finds its queue full is dropped and counted.
+//!
+//! ```no_run
+//! use tidegate_client::{Address, Client, Context, Outcome};
+//!
+//! # async fn new_checkout() -> Result<(), std::io::Error> { Ok(()) }
+//! # async fn old_checkout() -> Result<(), std::io::Error> { Ok(()) }
+//! # async fn example() -> Result<(), tidegate_client::ConnectError> {
+//! let tidegate = Client::connect(Address::default())?;
+//!
+//! let checkout = tidegate.boolean("checkout-v2", false, &Context::user("user-7").with("plan", "pro")).await;
+//! let result = if checkout.value { new_checkout().await } else { old_checkout().await };
+//! checkout.report(Outcome::of(&result));
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod client;
+mod context;
+mod evaluation;
+mod outcome;
+mod queue;
+mod reporter;
+
+pub use address::{Address, AddressError};
+pub use client::{Client, ConnectError, Options};
+pub use context::{Attribute, Context};
+pub use evaluation::{Evaluation, EvaluationError, Exposed, Reason};
+pub use outcome::Outcome;

@@ -1,0 +1,126 @@
+//! Options of the commands that write flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
+use evaluation::{Buckets, Key};
+use proto::v1;
+
+use super::{key, percent};
+use crate::rule;
+
+/// A new flag, from options or from a document.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The flag's key; with a document, the key that it must have
+    #[arg(value_parser = key, required_unless_present = "file")]
+    pub(crate) key: Option<Key>,
+    /// A YAML or JSON document of one flag; - reads standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = [
+        "flag_type", "variant", "default", "percent", "off", "description", "owner", "tag", "flag_set", "salt",
+        "disabled", "allow", "deny", "rule",
+    ])]
+    pub(crate) file: Option<PathBuf>,
+    /// The type of the variants' values
+    #[arg(long = "type", value_enum, value_name = "TYPE", default_value_t = TypeArg::Boolean)]
+    pub(crate) flag_type: TypeArg,
+    /// A variant and its value; a boolean flag without any gets on=true and off=false
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variant)]
+    pub(crate) variant: Vec<VariantArg>,
+    /// The variant that is served; of a boolean flag, the false one if not given
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) default: Option<String>,
+    /// Serve the default (of a boolean flag: the true variant) to this percentage, the off variant to the rest
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) percent: Option<Buckets>,
+    /// The variant for a disabled or killed flag and for denied units; of a boolean flag, the false one if not given
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) off: Option<String>,
+    /// What the flag is for
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) description: String,
+    /// Who answers for the flag
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) owner: String,
+    /// A free label; may be given several times
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) tag: Vec<String>,
+    /// The flag set that the flag belongs to
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) flag_set: Option<Key>,
+    /// Draws units into buckets; one is drawn if not given
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) salt: String,
+    /// Create it turned off
+    #[arg(long)]
+    pub(crate) disabled: bool,
+    /// Units that always get a variant: UNIT (of a boolean flag: the true variant) or VARIANT=UNIT
+    #[arg(long, value_name = "UNIT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) listed: Listed,
+}
+
+/// A change of what a flag serves.
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The flag's key
+    #[arg(value_parser = key)]
+    pub(crate) key: Key,
+    /// The variant to serve
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) variant: String,
+    /// Serve it to this percentage only; the rest gets the previous default, else the off variant
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) percent: Option<Buckets>,
+    /// The variant for the rest
+    #[arg(long, value_name = "VARIANT", requires = "percent")]
+    pub(crate) rest: Option<String>,
+    /// Units that always get this variant; they leave other lists
+    #[arg(long, value_name = "UNIT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) listed: Listed,
+    /// Create the flag (boolean, on and off) if it does not exist
+    #[arg(long)]
+    pub(crate) create: bool,
+}
+
+/// Denied units and rules, which are written alike wherever they are written.
+#[derive(Debug, Args)]
+pub(crate) struct Listed {
+    /// Units that always get the off variant
+    #[arg(long, value_name = "UNIT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) deny: Vec<String>,
+    /// A rule, such as 'eu: country=DE,AT and paying=true -> on'; quotes make text of true, 42 or "a b"
+    #[arg(long, value_name = "RULE", value_parser = rule::parse)]
+    pub(crate) rule: Vec<v1::Rule>,
+}
+
+/// The type of a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TypeArg {
+    /// true or false
+    Boolean,
+    /// Text
+    String,
+}
+
+/// A variant as it is written: `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VariantArg {
+    /// Not empty.
+    pub(crate) name: String,
+    /// Text of a value of the flag's type.
+    pub(crate) value: String,
+}
+
+fn variant(text: &str) -> Result<VariantArg, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(VariantArg {
+            name: name.into(),
+            value: value.into(),
+        }),
+        Some(_) | None => Err("write NAME=VALUE".into()),
+    }
+}

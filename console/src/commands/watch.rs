@@ -1,0 +1,124 @@
+//! Follows a rollout: each transition, each change of its numbers in a line, and its end.
+//!
+//! The exit code is the rollout's end. If the control plane goes away before it, that is said and is an error: the
+//! rollout itself goes on without anyone watching.
+
+use proto::v1;
+
+use crate::{
+    args::Global,
+    connect::Session,
+    error::{End, Error},
+    print,
+    view::{rollout::RolloutView, rollout_text},
+};
+
+/// What has been written already, so that nothing is written twice.
+#[derive(Debug, Default)]
+struct Written {
+    sequence: u64,
+    line: String,
+    end: String,
+}
+
+impl Written {
+    /// What is new in this state of the rollout.
+    fn news(&mut self, rollout: &v1::Rollout) -> Vec<String> {
+        let mut news = Vec::new();
+        for transition in rollout.transitions.iter().filter(|one| one.sequence > self.sequence) {
+            news.push(rollout_text::transition(transition, rollout.plan.as_ref()));
+        }
+        self.sequence = rollout
+            .transitions
+            .iter()
+            .map(|one| one.sequence)
+            .fold(self.sequence, u64::max);
+        let line = rollout_text::line(rollout);
+        if line != self.line {
+            news.push(line.clone());
+            self.line = line;
+        }
+        let end = rollout.end.as_ref().map(rollout_text::end).unwrap_or_default();
+        if end != self.end {
+            news.push(end.clone());
+            self.end = end;
+        }
+        news
+    }
+}
+
+/// Follows a rollout until its end is proved.
+pub(super) async fn follow(global: &Global, rollout: String) -> Result<End, Error> {
+    let session = Session::open(global).await?;
+    let request = v1::WatchRolloutRequest {
+        environment: session.environment(),
+        rollout,
+    };
+    let mut rollouts = session.rollouts();
+    let call = rollouts.watch_rollout(session.follow(request));
+    let response = tokio::time::timeout(global.timeout, call).await;
+    let response = response.map_err(|_| session.lost("it did not answer in time"))?;
+    let mut changes = response.map_err(|status| session.error(&status))?.into_inner();
+    let mut written = Written::default();
+    let mut phase = v1::RolloutPhase::Unspecified;
+    while let Some(change) = changes.message().await.map_err(|status| session.error(&status))? {
+        let Some(rollout) = change.rollout else { continue };
+        phase = rollout.phase();
+        let news = written.news(&rollout);
+        if !news.is_empty() {
+            print::show_change(global.output, &RolloutView::of(&rollout), &news.join("\n"))?;
+        }
+    }
+    match phase {
+        v1::RolloutPhase::Completed => Ok(End::Done),
+        v1::RolloutPhase::Aborting | v1::RolloutPhase::Aborted => Ok(End::Aborted),
+        v1::RolloutPhase::Unspecified
+        | v1::RolloutPhase::Delivering
+        | v1::RolloutPhase::Soaking
+        | v1::RolloutPhase::Held => Err(session.lost("the stream ended before the rollout did; watch it again")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transition(sequence: u64, kind: &str) -> v1::Transition {
+        v1::Transition {
+            sequence,
+            kind: kind.into(),
+            ..v1::Transition::default()
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_twice() {
+        let mut written = Written::default();
+        let mut rollout = v1::Rollout {
+            name: "checkout#1".into(),
+            phase: v1::RolloutPhase::Soaking.into(),
+            transitions: vec![transition(1, "started")],
+            ..v1::Rollout::default()
+        };
+        assert_eq!(written.news(&rollout).len(), 2, "the transition and the line");
+        assert!(written.news(&rollout).is_empty());
+        rollout.wanted_buckets = 5_000;
+        assert_eq!(written.news(&rollout).len(), 1, "the line");
+        rollout.transitions.push(transition(2, "advanced"));
+        let news = written.news(&rollout);
+        assert!(
+            matches!(news.as_slice(), [only] if only.contains("advanced")),
+            "{news:?}"
+        );
+        rollout.end = Some(v1::RolloutEnd {
+            outcome: "aborted".into(),
+            ..v1::RolloutEnd::default()
+        });
+        assert_eq!(
+            written.news(&rollout).len(),
+            2,
+            "the line, which soaks no more, and the end"
+        );
+        assert!(written.news(&rollout).is_empty());
+    }
+}

@@ -1,0 +1,216 @@
+//! How a command ends, and what its exit code is.
+//!
+//! Every failure is one of four kinds, because a script can react to four things: the server said no, the command line
+//! was wrong, nobody answered, the output could not be written. All problems of one input are reported at once, one a
+//! line. A reader that closes the pipe early (`| head`) is no failure.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// The exit codes, as `--help` shows them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused by the control plane, or not found
+  2  the command line or a document is wrong
+  3  the rollout was aborted (rollout watch)
+  4  the control plane cannot be reached";
+
+/// How a command ended that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Done.
+    Done,
+    /// A watched rollout was aborted.
+    Aborted,
+}
+
+impl End {
+    /// 0 or 3.
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Aborted => ExitCode::from(3),
+        }
+    }
+}
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The control plane refused, or what was named is not there: one problem a line.
+    Refused(Vec<String>),
+    /// The command line or a document is wrong: one problem a line.
+    Usage(Vec<String>),
+    /// No connection to the control plane.
+    Unreachable {
+        /// The address that was tried.
+        server: String,
+        /// What the transport said.
+        cause: String,
+    },
+    /// The connection was there, and the answer did not come.
+    Unanswered {
+        /// The address that was asked.
+        server: String,
+        /// What is known.
+        cause: String,
+    },
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+impl Error {
+    /// One refusal in words.
+    pub(crate) fn refused(problem: impl Into<String>) -> Self {
+        Self::Refused(vec![problem.into()])
+    }
+
+    /// One mistake of the caller in words.
+    pub(crate) fn usage(problem: impl Into<String>) -> Self {
+        Self::Usage(vec![problem.into()])
+    }
+
+    /// What a gRPC status from `server` means to an operator: field violations one a line, else its message as it is.
+    pub(crate) fn from_status(server: &str, status: &Status) -> Self {
+        match status.code() {
+            Code::Unavailable => Self::Unanswered {
+                server: server.into(),
+                cause: status.message().into(),
+            },
+            // The client's own deadline arrives as CANCELLED, the server's as DEADLINE_EXCEEDED.
+            Code::DeadlineExceeded | Code::Cancelled => Self::Unanswered {
+                server: server.into(),
+                cause: "it did not answer in time; a write may still have happened, so look before repeating it".into(),
+            },
+            Code::Unimplemented => {
+                Self::refused("the control plane does not know this call: is it of an older version?")
+            }
+            Code::Internal | Code::Unknown | Code::DataLoss => Self::refused(format!(
+                "the control plane failed ({:?}): {}",
+                status.code(),
+                status.message()
+            )),
+            _ => Self::Refused(problems(status)),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Refused(problems) | Self::Usage(problems) => problems.clone(),
+            Self::Unreachable { server, cause } => vec![
+                format!(
+                    "cannot reach the control plane at {server}: is it running? start it with \
+                     tidegate-control-plane, or name another with --server"
+                ),
+                cause.clone(),
+            ],
+            Self::Unanswered { server, cause } => {
+                vec![format!("no answer from the control plane at {server}: {cause}")]
+            }
+            Self::Output(error) => vec![format!("cannot write the output: {error}")],
+        }
+    }
+
+    fn exit(&self) -> u8 {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Refused(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable { .. } | Self::Unanswered { .. } => 4,
+        }
+    }
+
+    /// Writes the problems to standard error and gives the exit code. A closed standard error is ignored.
+    pub(crate) fn report(&self) -> ExitCode {
+        let code = self.exit();
+        if code != 0 {
+            let _ = writeln!(io::stderr().lock(), "{self}");
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, line) in self.lines().iter().filter(|line| !line.is_empty()).enumerate() {
+            let lead = if number == 0 { "error: " } else { "\n       " };
+            write!(f, "{lead}{}", crate::print::plain(line))?;
+        }
+        Ok(())
+    }
+}
+
+fn problems(status: &Status) -> Vec<String> {
+    let violations = status
+        .get_details_bad_request()
+        .map(|details| details.field_violations)
+        .unwrap_or_default();
+    if violations.is_empty() {
+        return vec![status.message().to_owned()];
+    }
+    violations
+        .into_iter()
+        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, FieldViolation};
+
+    use super::*;
+
+    const SERVER: &str = "http://127.0.0.1:7420";
+
+    #[test]
+    fn every_violation_gets_its_own_line() {
+        let details = ErrorDetails::with_bad_request(vec![
+            FieldViolation::new("variants", "at least one is needed"),
+            FieldViolation::new("rules[2].serve", "no variant `onn`"),
+        ]);
+        let status = Status::with_error_details(Code::InvalidArgument, "two violations", details);
+        let error = Error::from_status(SERVER, &status);
+        assert_eq!(
+            error.to_string(),
+            "error: variants: at least one is needed\n       rules[2].serve: no variant `onn`"
+        );
+        assert_eq!(error.exit(), 1);
+    }
+
+    #[test]
+    fn a_failed_precondition_is_shown_as_it_is() {
+        let error = Error::from_status(SERVER, &Status::failed_precondition("checkout#1 holds the flag"));
+        assert_eq!(error.to_string(), "error: checkout#1 holds the flag");
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_help() {
+        let cases = [
+            (Error::refused("no"), 1),
+            (Error::usage("wrong"), 2),
+            (Error::from_status(SERVER, &Status::unavailable("gone")), 4),
+            (Error::from_status(SERVER, &Status::cancelled("Timeout expired")), 4),
+            (Error::from_status(SERVER, &Status::not_found("no flag")), 1),
+            (Error::from_status(SERVER, &Status::internal("oops")), 1),
+            (Error::Output(io::ErrorKind::BrokenPipe.into()), 0),
+            (Error::Output(io::ErrorKind::StorageFull.into()), 1),
+        ];
+        for (error, code) in cases {
+            assert_eq!(error.exit(), code, "{error}");
+            assert!(EXIT_CODES.contains(&format!("\n  {code}  ")));
+        }
+    }
+
+    #[test]
+    fn control_characters_of_a_server_do_not_reach_the_terminal() {
+        let error = Error::from_status(SERVER, &Status::not_found("\u{1b}[2Jgone"));
+        assert!(!error.to_string().contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,30 @@
+//! `tidegate`: the operator's command line.
+//!
+//! Parses the arguments, runs one command against the control plane and turns its end into an exit code. The codes
+//! are promised in `--help`; scripts depend on them.
+
+mod args;
+mod commands;
+mod connect;
+mod document;
+mod duration;
+mod edit;
+mod error;
+mod flag_document;
+mod new_flag;
+mod plan_document;
+mod print;
+mod rule;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match commands::run(args::Arguments::parse()).await {
+        Ok(end) => end.exit_code(),
+        Err(error) => error.report(),
+    }
+}

@@ -1,0 +1,153 @@
+//! How flags are shown: one line after a change, a row in a list, a page of their own, and as a value for programs.
+
+use proto::v1;
+use serde::Serialize;
+
+use crate::{
+    flag_document::{FlagDocument, type_name},
+    print, rule,
+};
+
+/// Values and lists are cut after this many characters; documents show them whole.
+const LONG: usize = 60;
+
+/// A flag with what the control plane knows of it, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct FlagView {
+    /// The document, as `create -f` takes it.
+    flag: FlagDocument,
+    killed: bool,
+    revision: u64,
+    version: u32,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    rollout: String,
+}
+
+impl FlagView {
+    /// Of a flag that the control plane sent.
+    pub(crate) fn of(stored: &v1::StoredFlag) -> Self {
+        let flag = stored.flag.clone().unwrap_or_default();
+        Self {
+            flag: FlagDocument::from_wire(&flag),
+            killed: flag.killed,
+            revision: stored.revision,
+            version: stored.version,
+            created_at: print::timestamp(stored.created_at_us),
+            updated_at: print::timestamp(stored.updated_at_us),
+            rollout: stored.rollout.clone(),
+        }
+    }
+}
+
+/// `enabled`, `disabled` or `killed`.
+fn state(flag: &v1::Flag) -> &'static str {
+    match (flag.killed, flag.enabled) {
+        (true, _) => "killed",
+        (false, true) => "enabled",
+        (false, false) => "disabled",
+    }
+}
+
+fn off(flag: &v1::Flag) -> &str {
+    if flag.off_variant.is_empty() {
+        "the caller's default"
+    } else {
+        &flag.off_variant
+    }
+}
+
+/// One line: who gets what, and at which revision.
+pub(crate) fn summary(stored: &v1::StoredFlag) -> String {
+    let flag = stored.flag.clone().unwrap_or_default();
+    let serves = match state(&flag) {
+        "enabled" => print::serve(flag.default_serve.as_ref()),
+        other => format!("{other}, everybody gets {}", off(&flag)),
+    };
+    let rollout = if stored.rollout.is_empty() {
+        String::new()
+    } else {
+        format!(", under {}", stored.rollout)
+    };
+    print::plain(&format!(
+        "{}: {serves}{rollout} (revision {})",
+        flag.key, stored.revision
+    ))
+}
+
+/// A table, one flag a row.
+pub(crate) fn list(flags: &[v1::StoredFlag]) -> String {
+    let rows = flags.iter().map(|stored| {
+        let flag = stored.flag.clone().unwrap_or_default();
+        [
+            flag.key.clone(),
+            type_name(flag.r#type).into(),
+            state(&flag).into(),
+            print::serve(flag.default_serve.as_ref()),
+            flag.rules.len().to_string(),
+            stored.rollout.clone(),
+            stored.revision.to_string(),
+            print::moment(stored.updated_at_us),
+        ]
+    });
+    print::table(
+        [
+            "KEY", "TYPE", "STATE", "DEFAULT", "RULES", "ROLLOUT", "REVISION", "UPDATED",
+        ],
+        rows,
+    )
+}
+
+/// Everything about one flag.
+pub(crate) fn page(stored: &v1::StoredFlag) -> String {
+    let flag = stored.flag.clone().unwrap_or_default();
+    let variants = flag
+        .variants
+        .iter()
+        .map(|(name, value)| format!("{name}={}", show_value(value)));
+    let allow = flag
+        .allow
+        .iter()
+        .map(|list| format!("{}={}", list.variant, units(&list.units)));
+    print::pairs([
+        ("key", flag.key.clone()),
+        ("type", type_name(flag.r#type).into()),
+        ("state", state(&flag).into()),
+        ("default", print::serve(flag.default_serve.as_ref())),
+        ("off variant", off(&flag).into()),
+        ("variants", variants.collect::<Vec<_>>().join(", ")),
+        ("deny", units(&flag.deny)),
+        ("allow", allow.collect::<Vec<_>>().join("; ")),
+        (
+            "rules",
+            flag.rules.iter().map(rule::show).collect::<Vec<_>>().join("; "),
+        ),
+        ("rollout", stored.rollout.clone()),
+        ("description", flag.description.clone()),
+        ("owner", flag.owner.clone()),
+        ("tags", flag.tags.join(", ")),
+        ("flag set", flag.flag_set.clone()),
+        ("salt", flag.salt.clone()),
+        ("revision", format!("{} (version {})", stored.revision, stored.version)),
+        ("created", print::moment(stored.created_at_us)),
+        ("updated", print::moment(stored.updated_at_us)),
+    ])
+}
+
+fn show_value(value: &v1::Value) -> String {
+    match &value.kind {
+        Some(v1::value::Kind::Boolean(boolean)) => boolean.to_string(),
+        Some(v1::value::Kind::Text(text)) => format!("{:?}", print::shortened(text, LONG)),
+        None => "?".into(),
+    }
+}
+
+/// The first units, and how many more there are.
+fn units(units: &[String]) -> String {
+    let first = units.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    match units.len().saturating_sub(10) {
+        0 => first,
+        more => format!("{first} and {} more", print::count(more as u64)),
+    }
+}

@@ -1,0 +1,289 @@
+//! A rollout as a value for programs: the wire's names, with percentages, moments (RFC 3339) and durations as text.
+//!
+//! Logarithms stay logarithms here: an evidence number can be larger than any float.
+
+use proto::v1;
+use serde::Serialize;
+
+use super::rollout_text;
+use crate::{duration, flag_document::Percent, print};
+
+/// A rollout.
+#[derive(Debug, Serialize)]
+pub(crate) struct RolloutView {
+    id: String,
+    name: String,
+    environment: String,
+    index: u32,
+    plan: Option<PlanView>,
+    phase: &'static str,
+    hold_reason: String,
+    stage: u32,
+    sequence: u64,
+    started_by: String,
+    started_at: Option<String>,
+    stage_entered_at: Option<String>,
+    clock_started_at: Option<String>,
+    soaked: String,
+    wanted_percent: Percent,
+    acked_percent: Percent,
+    delivery: Option<DeliveryView>,
+    evidence: Option<EvidenceView>,
+    stage_counts: Option<CountsView>,
+    total_counts: Option<CountsView>,
+    end: Option<EndView>,
+    transitions: Vec<TransitionView>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanView {
+    key: String,
+    flag: String,
+    description: String,
+    treatment: String,
+    control: String,
+    unit: &'static str,
+    stages: Vec<StageView>,
+    guards: Vec<GuardView>,
+    alpha: f64,
+    max_control_rate: f64,
+    lost_after: String,
+}
+
+#[derive(Debug, Serialize)]
+struct StageView {
+    name: String,
+    percent: Percent,
+    dwell: String,
+    minimum_outcomes: Option<u64>,
+    minimum_units: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct GuardView {
+    metric: String,
+    limit: f64,
+    level: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct DeliveryView {
+    wanted_revision: u64,
+    live: u32,
+    applied: u32,
+    persisted: u32,
+    unreached: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceView {
+    log_evidence: Option<f64>,
+    log_warn: f64,
+    log_hold: f64,
+    log_abort: f64,
+    level: String,
+    guard: u32,
+    horizon: u32,
+    batches: u64,
+    fresh: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CountsView {
+    treatment: CountView,
+    control: CountView,
+}
+
+#[derive(Debug, Serialize)]
+struct CountView {
+    exposures: u64,
+    outcomes: u64,
+    bad: u64,
+    bad_units: u64,
+    units_estimate: u64,
+    units_at_least: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct EndView {
+    outcome: String,
+    cause: String,
+    actor: String,
+    reason: String,
+    decided_at: Option<String>,
+    published_at: Option<String>,
+    applied_at: Option<String>,
+    persisted_at: Option<String>,
+    last_treatment_exposure_at: Option<String>,
+    time_to_zero_us: Option<i64>,
+    evidence: Option<EvidenceView>,
+    counts: Option<CountsView>,
+}
+
+#[derive(Debug, Serialize)]
+struct TransitionView {
+    sequence: u64,
+    at: Option<String>,
+    kind: String,
+    stage: u32,
+    detail: String,
+    actor: String,
+}
+
+impl RolloutView {
+    /// Of a rollout that the control plane sent.
+    pub(crate) fn of(rollout: &v1::Rollout) -> Self {
+        Self {
+            id: rollout.id.clone(),
+            name: rollout.name.clone(),
+            environment: rollout.environment.clone(),
+            index: rollout.index,
+            plan: rollout.plan.as_ref().map(PlanView::of),
+            phase: rollout_text::phase(rollout.phase()),
+            hold_reason: rollout.hold_reason.clone(),
+            stage: rollout.stage,
+            sequence: rollout.sequence,
+            started_by: rollout.started_by.clone(),
+            started_at: print::timestamp(rollout.started_at_us),
+            stage_entered_at: print::timestamp(rollout.stage_entered_at_us),
+            clock_started_at: print::timestamp(rollout.clock_started_at_us),
+            soaked: duration::exact(rollout.soaked_us),
+            wanted_percent: Percent::of(rollout.wanted_buckets),
+            acked_percent: Percent::of(rollout.acked_buckets),
+            delivery: rollout.delivery.as_ref().map(DeliveryView::of),
+            evidence: rollout.evidence.as_ref().map(EvidenceView::of),
+            stage_counts: rollout.stage_counts.as_ref().map(CountsView::of),
+            total_counts: rollout.total_counts.as_ref().map(CountsView::of),
+            end: rollout.end.as_ref().map(EndView::of),
+            transitions: rollout.transitions.iter().map(TransitionView::of).collect(),
+        }
+    }
+}
+
+impl PlanView {
+    fn of(plan: &v1::Plan) -> Self {
+        Self {
+            key: plan.key.clone(),
+            flag: plan.flag.clone(),
+            description: plan.description.clone(),
+            treatment: plan.treatment.clone(),
+            control: plan.control.clone(),
+            unit: rollout_text::splitting_unit(plan.unit()),
+            stages: plan.stages.iter().map(StageView::of).collect(),
+            guards: plan.guards.iter().map(GuardView::of).collect(),
+            alpha: plan.alpha,
+            max_control_rate: plan.max_control_rate,
+            lost_after: duration::exact(plan.lost_after_us),
+        }
+    }
+}
+
+impl StageView {
+    fn of(stage: &v1::Stage) -> Self {
+        Self {
+            name: stage.name.clone(),
+            percent: Percent::of(stage.buckets),
+            dwell: duration::exact(stage.dwell_us),
+            minimum_outcomes: stage.minimum_outcomes,
+            minimum_units: stage.minimum_units,
+        }
+    }
+}
+
+impl GuardView {
+    fn of(guard: &v1::Guard) -> Self {
+        let level = match guard.level() {
+            v1::GuardLevel::Warn => "warn",
+            v1::GuardLevel::Hold => "hold",
+            v1::GuardLevel::Unspecified | v1::GuardLevel::Abort => "abort",
+        };
+        Self {
+            metric: guard.metric.clone(),
+            limit: guard.limit,
+            level,
+        }
+    }
+}
+
+impl DeliveryView {
+    fn of(delivery: &v1::Delivery) -> Self {
+        Self {
+            wanted_revision: delivery.wanted_revision,
+            live: delivery.live,
+            applied: delivery.applied,
+            persisted: delivery.persisted,
+            unreached: delivery.unreached.clone(),
+        }
+    }
+}
+
+impl EvidenceView {
+    fn of(evidence: &v1::Evidence) -> Self {
+        Self {
+            log_evidence: evidence.log_evidence,
+            log_warn: evidence.log_warn,
+            log_hold: evidence.log_hold,
+            log_abort: evidence.log_abort,
+            level: evidence.level.clone(),
+            guard: evidence.guard,
+            horizon: evidence.horizon,
+            batches: evidence.batches,
+            fresh: evidence.fresh,
+        }
+    }
+}
+
+impl CountsView {
+    fn of(counts: &v1::ArmCounts) -> Self {
+        let arm = |count: Option<&v1::ArmCount>| CountView::of(&count.copied().unwrap_or_default());
+        Self {
+            treatment: arm(counts.treatment.as_ref()),
+            control: arm(counts.control.as_ref()),
+        }
+    }
+}
+
+impl CountView {
+    fn of(count: &v1::ArmCount) -> Self {
+        Self {
+            exposures: count.exposures,
+            outcomes: count.outcomes,
+            bad: count.bad,
+            bad_units: count.bad_units,
+            units_estimate: count.units_estimate,
+            units_at_least: count.units_at_least,
+        }
+    }
+}
+
+impl EndView {
+    fn of(end: &v1::RolloutEnd) -> Self {
+        Self {
+            outcome: end.outcome.clone(),
+            cause: end.cause.clone(),
+            actor: end.actor.clone(),
+            reason: end.reason.clone(),
+            decided_at: print::timestamp(end.decided_at_us),
+            published_at: print::timestamp(end.published_at_us),
+            applied_at: print::timestamp(end.applied_at_us),
+            persisted_at: print::timestamp(end.persisted_at_us),
+            last_treatment_exposure_at: print::timestamp(end.last_treatment_exposure_us),
+            time_to_zero_us: (end.time_to_zero_us != 0).then_some(end.time_to_zero_us),
+            evidence: end.evidence.as_ref().map(EvidenceView::of),
+            counts: end.counts.as_ref().map(CountsView::of),
+        }
+    }
+}
+
+impl TransitionView {
+    fn of(transition: &v1::Transition) -> Self {
+        Self {
+            sequence: transition.sequence,
+            at: print::timestamp(transition.at_us),
+            kind: transition.kind.clone(),
+            stage: transition.stage,
+            detail: transition.detail.clone(),
+            actor: transition.actor.clone(),
+        }
+    }
+}

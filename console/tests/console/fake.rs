@@ -1,0 +1,297 @@
+//! A control plane in memory that speaks the wire, and a way to run the binary against it.
+//!
+//! It keeps flags with their revisions as the real one does, can let somebody else write just before an update, and
+//! plays a prepared rollout. What it was asked it remembers.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    process::Stdio,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use proto::v1;
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, process::Command};
+use tonic::{Code, Request, Response, Status, transport::Server};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::lists::Lists;
+
+pub(crate) type Answer<T> = Result<Response<T>, Status>;
+/// What somebody else does to a flag.
+pub(crate) type Interference = fn(&mut v1::Flag);
+
+/// Everything the fake holds.
+#[derive(Default)]
+pub(crate) struct State {
+    /// By key.
+    pub(crate) flags: BTreeMap<String, v1::StoredFlag>,
+    /// Counts writes.
+    pub(crate) revision: u64,
+    /// Applied, one each, before the next updates are looked at.
+    pub(crate) interferences: Vec<Interference>,
+    /// The answer to every update, if set.
+    pub(crate) refusal: Option<Status>,
+    /// Actor, reason and environment of every call.
+    pub(crate) calls: Vec<(String, String, String)>,
+    /// What a watch sends.
+    pub(crate) changes: Vec<v1::Rollout>,
+    /// Plans of the started rollouts.
+    pub(crate) plans: Vec<v1::Plan>,
+}
+
+/// A control plane that does as it is told.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    state: Arc<Mutex<State>>,
+    /// Where it listens.
+    pub(crate) address: String,
+}
+
+/// How a run of the binary ended.
+pub(crate) struct Run {
+    /// Its exit code.
+    pub(crate) code: i32,
+    /// Standard output.
+    pub(crate) out: String,
+    /// Standard error.
+    pub(crate) err: String,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit {}\n--- out\n{}\n--- err\n{}", self.code, self.out, self.err)
+    }
+}
+
+impl Fake {
+    /// Listens on a free port.
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let fake = Self {
+            state: Arc::default(),
+            address,
+        };
+        let router = Server::builder()
+            .add_service(v1::flags_server::FlagsServer::new(fake.clone()))
+            .add_service(v1::rollouts_server::RolloutsServer::new(fake.clone()))
+            .add_service(v1::audit_server::AuditServer::new(Lists))
+            .add_service(v1::fleet_server::FleetServer::new(Lists))
+            .add_service(v1::environments_server::EnvironmentsServer::new(Lists));
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        tokio::spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });
+        fake
+    }
+
+    /// What it holds.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The flag as it is now.
+    pub(crate) fn flag(&self, key: &str) -> v1::Flag {
+        self.state().flags[key].flag.clone().unwrap()
+    }
+
+    /// Runs the binary against this control plane.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with_input(arguments, "").await
+    }
+
+    /// As `run`, with something on standard input.
+    pub(crate) async fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        let mut child = command(&self.address).args(arguments).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The binary, told where the control plane is and who acts.
+pub(crate) fn command(server: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command
+        .env_remove("TIDEGATE_ENVIRONMENT")
+        .env("TIDEGATE_SERVER", server)
+        .env("TIDEGATE_ACTOR", "ann@desk");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+impl State {
+    fn note<T>(&mut self, request: &Request<T>, environment: &str) {
+        let text = |key| {
+            request
+                .metadata()
+                .get(key)
+                .map(|value| value.to_str().unwrap().to_owned())
+                .unwrap_or_default()
+        };
+        self.calls
+            .push((text(proto::ACTOR), text(proto::REASON), environment.to_owned()));
+    }
+
+    fn find(&mut self, key: &str) -> Result<&mut v1::StoredFlag, Status> {
+        self.flags
+            .get_mut(key)
+            .ok_or_else(|| Status::not_found(format!("no flag {key} in production")))
+    }
+
+    fn write(&mut self, flag: v1::Flag) -> v1::StoredFlag {
+        self.revision += 1;
+        let stored = v1::StoredFlag {
+            revision: self.revision,
+            flag: Some(flag.clone()),
+            ..Default::default()
+        };
+        self.flags.insert(flag.key, stored.clone());
+        stored
+    }
+}
+
+#[tonic::async_trait]
+impl v1::flags_server::Flags for Fake {
+    async fn create_flag(&self, request: Request<v1::CreateFlagRequest>) -> Answer<v1::CreateFlagResponse> {
+        let mut state = self.state();
+        state.note(&request, &request.get_ref().environment);
+        let flag = request.into_inner().flag.unwrap();
+        if flag.default_serve.is_none() || flag.variants.is_empty() {
+            let mut details = ErrorDetails::new();
+            details.add_bad_request_violation("variants", "at least one is needed");
+            details.add_bad_request_violation("default_serve", "one is needed");
+            return Err(Status::with_error_details(
+                Code::InvalidArgument,
+                "two violations",
+                details,
+            ));
+        }
+        if state.flags.contains_key(&flag.key) {
+            return Err(Status::already_exists(format!("the key {} is taken", flag.key)));
+        }
+        Ok(Response::new(v1::CreateFlagResponse {
+            flag: Some(state.write(flag)),
+        }))
+    }
+
+    async fn update_flag(&self, request: Request<v1::UpdateFlagRequest>) -> Answer<v1::UpdateFlagResponse> {
+        let mut state = self.state();
+        state.note(&request, &request.get_ref().environment);
+        let v1::UpdateFlagRequest {
+            flag,
+            expected_revision,
+            ..
+        } = request.into_inner();
+        let flag = flag.unwrap();
+        if !state.interferences.is_empty() {
+            let interference = state.interferences.remove(0);
+            let mut other = state.find(&flag.key)?.flag.clone().unwrap();
+            interference(&mut other);
+            state.write(other);
+        }
+        if let Some(refusal) = state.refusal.clone() {
+            return Err(refusal);
+        }
+        let current = state.find(&flag.key)?.revision;
+        if expected_revision != 0 && expected_revision != current {
+            return Err(Status::failed_precondition(format!(
+                "the flag is at revision {current}"
+            )));
+        }
+        Ok(Response::new(v1::UpdateFlagResponse {
+            flag: Some(state.write(flag)),
+            changed: true,
+        }))
+    }
+
+    async fn get_flag(&self, request: Request<v1::GetFlagRequest>) -> Answer<v1::GetFlagResponse> {
+        let flag = self.state().find(&request.get_ref().key)?.clone();
+        Ok(Response::new(v1::GetFlagResponse { flag: Some(flag) }))
+    }
+
+    async fn list_flags(&self, request: Request<v1::ListFlagsRequest>) -> Answer<v1::ListFlagsResponse> {
+        let after = request.into_inner().page_token;
+        let state = self.state();
+        let flags: Vec<_> = state
+            .flags
+            .iter()
+            .filter(|(key, _)| **key > after)
+            .map(|(_, flag)| flag.clone())
+            .collect();
+        // Pages of two, so that every list of more needs its tokens.
+        let next_page_token = match flags.get(1) {
+            Some(last) if flags.len() > 2 => last.flag.clone().unwrap().key,
+            Some(_) | None => String::new(),
+        };
+        let flags = flags.into_iter().take(2).collect();
+        Ok(Response::new(v1::ListFlagsResponse {
+            flags,
+            next_page_token,
+            revision: state.revision,
+        }))
+    }
+
+    async fn kill_flag(&self, request: Request<v1::KillFlagRequest>) -> Answer<v1::KillFlagResponse> {
+        let mut state = self.state();
+        state.note(&request, &request.get_ref().environment);
+        let flag = state.find(&request.get_ref().key)?.flag.clone().unwrap();
+        Ok(Response::new(v1::KillFlagResponse {
+            flag: Some(state.write(v1::Flag { killed: true, ..flag })),
+        }))
+    }
+
+    async fn revive_flag(&self, request: Request<v1::ReviveFlagRequest>) -> Answer<v1::ReviveFlagResponse> {
+        let mut state = self.state();
+        let flag = state.find(&request.get_ref().key)?.flag.clone().unwrap();
+        Ok(Response::new(v1::ReviveFlagResponse {
+            flag: Some(state.write(v1::Flag { killed: false, ..flag })),
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl v1::rollouts_server::Rollouts for Fake {
+    type WatchRolloutStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::WatchRolloutResponse, Status>>>;
+
+    async fn start_rollout(&self, request: Request<v1::StartRolloutRequest>) -> Answer<v1::StartRolloutResponse> {
+        let plan = request.into_inner().plan.unwrap();
+        self.state().plans.push(plan.clone());
+        let rollout = v1::Rollout {
+            name: format!("{}#1", plan.flag),
+            plan: Some(plan),
+            ..Default::default()
+        };
+        Ok(Response::new(v1::StartRolloutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn get_rollout(&self, request: Request<v1::GetRolloutRequest>) -> Answer<v1::GetRolloutResponse> {
+        let rollout = self.state().changes.last().cloned();
+        let rollout = rollout.ok_or_else(|| Status::not_found(format!("no rollout {}", request.get_ref().rollout)))?;
+        Ok(Response::new(v1::GetRolloutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn list_rollouts(&self, _: Request<v1::ListRolloutsRequest>) -> Answer<v1::ListRolloutsResponse> {
+        Ok(Response::new(v1::ListRolloutsResponse::default()))
+    }
+
+    async fn watch_rollout(&self, _: Request<v1::WatchRolloutRequest>) -> Answer<Self::WatchRolloutStream> {
+        let changes = self.state().changes.clone();
+        let changes = changes
+            .into_iter()
+            .map(|rollout| Ok(v1::WatchRolloutResponse { rollout: Some(rollout) }));
+        Ok(Response::new(tokio_stream::iter(changes.collect::<Vec<_>>())))
+    }
+
+    async fn abort_rollout(&self, _: Request<v1::AbortRolloutRequest>) -> Answer<v1::AbortRolloutResponse> {
+        Err(Status::failed_precondition("checkout#1 has ended"))
+    }
+}

@@ -1,0 +1,214 @@
+//! A rollout as operators see it: the record, with evidence, counts and delivery as they are at this moment.
+//!
+//! Nothing is decided here; every number is read from the same state that the engine reads.
+
+use std::sync::Arc;
+
+use proto::v1;
+use rollout::{EvidenceNumber, Phase, evidence::budget};
+
+use super::plan;
+use crate::{
+    engine::facts,
+    evidence::{ArmCounts, Counts},
+    health::coverage::Coverage,
+    publish::Publisher,
+    record::{End, EndCause, RolloutRecord, TransitionRecord},
+    state::State,
+    sync::fleet::{Fleet, Reach},
+    truth::Truth,
+};
+
+/// How long a proof is awaited once an abort is on every live agent's disk.
+const PROOF_US: i64 = 15_000_000;
+
+/// All that a view of a rollout needs.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(super) truth: Truth,
+    publisher: Arc<Publisher>,
+    pub(super) fleet: Arc<Fleet>,
+    coverage: Coverage,
+}
+
+impl View {
+    /// A view over the parts that know.
+    pub(crate) fn new(truth: Truth, publisher: Arc<Publisher>, fleet: Arc<Fleet>, coverage: Coverage) -> Self {
+        Self {
+            truth,
+            publisher,
+            fleet,
+            coverage,
+        }
+    }
+
+    /// A rollout as it is now.
+    pub(super) fn rollout(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
+        let progress = state.soaked(record);
+        let evidence = state.evidence_of(record.id);
+        let reach = facts::reach(state, record, &self.publisher, &self.fleet, now_us);
+        let exposure = state.exposures.get(&record.id).copied();
+        let wanted_buckets = exposure.map_or_else(|| last_wanted(record), |exposure| exposure.buckets);
+        let acked_buckets = if exposure.is_none() || reach.delivery.is_applied() {
+            wanted_buckets
+        } else {
+            before(record)
+        };
+        let number = evidence.number(&record.plan, &record.state);
+        let mut shown = evidence_shown(record, number);
+        shown.batches = evidence.batches;
+        shown.fresh = self.coverage.fresh(record.id, now_us);
+        v1::Rollout {
+            id: record.id.to_string(),
+            name: record.name(),
+            environment: record.environment.to_string(),
+            index: record.index,
+            plan: Some(plan::write(&record.plan)),
+            phase: phase(record.state.phase).into(),
+            hold_reason: hold_reason(record.state.phase),
+            stage: record.state.stage as u32,
+            sequence: record.state.sequence,
+            started_by: record.started_by.clone(),
+            started_at_us: record.started_at_us,
+            stage_entered_at_us: record.state.entered_at_us,
+            clock_started_at_us: record.state.clock_started_at_us.unwrap_or(0),
+            soaked_us: progress.soaked_us,
+            wanted_buckets,
+            acked_buckets,
+            delivery: Some(delivery(reach, exposure.map_or(0, |exposure| exposure.revision))),
+            evidence: Some(shown),
+            stage_counts: Some(counts(&facts::visit_counts(record, &evidence))),
+            total_counts: Some(counts(&evidence.totals())),
+            end: record.end.as_ref().map(|end| end_shown(record, end)),
+            transitions: record.transitions.iter().map(transition).collect(),
+        }
+    }
+}
+
+/// Whether nothing about a rollout is still to come.
+pub(super) fn is_settled(record: &RolloutRecord, now_us: i64) -> bool {
+    let Some(end) = record.end.as_ref().filter(|_| record.state.is_final()) else {
+        return false;
+    };
+    match end.cause {
+        EndCause::Completed => end.persisted_at_us.is_some() || now_us - end.decided_at_us > PROOF_US,
+        EndCause::Evidence | EndCause::Person => {
+            let delivered_us = end.persisted_at_us.unwrap_or(end.decided_at_us);
+            end.time_to_zero_us.is_some() || now_us - delivered_us > PROOF_US
+        }
+    }
+}
+
+/// What was wanted at the end, when nothing is measured any longer.
+fn last_wanted(record: &RolloutRecord) -> u32 {
+    if record.state.is_aborted() {
+        0
+    } else {
+        share(record, record.state.stage)
+    }
+}
+
+/// What was exposed before what is wanted now.
+fn before(record: &RolloutRecord) -> u32 {
+    if record.state.is_aborted() {
+        return share(record, record.state.stage);
+    }
+    record
+        .state
+        .stage
+        .checked_sub(1)
+        .map_or(0, |stage| share(record, stage))
+}
+
+fn share(record: &RolloutRecord, stage: usize) -> u32 {
+    record.plan.stages.get(stage).map_or(0, |stage| stage.share.get())
+}
+
+fn phase(phase: Phase) -> v1::RolloutPhase {
+    match phase {
+        Phase::Delivering => v1::RolloutPhase::Delivering,
+        Phase::Soaking => v1::RolloutPhase::Soaking,
+        Phase::Held(_) => v1::RolloutPhase::Held,
+        Phase::Aborting => v1::RolloutPhase::Aborting,
+        Phase::Aborted => v1::RolloutPhase::Aborted,
+        Phase::Completed => v1::RolloutPhase::Completed,
+    }
+}
+
+fn hold_reason(phase: Phase) -> String {
+    match phase {
+        Phase::Held(reason) => reason.name().to_owned(),
+        Phase::Delivering | Phase::Soaking | Phase::Aborting | Phase::Aborted | Phase::Completed => String::new(),
+    }
+}
+
+fn delivery(reach: Reach, wanted_revision: u64) -> v1::Delivery {
+    v1::Delivery {
+        wanted_revision,
+        live: reach.delivery.live,
+        applied: reach.delivery.applied,
+        persisted: reach.delivery.persisted,
+        unreached: reach.unreached,
+    }
+}
+
+fn evidence_shown(record: &RolloutRecord, number: Option<EvidenceNumber>) -> v1::Evidence {
+    let log_abort = -record.plan.alpha.ln();
+    let level = number.map_or("none", |number| {
+        budget::level(number.log_evidence, record.plan.alpha).name()
+    });
+    v1::Evidence {
+        log_evidence: number.map(|number| number.log_evidence),
+        log_warn: log_abort + 0.2f64.ln(),
+        log_hold: log_abort + 0.5f64.ln(),
+        log_abort,
+        level: level.to_owned(),
+        guard: number.map_or(0, |number| number.guard as u32),
+        horizon: number.map_or(0, |number| number.horizon as u32),
+        batches: 0,
+        fresh: false,
+    }
+}
+
+fn counts(counts: &Counts) -> v1::ArmCounts {
+    let arm = |arm: &ArmCounts| v1::ArmCount {
+        exposures: arm.exposures,
+        outcomes: arm.outcomes,
+        bad: arm.bad,
+        bad_units: arm.bad_units,
+        units_estimate: arm.units_estimate(),
+        units_at_least: arm.units_at_least(),
+    };
+    v1::ArmCounts {
+        treatment: Some(arm(&counts.treatment)),
+        control: Some(arm(&counts.control)),
+    }
+}
+
+fn end_shown(record: &RolloutRecord, end: &End) -> v1::RolloutEnd {
+    v1::RolloutEnd {
+        decided_at_us: end.decided_at_us,
+        outcome: end.cause.outcome().to_owned(),
+        cause: end.cause.name().to_owned(),
+        actor: end.actor.clone(),
+        reason: end.reason.clone(),
+        evidence: Some(evidence_shown(record, end.evidence)),
+        counts: Some(counts(&end.counts)),
+        applied_at_us: end.applied_at_us.unwrap_or(0),
+        persisted_at_us: end.persisted_at_us.unwrap_or(0),
+        last_treatment_exposure_us: end.last_treatment_exposure_us.unwrap_or(0),
+        time_to_zero_us: end.time_to_zero_us.unwrap_or(0),
+        published_at_us: end.published_at_us.unwrap_or(0),
+    }
+}
+
+fn transition(made: &TransitionRecord) -> v1::Transition {
+    v1::Transition {
+        sequence: made.sequence,
+        at_us: made.at_us,
+        kind: made.kind.clone(),
+        stage: made.stage,
+        detail: made.detail.clone(),
+        actor: made.actor.clone(),
+    }
+}

@@ -1,0 +1,46 @@
+//! Settings of the control plane: flags and `TIDEGATE_*` variables, read here and nowhere else.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+use runtime::telemetry::LogFormat;
+
+/// The Tidegate control plane: owns feature flags and rollouts, streams them to agents, takes health back, and aborts a
+/// rollout by itself when the evidence says that it harms.
+///
+/// Begin with:  tidegate-control-plane            (data in ./tidegate-data, gRPC on 127.0.0.1:7420)
+/// then:        tidegate-agent                    beside each service
+/// and:         tidegate create my-flag --type boolean
+#[derive(Debug, Parser)]
+#[command(name = "tidegate-control-plane", version)]
+pub(crate) struct Args {
+    /// Where gRPC is served to operators and agents.
+    #[arg(
+        long,
+        env = "TIDEGATE_LISTEN",
+        default_value = "127.0.0.1:7420",
+        value_name = "ADDRESS"
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "TIDEGATE_OPS", default_value = "127.0.0.1:7421", value_name = "ADDRESS")]
+    pub(crate) ops: SocketAddr,
+
+    /// The folder of the store. One process at a time; delete it to begin anew.
+    #[arg(
+        long,
+        env = "TIDEGATE_DATA",
+        default_value = "./tidegate-data",
+        value_name = "FOLDER"
+    )]
+    pub(crate) data: PathBuf,
+
+    /// What is logged, such as info or control_plane=debug.
+    #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    /// How it is logged: text or json.
+    #[arg(long, env = "TIDEGATE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}

@@ -1,0 +1,194 @@
+//! State to entries: what agents are to hold, worked out from the truth alone.
+//!
+//! A pure function of the state, entry by entry: an active rollout is folded into its flag, and a latched one is left
+//! out whatever else is written. Only entries that a commit may have touched are compiled anew; equal bytes stop there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use evaluation::{
+    Buckets, Change, Entry, EntryId, EntryKind, Key, Measurement, MetricKind, MetricSpec, ReachedStage, RolloutStep,
+    SplittingUnit, StageVisit, entry_hash,
+};
+use proto::{entry, tick};
+use rollout::{Metric, Phase, Unit};
+use uuid::Uuid;
+
+use crate::{record::RolloutRecord, state::State, store::keys::Subject};
+
+/// The entries of one environment that a touched subject may change.
+pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<EntryId>)> {
+    match subject {
+        Subject::Environment(key) => Some((key.clone(), vec![id(EntryKind::Environment, key)])),
+        Subject::Flag(environment, flag) | Subject::Active(environment, flag) => {
+            Some((environment.clone(), vec![id(EntryKind::Flag, flag)]))
+        }
+        Subject::Rollout(environment, rollout)
+        | Subject::Exposure(environment, rollout)
+        | Subject::Latch(environment, rollout) => {
+            let record = state.rollout(environment, *rollout)?;
+            let measurement = id(EntryKind::Measurement, &record.index.to_string());
+            Some((
+                environment.clone(),
+                vec![id(EntryKind::Flag, &record.plan.flag), measurement],
+            ))
+        }
+        Subject::Soak(..) | Subject::Evidence(..) => None,
+    }
+}
+
+/// All entries of an environment.
+pub(crate) fn all(state: &State, environment: &Key) -> Vec<EntryId> {
+    let flags = state
+        .flags
+        .range((environment.clone(), first_key())..)
+        .map(|(key, _)| key)
+        .take_while(|(owner, _)| owner == environment)
+        .map(|(_, key)| id(EntryKind::Flag, key));
+    let measurements = state
+        .rollouts_of(environment)
+        .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
+    let own = state
+        .environments
+        .contains_key(environment)
+        .then(|| id(EntryKind::Environment, environment));
+    own.into_iter().chain(flags).chain(measurements).collect()
+}
+
+/// What becomes of an entry for a subscription: of one flag set, or of all flags.
+pub(crate) fn change(state: &State, environment: &Key, set: Option<&Key>, id: &EntryId) -> Change<Bytes> {
+    let body = match id.kind {
+        EntryKind::Flag => flag(state, environment, set, &id.key),
+        EntryKind::Environment => state
+            .environments
+            .get(environment)
+            .map(|environment| entry::encode_environment(environment)),
+        EntryKind::Measurement => measurement_entry(state, environment, set, &id.key),
+        EntryKind::Segment => None,
+    };
+    let entry = body.map(|body| Entry {
+        hash: entry_hash(id.kind, &id.key, &body),
+        body: entry::frame(id.kind, &id.key, Some(&body)),
+    });
+    Change { id: id.clone(), entry }
+}
+
+fn id(kind: EntryKind, key: &str) -> EntryId {
+    EntryId {
+        kind,
+        key: Arc::from(key),
+    }
+}
+
+/// The smallest key there is.
+fn first_key() -> Key {
+    Key::parse("0").expect("a digit is a key, and no key sorts before it")
+}
+
+fn flag(state: &State, environment: &Key, set: Option<&Key>, key: &str) -> Option<Bytes> {
+    let key = Key::parse(key).ok()?;
+    let record = state.flag(environment, &key)?;
+    if set.is_some() && record.flag.set.as_ref() != set {
+        return None;
+    }
+    let step = state.holder(environment, &key).and_then(|rollout| step(state, rollout));
+    Some(entry::encode_flag(&record.flag, step.as_ref()))
+}
+
+/// The step of a rollout that is under way; none once it is latched or has ended.
+fn step(state: &State, record: &RolloutRecord) -> Option<RolloutStep> {
+    if is_over(state, record) {
+        return None;
+    }
+    let reached = record
+        .plan
+        .stages
+        .iter()
+        .take(record.state.stage + 1)
+        .enumerate()
+        .map(|(number, stage)| ReachedStage {
+            stage: number as u8,
+            share: buckets(stage.share),
+        });
+    Some(RolloutStep {
+        rollout: record.index,
+        measuring_key: record.measuring_key,
+        salt: record.salt.clone(),
+        treatment: record.plan.treatment.clone(),
+        control: record.plan.control.clone(),
+        stage: record.state.stage as u8,
+        reached: reached.collect(),
+    })
+}
+
+fn is_over(state: &State, record: &RolloutRecord) -> bool {
+    let ended = match record.state.phase {
+        Phase::Delivering | Phase::Soaking | Phase::Held(_) => false,
+        Phase::Aborting | Phase::Aborted | Phase::Completed => true,
+    };
+    ended || state.latches.contains_key(&record.id)
+}
+
+/// A plan's share, at most 100,000 as a bucket count is.
+fn buckets(share: rollout::Share) -> Buckets {
+    Buckets::new(share.get()).unwrap_or(Buckets::ALL)
+}
+
+fn measurement_entry(state: &State, environment: &Key, set: Option<&Key>, key: &str) -> Option<Bytes> {
+    let record = state.rollout_at(environment, key.parse().ok()?)?;
+    // The exposure goes when the last outcomes have had their time; with it goes what agents measure.
+    state.exposures.get(&record.id)?;
+    if set.is_some() {
+        let flag = Key::parse(&record.plan.flag).ok()?;
+        let flag = state.flag(environment, &flag)?;
+        if flag.flag.set.as_ref() != set {
+            return None;
+        }
+    }
+    measurement(record, is_over(state, record)).map(|measurement| entry::encode_measurement(&measurement))
+}
+
+fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
+    let visits = record.state.visits.iter().filter_map(|visit| {
+        let stage = record.plan.stages.get(visit.stage)?;
+        Some(StageVisit {
+            stage: visit.stage as u8,
+            visit: visit.visit,
+            share: buckets(stage.share),
+            entered_tick: tick::at(visit.entered_at_us),
+        })
+    });
+    let metrics = (0u16..).zip(&record.plan.guards).map(|(number, guard)| MetricSpec {
+        number,
+        key: guard.metric.name().to_owned(),
+        kind: match guard.metric {
+            Metric::ErrorRate => MetricKind::ErrorRate,
+        },
+        lost_is_bad: true,
+    });
+    Some(Measurement {
+        rollout: record.index,
+        id: id_number(record.id),
+        flag: Key::parse(&record.plan.flag).ok()?,
+        measuring_key: record.measuring_key,
+        start_tick: tick::at(record.started_at_us),
+        unit: match record.plan.unit {
+            Unit::Unit => SplittingUnit::Unit,
+            Unit::Request => SplittingUnit::Request,
+        },
+        stages: visits.collect(),
+        horizon_starts: record
+            .state
+            .horizons
+            .iter()
+            .map(|horizon| tick::at(horizon.started_at_us))
+            .collect(),
+        lost_after_us: record.plan.lost_after_us,
+        metrics: metrics.collect(),
+        ended,
+    })
+}
+
+fn id_number(id: Uuid) -> u128 {
+    id.as_u128()
+}

@@ -1,0 +1,55 @@
+//! The proof of an end: when the agents had it, and when treatment was seen to be gone.
+//!
+//! Time to zero is the time from the decision until the last live agent has applied it and no treatment exposure is seen
+//! after that. It is known only when the agents' frames cover the time behind it.
+
+use crate::{
+    engine::facts,
+    health::coverage::Coverage,
+    publish::Publisher,
+    record::{EndCause, RolloutRecord},
+    state::State,
+    sync::fleet::Fleet,
+};
+
+/// Frames must cover this much time behind the last ack before treatment counts as gone.
+const QUIET_US: i64 = 1_000_000;
+
+/// The record with what has become known of its end; none if there is no news.
+pub(super) fn prove(
+    state: &State,
+    record: &RolloutRecord,
+    publisher: &Publisher,
+    fleet: &Fleet,
+    coverage: &Coverage,
+    now_us: i64,
+) -> Option<RolloutRecord> {
+    let before = record.end.as_ref()?;
+    if before.persisted_at_us.is_some() && (before.time_to_zero_us.is_some() || before.cause == EndCause::Completed) {
+        return None;
+    }
+    let delivery = facts::reach(state, record, publisher, fleet, now_us).delivery;
+    let mut end = before.clone();
+    // The state shows the end, so it has been published.
+    end.published_at_us = end.published_at_us.or(Some(now_us));
+    if delivery.live > 0 && delivery.applied >= delivery.live {
+        end.applied_at_us = end.applied_at_us.or(Some(now_us));
+    }
+    if delivery.is_persisted() {
+        end.persisted_at_us = end.persisted_at_us.or(Some(now_us));
+    }
+    if let (Some(applied_at_us), true) = (end.applied_at_us, end.cause != EndCause::Completed) {
+        let covered = coverage
+            .covered_until_us(record.id)
+            .is_some_and(|until_us| until_us >= applied_at_us + QUIET_US);
+        if covered && end.time_to_zero_us.is_none() {
+            let last_us = state.evidence_of(record.id).last_treatment_exposure_us;
+            end.last_treatment_exposure_us = (last_us > 0).then_some(last_us);
+            end.time_to_zero_us = Some(applied_at_us.max(last_us) - end.decided_at_us);
+        }
+    }
+    (end != *before).then(|| RolloutRecord {
+        end: Some(end),
+        ..record.clone()
+    })
+}

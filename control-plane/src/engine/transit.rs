@@ -1,0 +1,163 @@
+//! From a transition to the transaction that carries it out, and the record that tells of it.
+
+use evaluation::Key;
+use rollout::{AbortCause, State as Progress, Transition};
+
+use super::facts::Gathered;
+use crate::{
+    change,
+    identity::Actor,
+    record::{End, EndCause, Latch, RolloutRecord, TransitionRecord},
+    state::State,
+    store::Txn,
+};
+
+/// A transition, ready to be committed.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// What is written.
+    pub(super) txn: Txn,
+    /// What happened, in words.
+    pub(super) detail: String,
+}
+
+/// What a transition of the engine writes; none if what it needs is gone (a flag that was deleted).
+pub(super) fn transit(
+    state: &State,
+    record: &RolloutRecord,
+    progress: &Progress,
+    transition: Transition,
+    facts: &Gathered,
+    now_us: i64,
+) -> Option<Made> {
+    let actor = match (transition, state.latches.get(&record.id)) {
+        // A latch that was found set: whoever set it has aborted.
+        (Transition::Aborted(AbortCause::Person), Some(latch)) => Actor {
+            name: latch.actor.clone(),
+            reason: latch.reason.clone(),
+            peer: String::new(),
+            at_us: now_us,
+        },
+        _ => Actor::engine(detail(record, transition), now_us),
+    };
+    by(state, record, progress, transition, facts, &actor)
+}
+
+/// What a transition writes, whoever makes it.
+pub(super) fn by(
+    state: &State,
+    record: &RolloutRecord,
+    progress: &Progress,
+    transition: Transition,
+    facts: &Gathered,
+    actor: &Actor,
+) -> Option<Made> {
+    let detail = match transition {
+        Transition::Aborted(_) => actor.reason.clone(),
+        _ => detail(record, transition),
+    };
+    let mut after = record.clone();
+    after.state = progress.clone();
+    after.transitions.push(TransitionRecord {
+        sequence: progress.sequence,
+        at_us: actor.at_us,
+        kind: transition.name().to_owned(),
+        stage: progress.stage as u32,
+        detail: detail.clone(),
+        actor: actor.name.clone(),
+    });
+    let txn = match transition {
+        Transition::ClockStarted
+        | Transition::Held(_)
+        | Transition::Resumed
+        | Transition::HorizonCut
+        | Transition::AbortDelivered => change::note(record, &after),
+        Transition::Advanced { .. } => change::advance(record, &after, actor),
+        Transition::Aborted(cause) => {
+            after.end = Some(end(state, record, EndCause::of_abort(cause), facts, actor));
+            let latch = Latch {
+                at_us: actor.at_us,
+                actor: actor.name.clone(),
+                reason: actor.reason.clone(),
+            };
+            change::abort(record, &after, &latch, actor)
+        }
+        Transition::Completed => {
+            let flag = Key::parse(&record.plan.flag).ok()?;
+            let flag = state.flag(&record.environment, &flag)?;
+            after.end = Some(end(state, record, EndCause::Completed, facts, actor));
+            change::complete(record, &after, flag, actor)
+        }
+    };
+    Some(Made { txn, detail })
+}
+
+fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered, actor: &Actor) -> End {
+    End {
+        decided_at_us: actor.at_us,
+        cause,
+        actor: actor.name.clone(),
+        reason: reason(state, record, cause, actor),
+        evidence: facts.known.evidence,
+        counts: facts.totals,
+        published_at_us: None,
+        applied_at_us: None,
+        persisted_at_us: None,
+        last_treatment_exposure_us: None,
+        time_to_zero_us: None,
+    }
+}
+
+/// Why, and what an abort leaves in place.
+fn reason(state: &State, record: &RolloutRecord, cause: EndCause, actor: &Actor) -> String {
+    let flag = Key::parse(&record.plan.flag)
+        .ok()
+        .and_then(|flag| state.flag(&record.environment, &flag).cloned());
+    let left = match (cause, flag) {
+        (EndCause::Evidence | EndCause::Person, Some(flag)) => change::still_served(&flag, &record.plan.treatment),
+        (EndCause::Completed, _) | (_, None) => Vec::new(),
+    };
+    match left.as_slice() {
+        [] => actor.reason.clone(),
+        left => format!("{} (treatment is still served by: {})", actor.reason, left.join(", ")),
+    }
+}
+
+fn detail(record: &RolloutRecord, transition: Transition) -> String {
+    let stage = |position: usize| {
+        record.plan.stages.get(position).map_or_else(String::new, |stage| {
+            format!("{} at {} %", stage.name, f64::from(stage.share.get()) / 1_000.0)
+        })
+    };
+    match transition {
+        Transition::ClockStarted => "99 % of the live agents have applied the stage".to_owned(),
+        Transition::Advanced { to, .. } => format!("gate no-harm is open; entering {}", stage(to)),
+        Transition::Held(reason) => reason.name().to_owned(),
+        Transition::Resumed => "what held it is gone".to_owned(),
+        Transition::HorizonCut => "units count anew".to_owned(),
+        Transition::Aborted(AbortCause::Evidence {
+            guard,
+            horizon,
+            log_evidence,
+        }) => {
+            let metric = record
+                .plan
+                .guards
+                .get(guard)
+                .map_or("harm", |guard| guard.metric.name());
+            format!(
+                "{metric} of treatment is worse than control: evidence {:.0} (abort at {:.0}), horizon {horizon}",
+                libm_exp(log_evidence),
+                1.0 / record.plan.alpha
+            )
+        }
+        Transition::Aborted(AbortCause::Person) => "aborted by hand".to_owned(),
+        Transition::AbortDelivered => "every live agent has the abort on disk".to_owned(),
+        Transition::Completed => format!("{} is the flag's default", record.plan.treatment),
+    }
+}
+
+/// For showing only; what decides stays a logarithm.
+fn libm_exp(log: f64) -> f64 {
+    log.min(700.0).exp()
+}

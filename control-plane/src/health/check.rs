@@ -1,0 +1,344 @@
+//! The check of frames: a message of an agent becomes frames that can be counted, or a list of all that is wrong in it.
+//!
+//! Everything is bounded here and nowhere after. A malformed frame refuses its whole message, so that an agent never
+//! has to guess which part was taken; a frame that came too late, or whose rollout nobody judges any more, is well
+//! formed and only forgotten.
+
+use std::collections::BTreeSet;
+
+use evaluation::{Arm, Key, Violation};
+use proto::{status::violation, tick, v1};
+use rollout::evidence::unit::POSITIONS;
+
+use super::frames::{Cell, Checked, Frame, MetricCell, Place};
+use crate::{record::RolloutRecord, state::State};
+
+/// Frames of one message.
+pub(crate) const FRAMES_LIMIT: usize = 256;
+/// A frame that ended longer ago than this is not counted, nor is one of a rollout that ended longer ago.
+pub(crate) const OLDEST_US: i64 = 60 * 60 * 1_000_000;
+/// How far ahead of this clock an agent's may be.
+const AHEAD_US: i64 = 60_000_000;
+/// No count of one frame is larger, so that sums of a whole rollout fit.
+const COUNT_LIMIT: u64 = 1 << 40;
+/// Violations that are listed; of more, only their number is told.
+const LISTED: usize = 20;
+/// Exposed positions are those whose low bits are 0.
+const SAMPLE_MASK: u32 = 63;
+/// As many sampled positions as there are.
+const SAMPLES_LIMIT: usize = (POSITIONS / (SAMPLE_MASK + 1)) as usize;
+
+/// What is wrong so far.
+#[derive(Debug, Default)]
+struct Faults {
+    listed: Vec<Violation>,
+    more: usize,
+}
+
+impl Faults {
+    fn check(&mut self, holds: bool, field: impl FnOnce() -> String, rule: &str) {
+        if holds {
+            return;
+        }
+        if self.listed.len() < LISTED {
+            self.listed.push(violation(field(), rule));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn finish<T>(mut self, value: T) -> Result<T, Vec<Violation>> {
+        if self.listed.is_empty() {
+            return Ok(value);
+        }
+        if self.more > 0 {
+            self.listed
+                .push(violation("frames", format!("{} more violations", self.more)));
+        }
+        Err(self.listed)
+    }
+}
+
+/// What the frames of one message come to, in their order; or everything that is wrong with them.
+///
+/// All are of `environment`, and its rollouts are those of `state`. Complexity: linear in the size of the message.
+pub(crate) fn check(
+    state: &State,
+    environment: &Key,
+    frames: Vec<v1::Frame>,
+    now_us: i64,
+) -> Result<Vec<Checked>, Vec<Violation>> {
+    let mut faults = Faults::default();
+    faults.check(
+        frames.len() <= FRAMES_LIMIT,
+        || "frames".to_owned(),
+        "holds at most 256 frames",
+    );
+    let mut checked = Vec::with_capacity(frames.len().min(FRAMES_LIMIT));
+    for (number, frame) in frames.into_iter().take(FRAMES_LIMIT).enumerate() {
+        let path = format!("frames[{number}]");
+        let same = frame.environment == environment.as_str();
+        faults.check(
+            same,
+            || format!("{path}.environment"),
+            "must be that of the stream's first frame",
+        );
+        let rollout = state
+            .rollout_at(environment, frame.rollout)
+            .filter(|rollout| is_judged(rollout, now_us));
+        let rollout = rollout.map(|rollout| &**rollout);
+        check_span(&mut faults, &path, &frame, rollout, now_us);
+        let cells = check_cells(&mut faults, &path, &frame.cells, rollout, now_us);
+        checked.push(sort(environment, rollout, &frame, cells, now_us));
+    }
+    faults.finish(checked)
+}
+
+/// Whether frames of a rollout are still counted.
+pub(crate) fn is_judged(rollout: &RolloutRecord, now_us: i64) -> bool {
+    rollout
+        .state
+        .ended_at_us
+        .is_none_or(|ended_at_us| now_us.saturating_sub(ended_at_us) <= OLDEST_US)
+}
+
+fn sort(
+    environment: &Key,
+    rollout: Option<&RolloutRecord>,
+    frame: &v1::Frame,
+    cells: Vec<Cell>,
+    now_us: i64,
+) -> Checked {
+    let Some(rollout) = rollout else {
+        return Checked::Unknown {
+            rollout: frame.rollout,
+            sequence: frame.sequence,
+        };
+    };
+    let too_old = frame.last_tick < tick::at(now_us.saturating_sub(OLDEST_US));
+    let (dropped, cells) = if too_old {
+        (0, Vec::new())
+    } else {
+        (frame.dropped, cells)
+    };
+    let frame = Frame {
+        environment: environment.clone(),
+        rollout: rollout.id,
+        index: rollout.index,
+        sequence: frame.sequence,
+        last_tick: frame.last_tick,
+        horizon: frame.horizon,
+        dropped,
+        cells,
+    };
+    if too_old {
+        Checked::TooOld(frame)
+    } else {
+        Checked::Counted(frame)
+    }
+}
+
+fn check_span(faults: &mut Faults, path: &str, frame: &v1::Frame, rollout: Option<&RolloutRecord>, now_us: i64) {
+    let field = |name: &'static str| move || format!("{path}.{name}");
+    faults.check(frame.sequence >= 1, field("sequence"), "counts from 1");
+    faults.check(
+        frame.first_tick <= frame.last_tick,
+        field("last_tick"),
+        "must not be before first_tick",
+    );
+    let latest = tick::at(now_us.saturating_add(AHEAD_US));
+    faults.check(
+        frame.last_tick <= latest,
+        field("last_tick"),
+        "is over a minute in the future; check the agent's clock",
+    );
+    faults.check(frame.horizon >= 1, field("horizon"), "counts from 1");
+    let horizons = rollout.map_or(usize::MAX, |rollout| rollout.state.horizons.len());
+    let begun = usize::try_from(frame.horizon).is_ok_and(|horizon| horizon <= horizons);
+    faults.check(begun, field("horizon"), "has not begun in this rollout");
+    faults.check(frame.dropped <= COUNT_LIMIT, field("dropped"), "must be at most 2^40");
+}
+
+fn check_cells(
+    faults: &mut Faults,
+    path: &str,
+    cells: &[v1::Cell],
+    rollout: Option<&RolloutRecord>,
+    now_us: i64,
+) -> Vec<Cell> {
+    let mut places = BTreeSet::new();
+    let mut checked = Vec::with_capacity(cells.len());
+    for (number, cell) in cells.iter().enumerate() {
+        let path = format!("{path}.cells[{number}]");
+        let unique = places.insert((cell.stage, cell.stratum, cell.arm));
+        faults.check(
+            unique,
+            || path.clone(),
+            "repeats the stage, stratum and arm of a cell before it",
+        );
+        check_counts(faults, &path, cell, now_us);
+        let place = check_place(faults, &path, cell, rollout);
+        let metrics = check_metrics(faults, &path, &cell.metrics, rollout);
+        if let Some(place) = place {
+            checked.push(Cell {
+                place,
+                exposures: cell.exposures,
+                outcomes: cell.outcomes,
+                lost: cell.lost,
+                last_exposure_us: cell.last_exposure_us,
+                metrics,
+                sampled: cell.exposed_positions.clone(),
+            });
+        }
+    }
+    checked
+}
+
+fn check_counts(faults: &mut Faults, path: &str, cell: &v1::Cell, now_us: i64) {
+    for (name, count) in [
+        ("exposures", cell.exposures),
+        ("outcomes", cell.outcomes),
+        ("lost", cell.lost),
+    ] {
+        faults.check(
+            count <= COUNT_LIMIT,
+            || format!("{path}.{name}"),
+            "must be at most 2^40",
+        );
+    }
+    let field = || format!("{path}.exposed_positions");
+    faults.check(
+        cell.exposed_positions.len() <= SAMPLES_LIMIT,
+        field,
+        "holds at most 4096 positions",
+    );
+    let sampled = cell
+        .exposed_positions
+        .iter()
+        .all(|position| *position < POSITIONS && position & SAMPLE_MASK == 0);
+    faults.check(sampled, field, "must be below 2^18, their low 6 bits 0");
+    let field = || format!("{path}.last_exposure_us");
+    faults.check(cell.last_exposure_us >= 0, field, "must not be negative");
+    let latest = now_us.saturating_add(AHEAD_US);
+    faults.check(
+        cell.last_exposure_us <= latest,
+        field,
+        "is over a minute in the future; check the agent's clock",
+    );
+}
+
+/// Where the counts belong; none, and a fault, if there is no such place.
+fn check_place(faults: &mut Faults, path: &str, cell: &v1::Cell, rollout: Option<&RolloutRecord>) -> Option<Place> {
+    let arm = u8::try_from(cell.arm).ok().and_then(|arm| Arm::try_from(arm).ok());
+    faults.check(
+        arm.is_some(),
+        || format!("{path}.arm"),
+        "must be 0 (control) or 1 (treatment)",
+    );
+    let visited = |stage: u32| match rollout {
+        None => (stage < 16).then_some(1),
+        Some(rollout) => {
+            let mut visits = rollout.state.visits.iter().rev();
+            visits
+                .find(|visit| u32::try_from(visit.stage) == Ok(stage))
+                .map(|visit| visit.visit)
+        }
+    };
+    let visit = visited(cell.stage);
+    faults.check(
+        visit.is_some(),
+        || format!("{path}.stage"),
+        "is not a stage that this rollout has reached",
+    );
+    let stratum = visited(cell.stratum);
+    faults.check(
+        stratum.is_some(),
+        || format!("{path}.stratum"),
+        "is not a stage that this rollout has reached",
+    );
+    stratum?;
+    Some(Place {
+        stage: u8::try_from(cell.stage).ok()?,
+        visit: visit?,
+        stratum: u8::try_from(cell.stratum).ok()?,
+        arm: arm?,
+    })
+}
+
+fn check_metrics(
+    faults: &mut Faults,
+    path: &str,
+    metrics: &[v1::MetricCell],
+    rollout: Option<&RolloutRecord>,
+) -> Vec<MetricCell> {
+    let measured = rollout.map_or(usize::from(u16::MAX), |rollout| rollout.plan.guards.len());
+    let mut numbers = BTreeSet::new();
+    let mut checked = Vec::with_capacity(metrics.len());
+    for (number, cell) in metrics.iter().enumerate() {
+        let path = format!("{path}.metrics[{number}]");
+        let metric = u16::try_from(cell.metric)
+            .ok()
+            .filter(|metric| usize::from(*metric) < measured);
+        faults.check(
+            metric.is_some(),
+            || format!("{path}.metric"),
+            "is not measured in this rollout",
+        );
+        faults.check(
+            numbers.insert(cell.metric),
+            || format!("{path}.metric"),
+            "stands twice in this cell",
+        );
+        let positions = cell.bad_positions.iter().all(|position| *position < POSITIONS) && ascend(&cell.bad_positions);
+        faults.check(
+            positions,
+            || format!("{path}.bad_positions"),
+            "must be below 2^18 and ascend",
+        );
+        let (num, den, buckets) = check_buckets(faults, &path, cell);
+        if let Some(metric) = metric {
+            checked.push(MetricCell {
+                metric,
+                num,
+                den,
+                buckets,
+                bad: cell.bad_positions.clone(),
+            });
+        }
+    }
+    checked
+}
+
+/// (Sum of the numerators, sum of the denominators, buckets with a denominator).
+fn check_buckets(faults: &mut Faults, path: &str, cell: &v1::MetricCell) -> (u64, u64, u64) {
+    let buckets = &cell.buckets;
+    let numbers = buckets.iter().all(|bucket| *bucket < 64) && ascend(buckets);
+    faults.check(numbers, || format!("{path}.buckets"), "must be 0 to 63 and ascend");
+    let alike = cell.num.len() == buckets.len() && cell.den.len() == buckets.len();
+    faults.check(alike, || format!("{path}.buckets"), "must be as many as num and den");
+    if !numbers || !alike {
+        return (0, 0, 0);
+    }
+    let (mut num, mut den, mut spoke) = (0_u64, 0_u64, 0_u64);
+    for (at, bucket) in buckets.iter().enumerate() {
+        let (bad, all) = (cell.num[at], cell.den[at]);
+        faults.check(
+            all <= COUNT_LIMIT,
+            || format!("{path}.den[{at}]"),
+            "must be at most 2^40",
+        );
+        let within = u64::try_from(bad).is_ok_and(|bad| bad <= all);
+        faults.check(within, || format!("{path}.num[{at}]"), "must be between 0 and its den");
+        num = num.saturating_add(u64::try_from(bad).unwrap_or(0));
+        den = den.saturating_add(all);
+        spoke |= u64::from(all > 0) << bucket;
+    }
+    (num, den, spoke)
+}
+
+fn ascend(numbers: &[u32]) -> bool {
+    numbers.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+#[cfg(test)]
+mod tests;

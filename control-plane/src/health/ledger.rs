@@ -1,0 +1,323 @@
+//! The ledger of one rollout: everything that is known of its frames, in memory.
+//!
+//! Frames are accepted into open batches, one per horizon; sealing turns the oldest into a transaction. Two sets of
+//! marks are kept: what was accepted, and what is durable, because a batch is of one horizon and an agent's frames may
+//! be in two. The rule: nothing is acknowledged that is not durable, and nothing durable is counted again. A ledger
+//! does no I/O: the collector commits its transactions and loads it anew when one is refused.
+
+use std::collections::{BTreeMap, HashMap};
+
+use evaluation::Key;
+use rollout::evidence::unit::Positions;
+use uuid::Uuid;
+
+use super::{
+    cells::Batch,
+    frames::{Frame, Reporter},
+    marks::{self, Mark, Marks},
+};
+use crate::{evidence::EvidenceRecord, record::RolloutRecord, store::Txn};
+
+/// While nothing but empty frames comes, their marks are written this often, in microseconds.
+const MARKS_EVERY_US: i64 = 10_000_000;
+/// An agent with so many frames that are not durable gets its marks written at once.
+const MARKS_AT: usize = 32;
+/// Frames of one reporter that may wait for a seal.
+const WAITING_LIMIT: usize = 4_096;
+/// How often old marks are looked for, in microseconds.
+const FORGET_EVERY_US: i64 = 600_000_000;
+
+/// All that is known of the frames of one rollout.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(super) environment: Key,
+    pub(super) rollout: Uuid,
+    pub(super) index: u32,
+    /// Marks of all frames in durable or open batches.
+    pub(super) accepted: HashMap<Reporter, Mark>,
+    /// Marks of the frames in sealed batches.
+    pub(super) durable: Marks,
+    /// Frames that are not sealed, by horizon.
+    pub(super) open: BTreeMap<u32, Open>,
+    /// Positions that failed, by horizon, then (metric, stratum).
+    pub(super) failed: BTreeMap<u32, BTreeMap<(u16, u8), Positions>>,
+    /// Sampled positions, by (stage, visit).
+    pub(super) samples: BTreeMap<(u8, u32), Samples>,
+    /// The evidence with all sealed batches.
+    pub(super) record: EvidenceRecord,
+    /// Sealed, and not yet known to be durable.
+    pub(super) pending: Option<Sealed>,
+    pub(super) sealed_at_us: i64,
+    pub(super) marks_at_us: i64,
+    pub(super) forgot_at_us: i64,
+}
+
+/// The frames of one horizon that are not sealed.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) dots: BTreeMap<Reporter, Vec<u64>>,
+    pub(super) batch: Batch,
+    /// The tick of its first news: once the fleet has reported so far, the batch is complete.
+    goal_tick: u32,
+    opened_at_us: i64,
+}
+
+/// Sampled positions of one visit: (position, stratum) to whether treatment had it first.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Samples {
+    pub(super) set: BTreeMap<(u32, u8), bool>,
+    pub(super) is_dirty: bool,
+}
+
+/// A transaction, and whom to tell when it is durable.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) txn: Txn,
+    pub(super) writes_evidence: bool,
+    pub(super) acks: Vec<(Reporter, u64)>,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// It is in an open batch.
+    New,
+    /// It was taken before. All frames of its reporter up to `durable` are durable.
+    Known {
+        /// 0: none yet.
+        durable: u64,
+    },
+    /// Its reporter has too many frames that are not acknowledged, or there are too many reporters. It was not taken.
+    Full,
+}
+
+/// What is worth a transaction by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing.
+    Nothing,
+    /// The marks of frames without news.
+    Marks,
+    /// A batch.
+    Batch,
+}
+
+impl Ledger {
+    /// The ledger of a rollout of which no frame was ever sealed.
+    pub(crate) fn new(environment: Key, rollout: Uuid, index: u32) -> Self {
+        Self {
+            environment,
+            rollout,
+            index,
+            accepted: HashMap::new(),
+            durable: Marks::default(),
+            open: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            record: EvidenceRecord::default(),
+            pending: None,
+            sealed_at_us: 0,
+            marks_at_us: 0,
+            forgot_at_us: 0,
+        }
+    }
+
+    /// The rollout's index in its environment.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The evidence with all sealed batches.
+    pub(crate) fn record(&self) -> &EvidenceRecord {
+        &self.record
+    }
+
+    /// Takes a frame into the open batch of its horizon, unless its dot is known.
+    pub(crate) fn accept(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) -> Accepted {
+        let waiting = self
+            .open
+            .values()
+            .filter_map(|open| open.dots.get(reporter))
+            .map(Vec::len)
+            .sum::<usize>();
+        let is_new_reporter = !self.accepted.contains_key(reporter);
+        if waiting >= WAITING_LIMIT || (is_new_reporter && self.accepted.len() >= marks::REPORTERS_LIMIT) {
+            return Accepted::Full;
+        }
+        let mark = self.accepted.entry(reporter.clone()).or_default();
+        mark.close_gap(now_us);
+        if !mark.take(frame.sequence, now_us) {
+            // What is pending may yet be refused, so nothing is said of it.
+            let durable = if self.pending.is_some() {
+                0
+            } else {
+                self.durable.get(reporter).contiguous()
+            };
+            return Accepted::Known { durable };
+        }
+        self.open.entry(frame.horizon).or_default().add(reporter, frame, now_us);
+        Accepted::New
+    }
+
+    /// Whether frames of a reporter wait to become durable.
+    pub(crate) fn is_awaited_by(&self, reporter: &Reporter) -> bool {
+        self.open.values().any(|open| open.dots.contains_key(reporter))
+            || self
+                .pending
+                .iter()
+                .flat_map(|sealed| &sealed.acks)
+                .any(|(acked, _)| acked == reporter)
+    }
+
+    /// Everybody whose frames wait to become durable; some more than once.
+    pub(crate) fn awaited_by(&self) -> impl Iterator<Item = &Reporter> {
+        let pending = self
+            .pending
+            .iter()
+            .flat_map(|sealed| &sealed.acks)
+            .map(|(reporter, _)| reporter);
+        self.open.values().flat_map(|open| open.dots.keys()).chain(pending)
+    }
+
+    /// Whether the record holds every count that was accepted.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.pending.is_none() && self.open.values().all(|open| open.batch.is_empty())
+    }
+
+    /// What is worth a transaction. `covers` says whether the fleet has reported up to a tick.
+    ///
+    /// A batch is due each interval, once the fleet has reported past its first news, or after three intervals.
+    pub(crate) fn due(&self, interval_us: i64, covers: impl Fn(u32) -> bool, now_us: i64) -> Due {
+        if self.pending.is_some() {
+            return Due::Nothing;
+        }
+        let since = |time_us: i64| now_us.saturating_sub(time_us);
+        if let Some(open) = self.open.values().find(|open| !open.batch.is_empty()) {
+            // At one moment the batches of all horizons may be sealed, the oldest first.
+            let is_rested = now_us == self.sealed_at_us || since(self.sealed_at_us) >= interval_us;
+            let is_complete = covers(open.goal_tick) || since(open.opened_at_us) >= 3 * interval_us;
+            return if is_rested && is_complete {
+                Due::Batch
+            } else {
+                Due::Nothing
+            };
+        }
+        let mut waiting = self
+            .open
+            .values()
+            .flat_map(|open| open.dots.values())
+            .map(Vec::len)
+            .peekable();
+        let is_late = waiting.peek().is_some() && since(self.marks_at_us) >= MARKS_EVERY_US;
+        if is_late || waiting.any(|frames| frames >= MARKS_AT) {
+            Due::Marks
+        } else {
+            Due::Nothing
+        }
+    }
+
+    /// Seals the oldest batch with news, or, if there is no news at all, the marks of the frames without any.
+    ///
+    /// The transaction must be committed, or the ledger loaded anew. None if no frame waits, or one is pending already.
+    pub(crate) fn seal(&mut self, rollout: &RolloutRecord, now_us: i64) -> Option<Txn> {
+        if self.pending.is_some() || self.open.is_empty() {
+            return None;
+        }
+        self.forget(now_us);
+        let horizon = self
+            .open
+            .iter()
+            .find(|(_, open)| !open.batch.is_empty())
+            .map(|(horizon, _)| *horizon);
+        // Frames without news go along with the next batch, whatever their horizon: there is nothing to count in them.
+        let newer = horizon
+            .map(|horizon| self.open.split_off(&horizon.saturating_add(1)))
+            .unwrap_or_default();
+        let mut sealed = std::mem::replace(&mut self.open, newer);
+        let batch = horizon
+            .and_then(|horizon| sealed.get_mut(&horizon))
+            .map(|open| std::mem::take(&mut open.batch));
+        let acks = self.settle_dots(sealed, now_us);
+        let news = horizon.zip(batch);
+        let writes_evidence = news.is_some();
+        let txn = match news {
+            Some((horizon, batch)) => self.batch_txn(horizon, &batch, rollout, now_us),
+            None => self.marks_txn(),
+        };
+        self.marks_at_us = now_us;
+        self.pending = Some(Sealed {
+            txn: txn.clone(),
+            writes_evidence,
+            acks,
+        });
+        Some(txn)
+    }
+
+    /// The transaction that is not yet known to be durable.
+    pub(crate) fn pending(&self) -> Option<&Txn> {
+        self.pending.as_ref().map(|sealed| &sealed.txn)
+    }
+
+    /// The pending transaction is durable at a revision. Returns up to where each of its reporters may forget.
+    pub(crate) fn committed(&mut self, revision: u64) -> Vec<(Reporter, u64)> {
+        let Some(sealed) = self.pending.take() else {
+            return Vec::new();
+        };
+        if sealed.writes_evidence {
+            self.record.revision = revision;
+        }
+        sealed.acks
+    }
+
+    /// Makes dots durable; returns how far each reporter's are without a gap.
+    fn settle_dots(&mut self, sealed: BTreeMap<u32, Open>, now_us: i64) -> Vec<(Reporter, u64)> {
+        let mut dots = BTreeMap::<Reporter, Vec<u64>>::new();
+        for (reporter, sequences) in sealed.into_values().flat_map(|open| open.dots) {
+            dots.entry(reporter).or_default().extend(sequences);
+        }
+        let mut acks = Vec::with_capacity(dots.len());
+        for (reporter, mut sequences) in dots {
+            let mark = match self.accepted.get(&reporter) {
+                Some(mark) if !self.open.values().any(|open| open.dots.contains_key(&reporter)) => *mark,
+                Some(_) | None => {
+                    let mut mark = self.durable.get(&reporter);
+                    sequences.sort_unstable();
+                    sequences.iter().for_each(|sequence| _ = mark.take(*sequence, now_us));
+                    mark
+                }
+            };
+            self.durable.set(&reporter, mark);
+            acks.push((reporter, mark.contiguous()));
+        }
+        acks
+    }
+
+    fn forget(&mut self, now_us: i64) {
+        if now_us.saturating_sub(self.forgot_at_us) < FORGET_EVERY_US {
+            return;
+        }
+        self.forgot_at_us = now_us;
+        let oldest_us = now_us.saturating_sub(marks::KEPT_US);
+        self.durable.forget_before(oldest_us);
+        let open = &self.open;
+        let is_open = |reporter: &Reporter| open.values().any(|open| open.dots.contains_key(reporter));
+        self.accepted
+            .retain(|reporter, mark| mark.seen_at_us() >= oldest_us || is_open(reporter));
+    }
+}
+
+impl Open {
+    fn add(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) {
+        self.dots.entry(reporter.clone()).or_default().push(frame.sequence);
+        if frame.is_silent() {
+            return;
+        }
+        if self.batch.is_empty() {
+            (self.goal_tick, self.opened_at_us) = (frame.last_tick, now_us);
+        }
+        self.batch.add(frame);
+    }
+}
+
+#[cfg(test)]
+mod tests;

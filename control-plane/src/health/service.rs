@@ -1,0 +1,194 @@
+//! The door of health: reads an agent's stream, checks each message whole, and hands its frames to the collector.
+//!
+//! A stream belongs to one process of one agent in one environment; its first message says which. Answers come from the
+//! collector, so reading and answering never wait for each other, except that a full queue stops the reading. Whatever
+//! is wrong ends the stream with a status that names it: an agent that went on would have its frames counted in part.
+
+use std::{pin::Pin, sync::Arc};
+
+use evaluation::{Key, Violation};
+use futures::StreamExt as _;
+use metrics::counter;
+use proto::{
+    status::{invalid, violation},
+    v1::{ReportRequest, ReportResponse, health_server::Health},
+};
+use runtime::shutdown::Shutdown;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    check::check,
+    collector::Intake,
+    frames::{Checked, Reporter},
+    metrics as names,
+    sessions::Reply,
+};
+use crate::state::State;
+
+/// Answers that wait for an agent to read.
+const OUTBOUND: usize = 16;
+/// The longest id of an agent, in bytes.
+const AGENT_BYTES: usize = 200;
+
+/// The service `tidegate.v1.Health`.
+#[derive(Debug, Clone)]
+pub(crate) struct HealthService {
+    intake: Intake,
+    states: watch::Receiver<Arc<State>>,
+    shutdown: Shutdown,
+}
+
+/// Who speaks on a stream, fixed by its first message and its first frame.
+#[derive(Debug, Default)]
+struct Speaker {
+    reporter: Option<Reporter>,
+    environment: Option<Key>,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Refusal {
+    /// It is malformed.
+    #[error("malformed")]
+    Malformed(Vec<Violation>),
+    /// There is no such environment.
+    #[error("environment {0:?} does not exist; create it, or start the agent with another --environment")]
+    NoEnvironment(String),
+}
+
+impl HealthService {
+    /// The service before a collector.
+    pub(crate) fn new(intake: Intake, states: watch::Receiver<Arc<State>>, shutdown: Shutdown) -> Self {
+        Self {
+            intake,
+            states,
+            shutdown,
+        }
+    }
+
+    /// Reads a stream to its end.
+    async fn read(self, mut requests: Streaming<ReportRequest>, reply: mpsc::Sender<Reply>) {
+        let mut speaker = Speaker::default();
+        loop {
+            let message = tokio::select! {
+                () = self.shutdown.draining() => return,
+                () = reply.closed() => return,
+                message = requests.message() => message,
+            };
+            match message {
+                Ok(Some(request)) => {
+                    if !self.pass_on(&mut speaker, request, &reply).await {
+                        return;
+                    }
+                }
+                Ok(None) => {
+                    if let Some(reporter) = speaker.reporter {
+                        // If the collector has stopped, so has the process: the stream ends anyway.
+                        let _ = self.intake.leave(reporter, reply).await;
+                    }
+                    return;
+                }
+                // The connection is gone, and with it whoever could be told.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Hands one message on; false if the stream must end.
+    async fn pass_on(&self, speaker: &mut Speaker, request: ReportRequest, reply: &mpsc::Sender<Reply>) -> bool {
+        let state = self.states.borrow().clone();
+        match speaker.admit(&state, request, runtime::clock::now_us()) {
+            Ok((reporter, frames)) => self.intake.submit(reporter, frames, reply.clone()).await.is_ok(),
+            Err(refusal) => {
+                counter!(names::MESSAGES_REFUSED).increment(1);
+                tracing::warn!(reporter = ?speaker.reporter, %refusal, "a message of frames was refused");
+                // An agent that is gone needs no reason.
+                let _ = reply.send(Err(refusal.into())).await;
+                false
+            }
+        }
+    }
+}
+
+impl Speaker {
+    /// Checks a message. On an error nothing of it is counted.
+    fn admit(
+        &mut self,
+        state: &State,
+        request: ReportRequest,
+        now_us: i64,
+    ) -> Result<(Reporter, Vec<Checked>), Refusal> {
+        let reporter = self.reporter(&request)?;
+        let Some(first) = request.frames.first() else {
+            return Ok((reporter, Vec::new()));
+        };
+        let environment = match &self.environment {
+            Some(environment) => environment.clone(),
+            None => environment(state, &first.environment)?,
+        };
+        let frames = check(state, &environment, request.frames, now_us).map_err(Refusal::Malformed)?;
+        self.environment = Some(environment);
+        Ok((reporter, frames))
+    }
+
+    fn reporter(&mut self, request: &ReportRequest) -> Result<Reporter, Refusal> {
+        let mut violations = Vec::new();
+        if request.agent.is_empty() || request.agent.len() > AGENT_BYTES {
+            violations.push(violation("agent", "must be 1 to 200 bytes"));
+        }
+        if let Some(first) = &self.reporter {
+            if *first.agent != *request.agent {
+                violations.push(violation("agent", "must be that of the stream's first message"));
+            }
+            if first.epoch != request.epoch {
+                violations.push(violation("epoch", "must be that of the stream's first message"));
+            }
+        }
+        if !violations.is_empty() {
+            return Err(Refusal::Malformed(violations));
+        }
+        let reporter = || Reporter {
+            agent: request.agent.as_str().into(),
+            epoch: request.epoch,
+        };
+        Ok(self.reporter.get_or_insert_with(reporter).clone())
+    }
+}
+
+fn environment(state: &State, text: &str) -> Result<Key, Refusal> {
+    let environment = Key::parse(text)
+        .map_err(|error| Refusal::Malformed(vec![violation("frames[0].environment", error.to_string())]))?;
+    if state.environments.contains_key(&environment) {
+        Ok(environment)
+    } else {
+        Err(Refusal::NoEnvironment(text.to_owned()))
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match &refusal {
+            Refusal::Malformed(violations) => invalid(violations),
+            Refusal::NoEnvironment(_) => Self::not_found(refusal.to_string()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Health for HealthService {
+    type ReportStream = Pin<Box<dyn Stream<Item = Result<ReportResponse, Status>> + Send>>;
+
+    async fn report(&self, request: Request<Streaming<ReportRequest>>) -> Result<Response<Self::ReportStream>, Status> {
+        let (reply, answers) = mpsc::channel(OUTBOUND);
+        let (service, shutdown) = (self.clone(), self.shutdown.clone());
+        self.shutdown
+            .spawn("health-stream", service.read(request.into_inner(), reply));
+        let answers = ReceiverStream::new(answers).take_until(async move { shutdown.draining().await });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! Names of the control plane's metrics, each described once.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+/// The store revision that the state shows.
+pub(crate) const REVISION: &str = "tidegate_revision";
+/// Snapshots published to subscriptions.
+pub(crate) const SNAPSHOTS_PUBLISHED: &str = "tidegate_snapshots_published_total";
+/// Agents with an open stream.
+pub(crate) const AGENTS_CONNECTED: &str = "tidegate_agents_connected";
+/// Snapshots and deltas sent to agents, by form.
+pub(crate) const TRANSFERS_SENT: &str = "tidegate_transfers_sent_total";
+/// Revisions that agents refused.
+pub(crate) const NACKS: &str = "tidegate_nacks_total";
+/// Transitions of rollouts, by kind.
+pub(crate) const TRANSITIONS: &str = "tidegate_rollout_transitions_total";
+/// Rollouts that are under way.
+pub(crate) const ROLLOUTS_ACTIVE: &str = "tidegate_rollouts_active";
+/// Rollouts that are aborting for over a minute: somebody should look.
+pub(crate) const ROLLOUTS_STUCK_ABORTING: &str = "tidegate_rollouts_stuck_aborting";
+/// From an abort's decision until treatment was seen to be gone.
+pub(crate) const TIME_TO_ZERO: &str = "tidegate_time_to_zero_seconds";
+
+/// Describes all of them to the recorder.
+pub(crate) fn describe() {
+    describe_gauge!(REVISION, "store revision that the state shows");
+    describe_counter!(SNAPSHOTS_PUBLISHED, "snapshots published to subscriptions");
+    describe_gauge!(AGENTS_CONNECTED, "agents with an open stream");
+    describe_counter!(TRANSFERS_SENT, "snapshots and deltas sent to agents, by form");
+    describe_counter!(NACKS, "revisions that agents refused");
+    describe_counter!(TRANSITIONS, "transitions of rollouts, by kind");
+    describe_gauge!(ROLLOUTS_ACTIVE, "rollouts that are under way");
+    describe_gauge!(ROLLOUTS_STUCK_ABORTING, "rollouts that are aborting for over a minute");
+    describe_histogram!(
+        TIME_TO_ZERO,
+        "seconds from an abort until treatment was seen to be gone"
+    );
+}

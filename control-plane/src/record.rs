@@ -1,0 +1,178 @@
+//! What the truth consists of: the records that the store holds and the state keeps in memory.
+//!
+//! Plain values in domain types. Their stored form is `store/model`, their wire form is made at the doors.
+
+use std::sync::Arc;
+
+use evaluation::{Flag, Key};
+use rollout::{EvidenceNumber, Plan, State};
+use uuid::Uuid;
+
+use crate::evidence::Counts;
+
+/// A flag with what the store knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FlagRecord {
+    /// The document.
+    pub(crate) flag: Flag,
+    /// How often it was written.
+    pub(crate) version: u32,
+    /// When it was created.
+    pub(crate) created_at_us: i64,
+    /// When it was last written.
+    pub(crate) updated_at_us: i64,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// One execution of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RolloutRecord {
+    /// A UUIDv7.
+    pub(crate) id: Uuid,
+    /// Its environment.
+    pub(crate) environment: Key,
+    /// Its index in the environment: names it in tokens.
+    pub(crate) index: u32,
+    /// Counts the rollouts of its flag, from 1.
+    pub(crate) number: u32,
+    /// The plan as it was at the start.
+    pub(crate) plan: Arc<Plan>,
+    /// Where it stands.
+    pub(crate) state: State,
+    /// Keys the positions of units.
+    pub(crate) measuring_key: u128,
+    /// Draws the buckets.
+    pub(crate) salt: String,
+    /// Who started it.
+    pub(crate) started_by: String,
+    /// When it started.
+    pub(crate) started_at_us: i64,
+    /// All that happened to it, in order.
+    pub(crate) transitions: Vec<TransitionRecord>,
+    /// How it ended, once it has.
+    pub(crate) end: Option<End>,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// One move of the state machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransitionRecord {
+    /// From 1; 0 is the start.
+    pub(crate) sequence: u64,
+    /// When.
+    pub(crate) at_us: i64,
+    /// What, in a word.
+    pub(crate) kind: String,
+    /// The stage after it.
+    pub(crate) stage: u32,
+    /// In words.
+    pub(crate) detail: String,
+    /// Who.
+    pub(crate) actor: String,
+}
+
+/// How a rollout ended, and the proof of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct End {
+    /// When it was decided.
+    pub(crate) decided_at_us: i64,
+    /// What was decided.
+    pub(crate) cause: EndCause,
+    /// Who decided.
+    pub(crate) actor: String,
+    /// Why, in words.
+    pub(crate) reason: String,
+    /// Evidence at the decision.
+    pub(crate) evidence: Option<EvidenceNumber>,
+    /// Counts at the decision.
+    pub(crate) counts: Counts,
+    /// When the decision was durable and published.
+    pub(crate) published_at_us: Option<i64>,
+    /// When the last live agent had applied it.
+    pub(crate) applied_at_us: Option<i64>,
+    /// When the last live agent had persisted it.
+    pub(crate) persisted_at_us: Option<i64>,
+    /// The last treatment exposure that any agent reported.
+    pub(crate) last_treatment_exposure_us: Option<i64>,
+    /// From the decision until treatment was seen to be gone.
+    pub(crate) time_to_zero_us: Option<i64>,
+}
+
+/// Why a rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// The evidence of harm.
+    Evidence,
+    /// A person.
+    Person,
+    /// Its last gate opened.
+    Completed,
+}
+
+/// The abort latch of a rollout. Nothing clears it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Latch {
+    /// When it was set.
+    pub(crate) at_us: i64,
+    /// Who set it.
+    pub(crate) actor: String,
+    /// Why, in words.
+    pub(crate) reason: String,
+}
+
+/// What a rollout wants exposed. Written only when that changes, so that its revision is the one to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exposure {
+    /// The stage that wants it.
+    pub(crate) stage: u32,
+    /// Treatment's buckets; 0 after an abort.
+    pub(crate) buckets: u32,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// The rollout that holds a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Active {
+    /// Its id.
+    pub(crate) rollout: Uuid,
+    /// The store revision of the hold.
+    pub(crate) revision: u64,
+}
+
+/// How much the present visit of a stage has soaked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Soak {
+    /// Which visit: how many there had been.
+    pub(crate) visits: u32,
+    /// The soak.
+    pub(crate) soaked_us: i64,
+}
+
+impl RolloutRecord {
+    /// The display name.
+    pub(crate) fn name(&self) -> String {
+        format!("{}#{}", self.plan.flag, self.number)
+    }
+}
+
+impl EndCause {
+    /// In a word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Person => "person",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// What the rollout came to.
+    pub(crate) fn outcome(self) -> &'static str {
+        match self {
+            Self::Evidence | Self::Person => "aborted",
+            Self::Completed => "completed",
+        }
+    }
+}

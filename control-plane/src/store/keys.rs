@@ -1,0 +1,241 @@
+//! Where things lie in the store: `/tg/v1/<kind>/<environment>/<key or id>`, numbers big-endian.
+//!
+//! The only file that builds or reads a key. Once released, a layout is never changed, only added to.
+
+use bytes::Bytes;
+use evaluation::Key;
+use uuid::Uuid;
+
+const ROOT: &str = "/tg/v1/";
+
+/// What a key of the live state names; keys of history, audit and health inputs are not state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// An environment.
+    Environment(Key),
+    /// A flag of an environment.
+    Flag(Key, Key),
+    /// The rollout that holds a flag.
+    Active(Key, Key),
+    /// A rollout.
+    Rollout(Key, Uuid),
+    /// What a rollout wants exposed; written only when that changes.
+    Exposure(Key, Uuid),
+    /// How much a rollout's stage has soaked.
+    Soak(Key, Uuid),
+    /// The abort latch of a rollout.
+    Latch(Key, Uuid),
+    /// The evidence of a rollout.
+    Evidence(Key, Uuid),
+}
+
+fn path(kind: &str, environment: &Key, rest: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(ROOT.len() + kind.len() + environment.len() + rest.len() + 2);
+    key.extend_from_slice(ROOT.as_bytes());
+    key.extend_from_slice(kind.as_bytes());
+    key.push(b'/');
+    key.extend_from_slice(environment.as_bytes());
+    key.push(b'/');
+    key.extend_from_slice(rest);
+    key
+}
+
+fn with(mut key: Vec<u8>, parts: &[&[u8]]) -> Bytes {
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key.into()
+}
+
+/// The prefixes that hold live state, read at the start.
+pub(crate) fn state_prefixes() -> [Vec<u8>; 6] {
+    ["environment", "flag", "active", "rollout", "latch", "evidence"].map(|kind| format!("{ROOT}{kind}/").into_bytes())
+}
+
+/// An environment.
+pub(crate) fn environment(environment: &Key) -> Bytes {
+    with(format!("{ROOT}environment/").into_bytes(), &[environment.as_bytes()])
+}
+
+/// A flag.
+pub(crate) fn flag(environment: &Key, key: &Key) -> Bytes {
+    path("flag", environment, key.as_bytes()).into()
+}
+
+/// The rollout that holds a flag.
+pub(crate) fn active(environment: &Key, flag: &Key) -> Bytes {
+    path("active", environment, flag.as_bytes()).into()
+}
+
+/// A rollout.
+pub(crate) fn rollout(environment: &Key, id: Uuid) -> Bytes {
+    path("rollout", environment, id.as_bytes()).into()
+}
+
+/// What a rollout wants exposed.
+pub(crate) fn exposure(environment: &Key, id: Uuid) -> Bytes {
+    with(path("rollout", environment, id.as_bytes()), &[b"/exposure"])
+}
+
+/// How much a rollout's stage has soaked.
+pub(crate) fn soak(environment: &Key, id: Uuid) -> Bytes {
+    with(path("rollout", environment, id.as_bytes()), &[b"/soak"])
+}
+
+/// The abort latch of a rollout.
+pub(crate) fn latch(environment: &Key, id: Uuid) -> Bytes {
+    path("latch", environment, id.as_bytes()).into()
+}
+
+/// The evidence of a rollout.
+pub(crate) fn evidence(environment: &Key, id: Uuid) -> Bytes {
+    path("evidence", environment, id.as_bytes()).into()
+}
+
+/// The prefix of a rollout's pages of positions.
+pub(crate) fn positions(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/positions/"])
+}
+
+/// One page of the positions of a horizon.
+pub(crate) fn position_page(environment: &Key, id: Uuid, horizon: u32, page: u8) -> Bytes {
+    with(positions(environment, id).into(), &[&horizon.to_be_bytes(), &[page]])
+}
+
+/// The prefix of a rollout's pages of sampled exposed positions.
+pub(crate) fn samples(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/samples/"])
+}
+
+/// The sampled exposed positions of one visit of a stage.
+pub(crate) fn sample_set(environment: &Key, id: Uuid, stage: u8, visit: u32) -> Bytes {
+    with(samples(environment, id).into(), &[&[stage], &visit.to_be_bytes()])
+}
+
+/// The prefix of a rollout's pages of marks.
+pub(crate) fn marks(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/marks/"])
+}
+
+/// One page of marks: 4,096 agents.
+pub(crate) fn mark_page(environment: &Key, id: Uuid, page: u32) -> Bytes {
+    with(marks(environment, id).into(), &[&page.to_be_bytes()])
+}
+
+/// The prefix of a rollout's sealed batches.
+pub(crate) fn batches(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/batch/"])
+}
+
+/// The inputs of one sealed batch.
+pub(crate) fn batch(environment: &Key, id: Uuid, number: u64) -> Bytes {
+    with(batches(environment, id).into(), &[&number.to_be_bytes()])
+}
+
+/// How many rollouts an environment has had.
+pub(crate) fn rollout_count(environment: &Key) -> Bytes {
+    path("meta", environment, b"rollouts").into()
+}
+
+/// The rollout with an index.
+pub(crate) fn index(environment: &Key, index: u32) -> Bytes {
+    path("index", environment, &index.to_be_bytes()).into()
+}
+
+/// A version of a subject, kept for ever.
+pub(crate) fn history(kind: &str, environment: &Key, key: &str, version: u32) -> Bytes {
+    let prefix = format!("{ROOT}hist/{kind}/{environment}/{key}/");
+    with(prefix.into_bytes(), &[&version.to_be_bytes()])
+}
+
+/// A plan.
+pub(crate) fn plan(environment: &Key, key: &str) -> Bytes {
+    path("plan", environment, key.as_bytes()).into()
+}
+
+/// The prefix of an environment's audit records, in the order of time.
+pub(crate) fn audits(environment: &Key) -> Bytes {
+    path("audit", environment, b"").into()
+}
+
+/// One audit record; its id is a UUIDv7, so keys are in the order of time.
+pub(crate) fn audit(environment: &Key, id: Uuid) -> Bytes {
+    path("audit", environment, id.as_bytes()).into()
+}
+
+/// What a key of the live state names; none for any other key.
+pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
+    let rest = key.strip_prefix(ROOT.as_bytes())?;
+    let (kind, rest) = split(rest)?;
+    if kind == "environment" {
+        return Some(Subject::Environment(text_key(rest)?));
+    }
+    let (environment, rest) = split(rest)?;
+    let environment = Key::parse(environment).ok()?;
+    match kind {
+        "flag" => Some(Subject::Flag(environment, text_key(rest)?)),
+        "active" => Some(Subject::Active(environment, text_key(rest)?)),
+        "latch" => Some(Subject::Latch(environment, Uuid::from_slice(rest).ok()?)),
+        "evidence" => Some(Subject::Evidence(environment, Uuid::from_slice(rest).ok()?)),
+        "rollout" => {
+            let (id, part) = rest.split_at_checked(16)?;
+            let id = Uuid::from_slice(id).ok()?;
+            match part {
+                b"" => Some(Subject::Rollout(environment, id)),
+                b"/exposure" => Some(Subject::Exposure(environment, id)),
+                b"/soak" => Some(Subject::Soak(environment, id)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let slash = bytes.iter().position(|byte| *byte == b'/')?;
+    Some((std::str::from_utf8(&bytes[..slash]).ok()?, &bytes[slash + 1..]))
+}
+
+fn text_key(bytes: &[u8]) -> Option<Key> {
+    Key::parse(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_the_state_names_its_subject() {
+        let (production, checkout) = (Key::parse("production").unwrap(), Key::parse("checkout").unwrap());
+        // An id full of slashes must not be taken for a path.
+        let id = Uuid::from_bytes([b'/'; 16]);
+        for (key, expected) in [
+            (environment(&production), Subject::Environment(production.clone())),
+            (
+                flag(&production, &checkout),
+                Subject::Flag(production.clone(), checkout.clone()),
+            ),
+            (
+                active(&production, &checkout),
+                Subject::Active(production.clone(), checkout.clone()),
+            ),
+            (rollout(&production, id), Subject::Rollout(production.clone(), id)),
+            (exposure(&production, id), Subject::Exposure(production.clone(), id)),
+            (soak(&production, id), Subject::Soak(production.clone(), id)),
+            (latch(&production, id), Subject::Latch(production.clone(), id)),
+            (evidence(&production, id), Subject::Evidence(production.clone(), id)),
+        ] {
+            assert_eq!(subject(&key), Some(expected));
+        }
+        for key in [
+            batch(&production, id, 1),
+            mark_page(&production, id, 0),
+            audit(&production, id),
+            plan(&production, "p"),
+        ] {
+            assert_eq!(subject(&key), None);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The stored form of every record: prost messages of a package of their own, never an rpc's.
+//!
+//! Tags are never renumbered or reused; growth is additive. Reading is total: a value either becomes its domain record
+//! or says what is wrong with it, and the process refuses to start on one that it cannot read.
+
+mod audit;
+mod evidence;
+mod flag;
+mod rollout;
+
+pub(crate) use audit::{Act, AuditRecord};
+pub(crate) use evidence::{MarkPage, PositionPage, SampleSet, SealedBatch, SealedCounts, StoredMark};
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::record::{FlagRecord, Latch, RolloutRecord, Soak};
+use crate::{evidence::EvidenceRecord, record::Exposure};
+
+/// The version that this build writes.
+const SCHEMA: u32 = 1;
+
+/// A stored value that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ModelError {
+    /// Not the message it should be.
+    #[error("cannot be decoded: {0}")]
+    Decode(String),
+    /// Written by a newer build.
+    #[error("has schema {0}, this build reads up to {SCHEMA}; run a newer build")]
+    Schema(u32),
+    /// A field holds what it may not.
+    #[error("field {0} is missing or out of range")]
+    Field(&'static str),
+}
+
+fn decode<M: Message + Default>(bytes: &[u8], schema: impl Fn(&M) -> u32) -> Result<M, ModelError> {
+    let message = M::decode(bytes).map_err(|error| ModelError::Decode(error.to_string()))?;
+    match schema(&message) {
+        found if found > SCHEMA => Err(ModelError::Schema(found)),
+        _ => Ok(message),
+    }
+}
+
+fn key(field: &'static str, text: &str) -> Result<evaluation::Key, ModelError> {
+    evaluation::Key::parse(text).map_err(|_| ModelError::Field(field))
+}
+
+fn number(field: &'static str, bytes: &[u8]) -> Result<u128, ModelError> {
+    <[u8; 16]>::try_from(bytes)
+        .map(u128::from_be_bytes)
+        .map_err(|_| ModelError::Field(field))
+}
+
+/// An environment as stored.
+#[derive(Clone, PartialEq, Message)]
+struct Environment {
+    #[prost(uint32, tag = "1")]
+    schema: u32,
+    #[prost(string, tag = "2")]
+    key: String,
+    /// 1 development, 2 staging, 3 production.
+    #[prost(uint32, tag = "3")]
+    kind: u32,
+    #[prost(uint32, tag = "4")]
+    order: u32,
+    #[prost(bytes = "vec", tag = "5")]
+    token_key: Vec<u8>,
+}
+
+/// A latch as stored.
+#[derive(Clone, PartialEq, Message)]
+struct StoredLatch {
+    #[prost(uint32, tag = "1")]
+    schema: u32,
+    #[prost(int64, tag = "2")]
+    at_us: i64,
+    #[prost(string, tag = "3")]
+    actor: String,
+    #[prost(string, tag = "4")]
+    reason: String,
+}
+
+/// An exposure, a soak, a count: two small numbers.
+#[derive(Clone, PartialEq, Message)]
+struct Pair {
+    #[prost(uint32, tag = "1")]
+    schema: u32,
+    #[prost(uint32, tag = "2")]
+    first: u32,
+    #[prost(int64, tag = "3")]
+    second: i64,
+}
+
+/// Writes an environment.
+pub(crate) fn write_environment(environment: &evaluation::Environment) -> Bytes {
+    let kind = match environment.kind {
+        evaluation::EnvironmentKind::Development => 1,
+        evaluation::EnvironmentKind::Staging => 2,
+        evaluation::EnvironmentKind::Production => 3,
+    };
+    let token_key = environment.token_key.to_be_bytes().to_vec();
+    let key = environment.key.to_string();
+    Environment {
+        schema: SCHEMA,
+        key,
+        kind,
+        order: environment.order,
+        token_key,
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads an environment.
+pub(crate) fn read_environment(bytes: &[u8]) -> Result<evaluation::Environment, ModelError> {
+    let stored = decode::<Environment>(bytes, |stored| stored.schema)?;
+    let kind = match stored.kind {
+        1 => evaluation::EnvironmentKind::Development,
+        2 => evaluation::EnvironmentKind::Staging,
+        3 => evaluation::EnvironmentKind::Production,
+        _ => return Err(ModelError::Field("kind")),
+    };
+    Ok(evaluation::Environment {
+        key: key("key", &stored.key)?,
+        kind,
+        order: stored.order,
+        token_key: number("token_key", &stored.token_key)?,
+    })
+}
+
+/// Writes a latch.
+pub(crate) fn write_latch(latch: &Latch) -> Bytes {
+    StoredLatch {
+        schema: SCHEMA,
+        at_us: latch.at_us,
+        actor: latch.actor.clone(),
+        reason: latch.reason.clone(),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads a latch.
+pub(crate) fn read_latch(bytes: &[u8]) -> Result<Latch, ModelError> {
+    let stored = decode::<StoredLatch>(bytes, |stored| stored.schema)?;
+    Ok(Latch {
+        at_us: stored.at_us,
+        actor: stored.actor,
+        reason: stored.reason,
+    })
+}
+
+/// Writes an exposure.
+pub(crate) fn write_exposure(stage: u32, buckets: u32) -> Bytes {
+    Pair {
+        schema: SCHEMA,
+        first: stage,
+        second: i64::from(buckets),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads an exposure.
+pub(crate) fn read_exposure(bytes: &[u8], revision: u64) -> Result<Exposure, ModelError> {
+    let stored = decode::<Pair>(bytes, |stored| stored.schema)?;
+    let buckets = u32::try_from(stored.second).map_err(|_| ModelError::Field("buckets"))?;
+    Ok(Exposure {
+        stage: stored.first,
+        buckets,
+        revision,
+    })
+}
+
+/// Writes a soak.
+pub(crate) fn write_soak(soak: Soak) -> Bytes {
+    Pair {
+        schema: SCHEMA,
+        first: soak.visits,
+        second: soak.soaked_us,
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads a soak.
+pub(crate) fn read_soak(bytes: &[u8]) -> Result<Soak, ModelError> {
+    let stored = decode::<Pair>(bytes, |stored| stored.schema)?;
+    Ok(Soak {
+        visits: stored.first,
+        soaked_us: stored.second,
+    })
+}
+
+/// Writes a rollout's id, as the index and the active key hold it.
+pub(crate) fn write_id(id: uuid::Uuid) -> Bytes {
+    Bytes::copy_from_slice(id.as_bytes())
+}
+
+/// Reads a rollout's id.
+pub(crate) fn read_id(bytes: &[u8]) -> Result<uuid::Uuid, ModelError> {
+    uuid::Uuid::from_slice(bytes).map_err(|_| ModelError::Field("id"))
+}
+
+/// Writes a count.
+pub(crate) fn write_count(count: u32) -> Bytes {
+    Pair {
+        schema: SCHEMA,
+        first: count,
+        second: 0,
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads a count.
+pub(crate) fn read_count(bytes: &[u8]) -> Result<u32, ModelError> {
+    decode::<Pair>(bytes, |stored| stored.schema).map(|stored| stored.first)
+}
+
+/// Writes a flag.
+pub(crate) fn write_flag(record: &FlagRecord) -> Bytes {
+    flag::StoredFlag::from(record).encode_to_vec().into()
+}
+
+/// Reads a flag.
+pub(crate) fn read_flag(bytes: &[u8], revision: u64) -> Result<FlagRecord, ModelError> {
+    decode::<flag::StoredFlag>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+/// Writes a rollout.
+pub(crate) fn write_rollout(record: &RolloutRecord) -> Bytes {
+    rollout::StoredRollout::from(record).encode_to_vec().into()
+}
+
+/// Reads a rollout.
+pub(crate) fn read_rollout(bytes: &[u8], revision: u64) -> Result<RolloutRecord, ModelError> {
+    decode::<rollout::StoredRollout>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+/// Writes a plan by itself.
+pub(crate) fn write_plan(plan: &::rollout::Plan) -> Bytes {
+    rollout::StoredPlan::from(plan).encode_to_vec().into()
+}
+
+/// Writes the evidence of a rollout.
+pub(crate) fn write_evidence(record: &EvidenceRecord) -> Bytes {
+    evidence::StoredEvidence::from(record).encode_to_vec().into()
+}
+
+/// Reads the evidence of a rollout.
+pub(crate) fn read_evidence(bytes: &[u8], revision: u64) -> Result<EvidenceRecord, ModelError> {
+    decode::<evidence::StoredEvidence>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ::rollout::{
+    EvidenceNumber, Guard, HoldReason, Horizon, Level, Metric, Phase, Plan, Share, Stage, State, Unit, Visit,
+    evidence::request::Onset,
+};
+use evaluation::{Buckets, Condition, Flag, FlagType, Key, Literal, Rule, Serve, Test, Value};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    evidence::{ArmCounts, Counts, HorizonEvidence, VisitCounts},
+    record::{End, EndCause, TransitionRecord},
+};
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+fn flag() -> FlagRecord {
+    let split = vec![
+        evaluation::Share {
+            variant: "blue".into(),
+            buckets: Buckets::new(25_000).unwrap(),
+        },
+        evaluation::Share {
+            variant: "red".into(),
+            buckets: Buckets::new(75_000).unwrap(),
+        },
+    ];
+    FlagRecord {
+        flag: Flag {
+            key: key("colour"),
+            flag_type: FlagType::String,
+            description: "the button".into(),
+            owner: "team".into(),
+            tags: ["a".to_owned(), "b".to_owned()].into(),
+            set: Some(key("shop")),
+            enabled: true,
+            killed: true,
+            salt: "salt".into(),
+            variants: [
+                ("blue".to_owned(), Value::String("#00f".into())),
+                ("red".to_owned(), Value::String("".into())),
+            ]
+            .into(),
+            off_variant: Some("red".into()),
+            default: Serve::Split(split),
+            deny: vec!["u1".into()],
+            allow: [("blue".to_owned(), vec!["u2".to_owned()])].into(),
+            rules: vec![Rule {
+                name: "staff".into(),
+                conditions: vec![Condition {
+                    attribute: "plan".into(),
+                    test: Test::OneOf(vec![
+                        Literal::Text("pro".into()),
+                        Literal::Number(1.5),
+                        Literal::Boolean(true),
+                    ]),
+                }],
+                serve: Serve::CallerDefault,
+            }],
+        },
+        version: 3,
+        created_at_us: 1,
+        updated_at_us: 2,
+        revision: 9,
+    }
+}
+
+fn plan() -> Plan {
+    let stage = |name: &str, share| Stage {
+        name: name.into(),
+        share: Share::new(share).unwrap(),
+        dwell_us: 5,
+        minimum_outcomes: 7,
+        minimum_units: 0,
+    };
+    Plan {
+        key: "p".into(),
+        flag: "colour".into(),
+        description: "d".into(),
+        treatment: "blue".into(),
+        control: "red".into(),
+        unit: Unit::Request,
+        stages: vec![stage("one", 5_000), stage("two", 100_000)],
+        guards: vec![Guard {
+            metric: Metric::ErrorRate,
+            limit: 1.25,
+            level: Level::Hold,
+        }],
+        alpha: 0.01,
+        max_control_rate: 0.2,
+        lost_after_us: 30_000_000,
+    }
+}
+
+fn counts(number: u64) -> Counts {
+    let arm = ArmCounts {
+        exposures: number,
+        outcomes: number + 1,
+        bad: 2,
+        lost: 3,
+        bad_units: 4,
+        sampled_units: 5,
+        unit_buckets: u64::MAX,
+    };
+    Counts {
+        treatment: arm,
+        control: ArmCounts::default(),
+    }
+}
+
+fn rollout(phase: Phase) -> RolloutRecord {
+    RolloutRecord {
+        id: Uuid::now_v7(),
+        environment: key("production"),
+        index: 4,
+        number: 2,
+        plan: Arc::new(plan()),
+        state: State {
+            phase,
+            sequence: 6,
+            stage: 1,
+            visits: vec![Visit {
+                stage: 1,
+                visit: 2,
+                entered_at_us: 8,
+            }],
+            horizons: vec![Horizon {
+                stage: 1,
+                started_at_us: 8,
+            }],
+            soaked_us: 9,
+            observed_at_us: 10,
+            fresh_at_us: 11,
+            entered_at_us: 12,
+            clock_started_at_us: Some(13),
+            alone_since_us: None,
+            ended_at_us: Some(0),
+        },
+        measuring_key: u128::MAX - 1,
+        salt: "salt".into(),
+        started_by: "me".into(),
+        started_at_us: -1,
+        transitions: vec![TransitionRecord {
+            sequence: 1,
+            at_us: 2,
+            kind: "held".into(),
+            stage: 0,
+            detail: "stale".into(),
+            actor: "tidegate".into(),
+        }],
+        end: Some(End {
+            decided_at_us: 1,
+            cause: EndCause::Evidence,
+            actor: "tidegate".into(),
+            reason: "harm".into(),
+            evidence: Some(EvidenceNumber {
+                guard: 0,
+                horizon: 2,
+                log_evidence: 4.75,
+            }),
+            counts: counts(1),
+            published_at_us: Some(2),
+            applied_at_us: None,
+            persisted_at_us: Some(3),
+            last_treatment_exposure_us: None,
+            time_to_zero_us: Some(0),
+        }),
+        revision: 5,
+    }
+}
+
+#[test]
+fn a_record_reads_back_as_it_was_written() {
+    assert_eq!(read_flag(&write_flag(&flag()), 9).unwrap(), flag());
+    let reasons = [
+        HoldReason::NoAgents,
+        HoldReason::NoTraffic,
+        HoldReason::NoTreatmentTraffic,
+        HoldReason::TooFewOutcomes,
+        HoldReason::TooFewUnits,
+        HoldReason::Stale,
+        HoldReason::Evidence,
+    ];
+    let others = [
+        Phase::Delivering,
+        Phase::Soaking,
+        Phase::Aborting,
+        Phase::Aborted,
+        Phase::Completed,
+    ];
+    for phase in reasons.map(Phase::Held).into_iter().chain(others) {
+        let record = rollout(phase);
+        assert_eq!(read_rollout(&write_rollout(&record), 5).unwrap(), record);
+    }
+    let horizon = HorizonEvidence {
+        strata: [(1, (2, 3))].into(),
+        onset: Some(Onset {
+            log_s: [-0.5; 16],
+            batches: 4,
+        }),
+    };
+    let evidence = EvidenceRecord {
+        batches: 1,
+        sealed_at_us: 2,
+        visits: vec![VisitCounts {
+            stage: 1,
+            visit: 2,
+            counts: counts(3),
+        }],
+        horizons: [(1, HorizonEvidence::default()), (2, horizon)].into(),
+        full_horizon: 3,
+        last_treatment_exposure_us: 4,
+        dropped: 5,
+        revision: 6,
+    };
+    assert_eq!(read_evidence(&write_evidence(&evidence), 6).unwrap(), evidence);
+    let samples = BTreeMap::from([((64, 1), true), ((262_080, 15), false)]);
+    assert_eq!(SampleSet::read(&SampleSet::write(&samples)).unwrap(), samples);
+    assert_eq!(
+        read_soak(&write_soak(Soak {
+            visits: 2,
+            soaked_us: 3
+        }))
+        .unwrap(),
+        Soak {
+            visits: 2,
+            soaked_us: 3
+        }
+    );
+    assert_eq!(read_count(&write_count(7)).unwrap(), 7);
+}
+
+#[test]
+fn a_value_of_a_newer_build_is_refused_with_a_word_on_what_to_do() {
+    let newer = Pair {
+        schema: SCHEMA + 1,
+        first: 0,
+        second: 0,
+    }
+    .encode_to_vec();
+    assert_eq!(read_soak(&newer), Err(ModelError::Schema(2)));
+    assert!(read_soak(&newer).unwrap_err().to_string().contains("newer build"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read_flag(&bytes, 1);
+        let _ = read_rollout(&bytes, 1);
+        let _ = read_evidence(&bytes, 1);
+        let _ = read_environment(&bytes);
+        let _ = read_latch(&bytes);
+        let _ = read_exposure(&bytes, 1);
+        let _ = MarkPage::read(&bytes);
+        let _ = PositionPage::read(&bytes);
+        let _ = SampleSet::read(&bytes);
+        let _ = Act::read(&bytes);
+    }
+}

@@ -1,0 +1,77 @@
+//! The truth, for those who read it and those who change it.
+//!
+//! Reading is a shared value of one revision. Changing is a transaction; its answer comes when the change is durable and
+//! the state shows it, so that whoever has an answer reads his own write. The engine and the rpcs write through here
+//! alike: there is one write path.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use crate::{
+    state::State,
+    store::{self, Outcome, Store, Txn},
+};
+
+/// How long the state may take to show what is durable.
+const CATCH_UP: Duration = Duration::from_secs(10);
+
+/// A cheap handle to the truth.
+#[derive(Debug, Clone)]
+pub(crate) struct Truth {
+    store: Arc<dyn Store>,
+    states: watch::Receiver<Arc<State>>,
+}
+
+/// Why a change was not made, or is not seen.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommitError {
+    /// What the change was based on has changed.
+    #[error("somebody else changed it at the same time")]
+    Conflict,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The change is durable, but the state does not show it.
+    #[error("revision {0} is durable but not in effect; the control plane is overloaded or stopping")]
+    NotShown(u64),
+}
+
+impl Truth {
+    /// A handle over the store and what the feed makes of it.
+    pub(crate) fn new(store: Arc<dyn Store>, states: watch::Receiver<Arc<State>>) -> Self {
+        Self { store, states }
+    }
+
+    /// The state by now.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.states.borrow().clone()
+    }
+
+    /// The states from now on.
+    pub(crate) fn states(&self) -> watch::Receiver<Arc<State>> {
+        self.states.clone()
+    }
+
+    /// The store, for what is not state: audit, history.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Commits a change; the state that shows it.
+    pub(crate) async fn commit(&self, txn: Txn) -> Result<Arc<State>, CommitError> {
+        let revision = match self.store.txn(txn).await? {
+            Outcome::Committed(revision) => revision,
+            Outcome::Refused { key, found } => {
+                tracing::debug!(key = %String::from_utf8_lossy(&key), ?found, "a change lost a race");
+                return Err(CommitError::Conflict);
+            }
+        };
+        let mut states = self.states.clone();
+        let shown = tokio::time::timeout(CATCH_UP, states.wait_for(|state| state.revision >= revision)).await;
+        match shown {
+            Ok(Ok(state)) => Ok(state.clone()),
+            Ok(Err(_)) | Err(_) => Err(CommitError::NotShown(revision)),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+// Drives the OpenFeature flagd provider for Node, as a user would install it, for the system tests.
+//
+// One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
+// error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
+//
+//     {"op": "ready", "host", "port", "timeout_s"}       waits until the provider is READY; again: until it is READY again
+//     {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
+//     {"op": "wait_change", "key", "timeout_s"}          waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
+//                                                        one that came since the last such wait for this key counts
+//     {"op": "close"}                                    ends the process, as the end of the input does
+//
+// The provider keeps its defaults (resolver rpc, cache on), because that is what users have; the environment is cleared
+// of FLAGD_* so that only the command decides where it connects.
+
+import { EventEmitter } from 'node:events';
+import { createInterface } from 'node:readline';
+
+import { FlagdProvider } from '@openfeature/flagd-provider';
+import { OpenFeature, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk';
+
+const DEFAULT_TIMEOUT_S = 15;
+
+// One provider and what it has said so far.
+const news = new EventEmitter();
+const changed = new Set();
+let client;
+
+const operations = {
+  // Makes the provider at the first call; every call waits until it is READY.
+  async ready(command) {
+    if (!client) {
+      client = OpenFeature.getClient();
+      // Listened to on the client, and before the provider is set, so that no event is missed.
+      client.addHandler(ProviderEvents.ConfigurationChanged, (details) => {
+        for (const key of details?.flagsChanged ?? []) changed.add(key);
+        news.emit('news');
+      });
+      for (const event of [ProviderEvents.Ready, ProviderEvents.Stale, ProviderEvents.Error]) {
+        client.addHandler(event, () => news.emit('news'));
+      }
+      const provider = new FlagdProvider({ host: command.host, port: command.port });
+      // An agent that is not there yet makes the first attempt fail; the provider goes on trying and says when it is ready.
+      OpenFeature.setProviderAndWait(provider).catch((error) => console.error(`first attempt: ${error.message}`));
+    }
+    const reached = await holds(command, () => client.providerStatus === ProviderStatus.READY);
+    return { ready: reached, status: client.providerStatus };
+  },
+
+  async boolean(command) {
+    const context = contextOf(command);
+    return answerOf(await connected().getBooleanDetails(command.key, command.default, context));
+  },
+
+  async string(command) {
+    const context = contextOf(command);
+    return answerOf(await connected().getStringDetails(command.key, command.default, context));
+  },
+
+  // Waits for a change of one flag and consumes it.
+  async wait_change(command) {
+    connected();
+    const seen = await holds(command, () => changed.has(command.key));
+    changed.delete(command.key);
+    return { changed: seen };
+  },
+};
+
+// The client, or an error that says which command was missing.
+function connected() {
+  if (!client) throw new Error('not connected: send ready first');
+  return client;
+}
+
+function contextOf({ targetingKey, attributes }) {
+  const context = { ...attributes };
+  if (targetingKey !== undefined && targetingKey !== null) context.targetingKey = targetingKey;
+  return context;
+}
+
+// Everything that the SDK tells about one evaluation.
+function answerOf({ value, variant, reason, errorCode, errorMessage, flagMetadata }) {
+  return {
+    value,
+    variant: variant ?? null,
+    reason: reason ?? null,
+    errorCode: errorCode ?? null,
+    errorMessage: errorMessage ?? null,
+    metadata: flagMetadata ?? {},
+  };
+}
+
+// Waits until test() is true; says whether it came to be in time.
+async function holds(command, test) {
+  const deadline = Date.now() + 1000 * (command.timeout_s ?? DEFAULT_TIMEOUT_S);
+  while (!test()) {
+    const left = deadline - Date.now();
+    if (left <= 0) return false;
+    // The SDK sets a status and runs handlers in no promised order, so look again now and then.
+    await new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        news.off('news', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(left, 100));
+      news.on('news', wake);
+    });
+  }
+  return true;
+}
+
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith('FLAGD_')) delete process.env[name];
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer;
+  try {
+    const command = JSON.parse(line);
+    if (command.op === 'close') {
+      answer = { closed: true };
+    } else if (Object.hasOwn(operations, command.op)) {
+      answer = await operations[command.op](command);
+    } else {
+      throw new Error(`unknown op ${JSON.stringify(command.op)}`);
+    }
+  } catch (error) {
+    // Every failure is an answer: the test decides what it means.
+    answer = { error: `${error.name}: ${error.message}` };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  if (answer.closed) break;
+}
+// The provider may be waiting to reconnect; nothing is left to be said.
+process.stdout.write('', () => process.exit(0));

@@ -1,0 +1,138 @@
+"""Drives the OpenFeature flagd provider for Python, as a user would install it, for the system tests.
+
+One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
+error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
+
+    {"op": "ready", "host", "port", "timeout_s"}        waits until the provider is READY; again: until it is READY again
+    {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
+    {"op": "wait_change", "key", "timeout_s"}           waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
+                                                        one that came since the last such wait for this key counts
+    {"op": "close"}                                     ends the process, as the end of the input does
+
+The provider keeps its defaults (resolver rpc, cache on), because that is what users have; the environment is cleared of
+FLAGD_* so that only the command decides where it connects.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+from openfeature import api
+from openfeature.contrib.provider.flagd import FlagdProvider
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.event import ProviderEvent
+from openfeature.provider import ProviderStatus
+
+DEFAULT_TIMEOUT_S = 15.0
+
+
+class Driver:
+    """One provider and what it has said so far."""
+
+    def __init__(self):
+        self.client = None
+        self.changed = set()
+        self.news = threading.Condition()
+
+    def ready(self, command):
+        """Makes the provider at the first call; every call waits until it is READY."""
+        if self.client is None:
+            api.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, self.on_change)
+            for event in (ProviderEvent.PROVIDER_READY, ProviderEvent.PROVIDER_STALE, ProviderEvent.PROVIDER_ERROR):
+                api.add_handler(event, self.on_status)
+            api.set_provider(FlagdProvider(host=command["host"], port=command["port"]))
+            self.client = api.get_client()
+        reached = self.wait(command, lambda: self.client.get_provider_status() == ProviderStatus.READY)
+        return {"ready": reached, "status": self.client.get_provider_status().value}
+
+    def evaluate(self, command):
+        """Evaluates one flag, with everything that the SDK tells about it."""
+        client = self.connected()
+        resolve = {"boolean": client.get_boolean_details, "string": client.get_string_details}[command["op"]]
+        context = EvaluationContext(command.get("targetingKey"), command.get("attributes") or {})
+        details = resolve(command["key"], command["default"], context)
+        return {
+            "value": details.value,
+            "variant": details.variant,
+            "reason": text(details.reason),
+            "errorCode": text(details.error_code),
+            "errorMessage": details.error_message,
+            "metadata": dict(details.flag_metadata or {}),
+        }
+
+    def wait_change(self, command):
+        """Waits for a change of one flag and consumes it."""
+        self.connected()
+        key = command["key"]
+        seen = self.wait(command, lambda: key in self.changed)
+        with self.news:
+            self.changed.discard(key)
+        return {"changed": seen}
+
+    def connected(self):
+        """The client, or an error that says which command was missing."""
+        if self.client is None:
+            raise RuntimeError("not connected: send ready first")
+        return self.client
+
+    def wait(self, command, holds):
+        """Waits until holds() is true; says whether it came to be in time."""
+        deadline = time.monotonic() + float(command.get("timeout_s", DEFAULT_TIMEOUT_S))
+        with self.news:
+            while not holds():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                # The SDK sets a status and runs handlers in no promised order, so look again now and then.
+                self.news.wait(min(left, 0.1))
+            return True
+
+    def on_change(self, details):
+        """Remembers which flags changed."""
+        with self.news:
+            self.changed.update(details.flags_changed or [])
+            self.news.notify_all()
+
+    def on_status(self, _details):
+        """Wakes whoever waits for a status."""
+        with self.news:
+            self.news.notify_all()
+
+
+def text(value):
+    """An enum as its name on the wire, anything else as it is."""
+    return getattr(value, "value", value)
+
+
+def main():
+    for name in [name for name in os.environ if name.startswith("FLAGD_")]:
+        del os.environ[name]
+    driver = Driver()
+    operations = {
+        "ready": driver.ready,
+        "boolean": driver.evaluate,
+        "string": driver.evaluate,
+        "wait_change": driver.wait_change,
+    }
+    for line in sys.stdin:
+        try:
+            command = json.loads(line)
+            if command["op"] == "close":
+                print(json.dumps({"closed": True}), flush=True)
+                break
+            if command["op"] not in operations:
+                raise ValueError(f"unknown op {command['op']!r}")
+            answer = operations[command["op"]](command)
+        except Exception as error:  # every failure is an answer: the test decides what it means
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), flush=True)
+    api.shutdown()
+    # The provider's threads may be waiting to reconnect; nothing is left to be said.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+//! An agent: its process, its doors and its data folder, that outlives the process.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
+
+use crate::{evaluator::Evaluator, ops, ports, process::Process, wait};
+
+/// An agent with a data folder and addresses of its own.
+#[derive(Debug)]
+pub struct Agent {
+    /// Its id, also the name of its data folder.
+    pub id: String,
+    /// Where flagd and Outcomes are served.
+    pub address: SocketAddr,
+    /// Where probes and metrics are.
+    pub ops: SocketAddr,
+    folder: PathBuf,
+    control_plane: SocketAddr,
+    environment: String,
+    process: Process,
+}
+
+impl Agent {
+    /// Starts one of an environment, without waiting: it may have nothing to be ready with.
+    pub fn start(id: &str, environment: &str, control_plane: SocketAddr, folder: &Path) -> Self {
+        let (address, ops) = (ports::free(), ports::free());
+        let process = launch(id, environment, control_plane, address, ops, folder);
+        let (id, environment) = (id.to_owned(), environment.to_owned());
+        Self { id, address, ops, folder: folder.to_owned(), control_plane, environment, process }
+    }
+
+    /// Starts it again with the same folder and addresses, after it has ended; without waiting.
+    pub fn restart(&mut self) {
+        self.process = launch(&self.id, &self.environment, self.control_plane, self.address, self.ops, &self.folder);
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) {
+        wait::until(&format!("agent {} to be ready", self.id), async || ops::ready(self.ops).await).await;
+    }
+
+    /// Waits until it notices that the control plane is gone.
+    pub async fn notices_absence(&self) {
+        wait::until("the agent to lose its connection", async || {
+            let connected = ops::metric(self.ops, "tidegate_agent_connected").await?;
+            wait::so(connected == 0.0, connected)
+        })
+        .await;
+    }
+
+    /// A crash.
+    pub async fn kill_9(&mut self) {
+        self.process.kill_9().await;
+    }
+
+    /// An orderly end, at which it reports what it has counted.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.process.terminate().await
+    }
+
+    /// Stops it in its tracks, connections open.
+    pub async fn freeze(&self) {
+        self.process.freeze().await;
+    }
+
+    /// Lets it go on.
+    pub async fn thaw(&self) {
+        self.process.thaw().await;
+    }
+
+    /// A client of its flagd service.
+    pub fn evaluator(&self) -> Evaluator {
+        Evaluator::new(self.address)
+    }
+
+    /// One metric; 0 as long as nothing was counted.
+    pub async fn metric(&self, series: &str) -> f64 {
+        ops::metric(self.ops, series).await.expect("a running agent serves metrics")
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join(&self.id)
+    }
+
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Its log, over all its starts.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+fn launch(
+    id: &str,
+    environment: &str,
+    control_plane: SocketAddr,
+    address: SocketAddr,
+    ops: SocketAddr,
+    folder: &Path,
+) -> Process {
+    let options: [(&str, OsString); 7] = [
+        ("--id", id.into()),
+        ("--environment", environment.into()),
+        ("--control-plane", format!("http://{control_plane}").into()),
+        ("--listen", address.to_string().into()),
+        ("--ops", ops.to_string().into()),
+        ("--data", folder.join(id).into()),
+        ("--socket", "none".into()),
+    ];
+    let arguments: Vec<OsString> = options.into_iter().flat_map(|(name, value)| [name.into(), value]).collect();
+    Process::start(id, "tidegate-agent", &arguments, folder)
+}

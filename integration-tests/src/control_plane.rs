@@ -1,0 +1,88 @@
+//! A control plane: its process, its doors and its store, that outlives the process.
+
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
+
+use crate::{operator::Operator, ops, ports, process::Process, wait};
+
+/// A control plane with a store and addresses of its own.
+#[derive(Debug)]
+pub struct ControlPlane {
+    name: String,
+    folder: PathBuf,
+    /// Where gRPC is served.
+    pub address: SocketAddr,
+    /// Where probes and metrics are.
+    pub ops: SocketAddr,
+    process: Process,
+}
+
+impl ControlPlane {
+    /// Starts one with an empty store in `<folder>/<name>` and waits until it is ready.
+    pub async fn start(name: &str, folder: &Path) -> Self {
+        let (address, ops) = (ports::free(), ports::free());
+        let process = launch(name, folder, address, ops);
+        let control_plane = Self { name: name.to_owned(), folder: folder.to_owned(), address, ops, process };
+        control_plane.ready().await;
+        control_plane
+    }
+
+    /// Starts it again on the same store and addresses, after it has ended.
+    pub async fn restart(&mut self) {
+        self.process = launch(&self.name, &self.folder, self.address, self.ops);
+        self.ready().await;
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) {
+        let name = &self.name;
+        wait::until(&format!("{name} to be ready"), async || ops::ready(self.ops).await).await;
+    }
+
+    /// A crash.
+    pub async fn kill_9(&mut self) {
+        self.process.kill_9().await;
+    }
+
+    /// An orderly end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.process.terminate().await
+    }
+
+    /// An operator of an environment.
+    pub fn operator(&self, environment: &str) -> Operator {
+        Operator::new(self.address, environment)
+    }
+
+    /// One metric; 0 as long as nothing was counted.
+    pub async fn metric(&self, series: &str) -> f64 {
+        ops::metric(self.ops, series).await.expect("a running control plane serves metrics")
+    }
+
+    /// Whether the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+fn launch(name: &str, folder: &Path, address: SocketAddr, ops: SocketAddr) -> Process {
+    let data = folder.join(name);
+    let arguments: [OsString; 6] = [
+        "--listen".into(),
+        address.to_string().into(),
+        "--ops".into(),
+        ops.to_string().into(),
+        "--data".into(),
+        data.into(),
+    ];
+    Process::start(name, "tidegate-control-plane", &arguments, folder)
+}

@@ -1,0 +1,53 @@
+//! The wire of Tidegate: everything that crosses a process boundary.
+//!
+//! Owns the generated messages and services (from `proto/`, compiled without protoc), the layouts that are not
+//! protobuf (the exposure token, ticks), and the conversions between wire messages and the types of `evaluation`.
+//! It decides nothing: a conversion either yields a domain value or says which field is wrong.
+
+#![warn(missing_docs)]
+
+pub mod entry;
+mod flag;
+pub mod measurement;
+pub mod revision;
+pub mod status;
+pub mod step;
+pub mod tick;
+pub mod token;
+
+pub use token::{Token, TokenError};
+
+/// Messages and services of Tidegate's own protocol, package `tidegate.v1`.
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
+pub mod v1 {
+    tonic::include_proto!("tidegate.v1");
+}
+
+/// Messages and services of flagd's evaluation protocol, version 2.
+pub mod flagd {
+    /// Package `flagd.evaluation.v2`.
+    #[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
+    pub mod evaluation_v2 {
+        tonic::include_proto!("flagd.evaluation.v2");
+    }
+}
+
+/// The encoded `FileDescriptorSet` of every file, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Metadata key under which a caller says who acts.
+pub const ACTOR: &str = "tidegate-actor";
+/// Metadata key under which a caller says why it acts.
+pub const REASON: &str = "tidegate-reason";
+/// Metadata key under which a service names itself to its agent.
+pub const CALLER: &str = "tidegate-caller";
+/// Flag metadata key of the exposure token.
+pub const METADATA_TOKEN: &str = "tidegate.token";
+/// Flag metadata key of the stage's number.
+pub const METADATA_STAGE: &str = "tidegate.stage";
+/// Flag metadata key of the arm, `treatment` or `control`.
+pub const METADATA_ARM: &str = "tidegate.arm";
+/// Flag metadata key of a snapshot's age in seconds, present when it is stale.
+pub const METADATA_STALE: &str = "tidegate.stale_s";
+/// The largest gRPC message that either side accepts, in bytes.
+pub const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;

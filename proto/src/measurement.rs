@@ -1,0 +1,158 @@
+//! Measurement and environment entries between the wire and `evaluation`.
+
+use evaluation::{
+    Buckets, Environment, EnvironmentKind, Key, KeyError, Measurement, MetricKind, MetricSpec, SplittingUnit,
+    StageVisit,
+};
+
+use crate::{revision, v1};
+
+/// Why an entry could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MeasurementError {
+    /// A field of fixed length was not.
+    #[error(transparent)]
+    Length(#[from] revision::LengthError),
+    /// A key was malformed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A field is out of its range, or of a kind that is not known here.
+    #[error("{0} is out of range or not known")]
+    Range(&'static str),
+}
+
+impl From<&Measurement> for v1::MeasurementEntry {
+    fn from(measurement: &Measurement) -> Self {
+        Self {
+            rollout: measurement.rollout,
+            id: revision::write_u128(measurement.id),
+            flag: measurement.flag.to_string(),
+            measuring_key: revision::write_u128(measurement.measuring_key),
+            start_tick: measurement.start_tick,
+            unit: v1::SplittingUnit::from(measurement.unit).into(),
+            visits: measurement
+                .stages
+                .iter()
+                .map(|visit| v1::StageVisit {
+                    stage: u32::from(visit.stage),
+                    visit: visit.visit,
+                    buckets: visit.share.get(),
+                    entered_tick: visit.entered_tick,
+                })
+                .collect(),
+            horizon_starts: measurement.horizon_starts.clone(),
+            lost_after_us: measurement.lost_after_us,
+            metrics: measurement
+                .metrics
+                .iter()
+                .map(|metric| v1::MetricSpec {
+                    number: u32::from(metric.number),
+                    key: metric.key.clone(),
+                    kind: match metric.kind {
+                        MetricKind::ErrorRate => v1::MetricKind::ErrorRate.into(),
+                    },
+                    lost_is_bad: metric.lost_is_bad,
+                })
+                .collect(),
+            ended: measurement.ended,
+        }
+    }
+}
+
+impl TryFrom<v1::MeasurementEntry> for Measurement {
+    type Error = MeasurementError;
+
+    fn try_from(entry: v1::MeasurementEntry) -> Result<Self, MeasurementError> {
+        let unit = match entry.unit() {
+            v1::SplittingUnit::Unspecified | v1::SplittingUnit::Unit => SplittingUnit::Unit,
+            v1::SplittingUnit::Request => SplittingUnit::Request,
+        };
+        Ok(Self {
+            rollout: entry.rollout,
+            id: revision::read_u128("id", &entry.id)?,
+            flag: Key::parse(&entry.flag)?,
+            measuring_key: revision::read_u128("measuring_key", &entry.measuring_key)?,
+            start_tick: entry.start_tick,
+            unit,
+            stages: entry.visits.into_iter().map(visit).collect::<Result<_, _>>()?,
+            horizon_starts: entry.horizon_starts,
+            lost_after_us: entry.lost_after_us,
+            metrics: entry.metrics.into_iter().map(metric).collect::<Result<_, _>>()?,
+            ended: entry.ended,
+        })
+    }
+}
+
+fn visit(visit: v1::StageVisit) -> Result<StageVisit, MeasurementError> {
+    Ok(StageVisit {
+        stage: u8::try_from(visit.stage)
+            .ok()
+            .filter(|stage| *stage < 16)
+            .ok_or(MeasurementError::Range("visits.stage"))?,
+        visit: visit.visit,
+        share: Buckets::new(visit.buckets).ok_or(MeasurementError::Range("visits.buckets"))?,
+        entered_tick: visit.entered_tick,
+    })
+}
+
+fn metric(metric: v1::MetricSpec) -> Result<MetricSpec, MeasurementError> {
+    let kind = match metric.kind() {
+        v1::MetricKind::ErrorRate => MetricKind::ErrorRate,
+        v1::MetricKind::Unspecified => return Err(MeasurementError::Range("metrics.kind")),
+    };
+    Ok(MetricSpec {
+        number: u16::try_from(metric.number).map_err(|_| MeasurementError::Range("metrics.number"))?,
+        key: metric.key,
+        kind,
+        lost_is_bad: metric.lost_is_bad,
+    })
+}
+
+impl From<SplittingUnit> for v1::SplittingUnit {
+    fn from(unit: SplittingUnit) -> Self {
+        match unit {
+            SplittingUnit::Unit => Self::Unit,
+            SplittingUnit::Request => Self::Request,
+        }
+    }
+}
+
+impl From<EnvironmentKind> for v1::EnvironmentKind {
+    fn from(kind: EnvironmentKind) -> Self {
+        match kind {
+            EnvironmentKind::Development => Self::Development,
+            EnvironmentKind::Staging => Self::Staging,
+            EnvironmentKind::Production => Self::Production,
+        }
+    }
+}
+
+impl From<&Environment> for v1::EnvironmentEntry {
+    fn from(environment: &Environment) -> Self {
+        Self {
+            key: environment.key.to_string(),
+            kind: v1::EnvironmentKind::from(environment.kind).into(),
+            order: environment.order,
+            token_key: revision::write_u128(environment.token_key),
+        }
+    }
+}
+
+impl TryFrom<v1::EnvironmentEntry> for Environment {
+    type Error = MeasurementError;
+
+    fn try_from(entry: v1::EnvironmentEntry) -> Result<Self, MeasurementError> {
+        let kind = match entry.kind() {
+            v1::EnvironmentKind::Development => EnvironmentKind::Development,
+            v1::EnvironmentKind::Staging => EnvironmentKind::Staging,
+            v1::EnvironmentKind::Production => EnvironmentKind::Production,
+            v1::EnvironmentKind::Unspecified => return Err(MeasurementError::Range("kind")),
+        };
+        Ok(Self {
+            key: Key::parse(&entry.key)?,
+            kind,
+            order: entry.order,
+            token_key: revision::read_u128("token_key", &entry.token_key)?,
+        })
+    }
+}
