@@ -51,7 +51,11 @@ pub(crate) fn rollout_of(unit: Unit, percents: &[u32], dwell_us: i64) -> Rollout
         control: "old".to_owned(),
         unit,
         stages: percents.iter().map(stage).collect(),
-        guards: vec![Guard { metric: Metric::ErrorRate, limit: 1.0, level: Level::Abort }],
+        guards: vec![Guard {
+            metric: Metric::ErrorRate,
+            limit: 1.0,
+            level: Level::Abort,
+        }],
         alpha: Plan::DEFAULT_ALPHA,
         max_control_rate: Plan::DEFAULT_MAX_CONTROL_RATE,
         lost_after_us: Plan::DEFAULT_LOST_AFTER_US,
@@ -59,8 +63,15 @@ pub(crate) fn rollout_of(unit: Unit, percents: &[u32], dwell_us: i64) -> Rollout
     let mut state = rollout::start(&plan, START_US);
     for stage in 1..percents.len() {
         state.stage = stage;
-        state.visits.push(Visit { stage, visit: 1, entered_at_us: START_US });
-        state.horizons.push(Horizon { stage, started_at_us: START_US });
+        state.visits.push(Visit {
+            stage,
+            visit: 1,
+            entered_at_us: START_US,
+        });
+        state.horizons.push(Horizon {
+            stage,
+            started_at_us: START_US,
+        });
     }
     RolloutRecord {
         id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001),
@@ -87,10 +98,20 @@ pub(crate) fn rollout() -> RolloutRecord {
 /// A state with one environment and these rollouts.
 pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State {
     let kind = EnvironmentKind::Production;
-    let environment = Environment { key: production(), kind, order: 2, token_key: 1 };
+    let environment = Environment {
+        key: production(),
+        kind,
+        order: 2,
+        token_key: 1,
+    };
     State {
         environments: Arc::new([(production(), Arc::new(environment))].into()),
-        rollouts: Arc::new(rollouts.into_iter().map(|rollout| ((production(), rollout.id), Arc::new(rollout))).collect()),
+        rollouts: Arc::new(
+            rollouts
+                .into_iter()
+                .map(|rollout| ((production(), rollout.id), Arc::new(rollout)))
+                .collect(),
+        ),
         ..State::default()
     }
 }
@@ -100,7 +121,10 @@ pub(crate) fn ledger(rollout: &RolloutRecord) -> Ledger {
 }
 
 pub(crate) fn reporter(agent: &str) -> Reporter {
-    Reporter { agent: agent.into(), epoch: 1 }
+    Reporter {
+        agent: agent.into(),
+        epoch: 1,
+    }
 }
 
 /// A frame of one second of horizon 1, without news.
@@ -119,19 +143,32 @@ pub(crate) fn frame(rollout: &RolloutRecord, sequence: u64) -> Frame {
 
 /// In the first visit of a stage.
 pub(crate) fn place(stage: u8, stratum: u8, arm: Arm) -> Place {
-    Place { stage, visit: 1, stratum, arm }
+    Place {
+        stage,
+        visit: 1,
+        stratum,
+        arm,
+    }
 }
 
 /// Outcomes of which `bad` failed, and the positions of those that failed.
 pub(crate) fn cell(place: Place, outcomes: u64, bad: u64, positions: &[u32]) -> Cell {
-    let buckets = positions.iter().fold(u64::from(outcomes > 0), |buckets, position| buckets | 1 << (position >> 12));
+    let buckets = positions.iter().fold(u64::from(outcomes > 0), |buckets, position| {
+        buckets | 1 << (position >> 12)
+    });
     Cell {
         place,
         exposures: outcomes,
         outcomes,
         lost: 0,
         last_exposure_us: 0,
-        metrics: vec![MetricCell { metric: 0, num: bad, den: outcomes, buckets, bad: positions.to_vec() }],
+        metrics: vec![MetricCell {
+            metric: 0,
+            num: bad,
+            den: outcomes,
+            buckets,
+            bad: positions.to_vec(),
+        }],
         sampled: Vec::new(),
     }
 }
@@ -139,7 +176,13 @@ pub(crate) fn cell(place: Place, outcomes: u64, bad: u64, positions: &[u32]) -> 
 /// A well-formed frame on the wire, with everything in it.
 pub(crate) fn wire_frame(sequence: u64) -> v1::Frame {
     let tick = START_TICK + u32::try_from(sequence).unwrap();
-    let metric = v1::MetricCell { metric: 0, buckets: vec![0, 63], num: vec![1, 0], den: vec![2, 3], bad_positions: vec![5, 9] };
+    let metric = v1::MetricCell {
+        metric: 0,
+        buckets: vec![0, 63],
+        num: vec![1, 0],
+        den: vec![2, 3],
+        bad_positions: vec![5, 9],
+    };
     let cell = v1::Cell {
         stage: 0,
         stratum: 0,
@@ -186,7 +229,11 @@ impl Shelf {
         for op in &txn.ops {
             match op {
                 Op::Put(key, value) => {
-                    let item = Item { key: key.clone(), value: value.clone(), modified: self.revision };
+                    let item = Item {
+                        key: key.clone(),
+                        value: value.clone(),
+                        modified: self.revision,
+                    };
                     self.items.insert(key.clone(), item);
                 }
                 Op::Delete(key) => _ = self.items.remove(key),
@@ -196,7 +243,12 @@ impl Shelf {
     }
 
     /// Seals and commits everything that waits; the acks.
-    pub(crate) fn seal_all(&mut self, ledger: &mut Ledger, rollout: &RolloutRecord, now_us: i64) -> Vec<(Reporter, u64)> {
+    pub(crate) fn seal_all(
+        &mut self,
+        ledger: &mut Ledger,
+        rollout: &RolloutRecord,
+        now_us: i64,
+    ) -> Vec<(Reporter, u64)> {
         let mut acks = Vec::new();
         while let Some(txn) = ledger.seal(rollout, now_us) {
             let revision = self.commit(&txn).expect("nobody else writes");

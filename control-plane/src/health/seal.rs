@@ -23,7 +23,7 @@ use super::{
     ledger::{Ledger, Samples},
 };
 use crate::{
-    evidence::{ArmCounts, Counts, EvidenceRecord, VisitCounts},
+    evidence::ArmCounts,
     record::RolloutRecord,
     store::{
         Guard, Txn, keys,
@@ -105,7 +105,12 @@ impl Ledger {
                 } else {
                     newly_sampled(self.samples.entry((place.stage, place.visit)).or_default(), place, sums)
                 };
-                add(arm_of(&mut self.record, place), sums, failed, sampled);
+                let counts = self.record.visit_mut(place.stage, place.visit);
+                let counts = match arm {
+                    Arm::Treatment => &mut counts.treatment,
+                    Arm::Control => &mut counts.control,
+                };
+                add(counts, sums, failed, sampled);
             }
         }
         let exposures = batch.of(Arm::Treatment).map(|(_, sums)| sums.last_exposure_us);
@@ -215,25 +220,6 @@ fn newly_sampled(samples: &mut Samples, place: &Place, sums: &Sums) -> u64 {
     }
     samples.is_dirty |= new > 0;
     new
-}
-
-/// The counts of one arm in one visit.
-fn arm_of<'a>(record: &'a mut EvidenceRecord, place: &Place) -> &'a mut ArmCounts {
-    let is_it = |visit: &VisitCounts| (visit.stage, visit.visit) == (place.stage, place.visit);
-    let at = record.visits.iter().position(is_it).unwrap_or_else(|| {
-        record.visits.push(VisitCounts {
-            stage: place.stage,
-            visit: place.visit,
-            counts: Counts::default(),
-        });
-        record.visits.len() - 1
-    });
-    // The index was found, or is that of the element just pushed.
-    let counts = &mut record.visits[at].counts;
-    match place.arm {
-        Arm::Treatment => &mut counts.treatment,
-        Arm::Control => &mut counts.control,
-    }
 }
 
 fn add(arm: &mut ArmCounts, sums: &Sums, failed: u64, sampled: u64) {

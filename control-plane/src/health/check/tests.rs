@@ -13,7 +13,11 @@ fn check_one(edit: impl FnOnce(&mut v1::Frame)) -> Result<Vec<Checked>, Vec<Viol
 
 /// The fields that are refused.
 fn fields(edit: impl FnOnce(&mut v1::Frame)) -> Vec<String> {
-    check_one(edit).unwrap_err().into_iter().map(|violation| violation.field).collect()
+    check_one(edit)
+        .unwrap_err()
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
 }
 
 fn cell(frame: &mut v1::Frame) -> &mut v1::Cell {
@@ -27,21 +31,38 @@ fn metric(frame: &mut v1::Frame) -> &mut v1::MetricCell {
 #[test]
 fn a_frame_becomes_what_it_counts() {
     let checked = check_one(|_| {}).unwrap();
-    let [Checked::Counted(frame)] = checked.as_slice() else { panic!("{checked:?}") };
-    assert_eq!((frame.rollout, frame.index, frame.sequence, frame.horizon), (rollout().id, INDEX, 1, 1));
+    let [Checked::Counted(frame)] = checked.as_slice() else {
+        panic!("{checked:?}")
+    };
+    assert_eq!(
+        (frame.rollout, frame.index, frame.sequence, frame.horizon),
+        (rollout().id, INDEX, 1, 1)
+    );
     let cell = &frame.cells[0];
     assert_eq!(cell.place, place(0, 0, Arm::Treatment));
     assert_eq!((cell.exposures, cell.outcomes, &cell.sampled), (6, 5, &vec![0, 64]));
-    let metric = MetricCell { metric: 0, num: 1, den: 5, buckets: 1 << 63 | 1, bad: vec![5, 9] };
+    let metric = MetricCell {
+        metric: 0,
+        num: 1,
+        den: 5,
+        buckets: 1 << 63 | 1,
+        bad: vec![5, 9],
+    };
     assert_eq!(cell.metrics, [metric]);
 }
 
 #[test]
 fn counts_belong_to_the_latest_visit_of_their_stage() {
     let mut twice = rollout();
-    twice.state.visits.push(rollout::Visit { stage: 0, visit: 2, entered_at_us: START_US });
+    twice.state.visits.push(rollout::Visit {
+        stage: 0,
+        visit: 2,
+        entered_at_us: START_US,
+    });
     let checked = check(&state([twice]), &production(), vec![wire_frame(1)], NOW_US).unwrap();
-    let [Checked::Counted(frame)] = checked.as_slice() else { panic!("{checked:?}") };
+    let [Checked::Counted(frame)] = checked.as_slice() else {
+        panic!("{checked:?}")
+    };
     assert_eq!(frame.cells[0].place.visit, 2);
 }
 
@@ -49,7 +70,9 @@ fn counts_belong_to_the_latest_visit_of_their_stage() {
 fn every_malformed_field_is_named() {
     type Edit = fn(&mut v1::Frame);
     let cases: [(&str, Edit); 31] = [
-        ("frames[0].environment", |frame| frame.environment = "staging".to_owned()),
+        ("frames[0].environment", |frame| {
+            frame.environment = "staging".to_owned()
+        }),
         ("frames[0].sequence", |frame| frame.sequence = 0),
         ("frames[0].last_tick", |frame| frame.first_tick = frame.last_tick + 1),
         ("frames[0].last_tick", |frame| frame.last_tick = START_TICK + 71),
@@ -62,27 +85,55 @@ fn every_malformed_field_is_named() {
         ("frames[0].cells[0].stratum", |frame| cell(frame).stratum = 2),
         ("frames[0].cells[0].arm", |frame| cell(frame).arm = 2),
         ("frames[0].cells[0].arm", |frame| cell(frame).arm = 257),
-        ("frames[0].cells[0].exposures", |frame| cell(frame).exposures = COUNT_LIMIT + 1),
+        ("frames[0].cells[0].exposures", |frame| {
+            cell(frame).exposures = COUNT_LIMIT + 1
+        }),
         ("frames[0].cells[0].outcomes", |frame| cell(frame).outcomes = u64::MAX),
         ("frames[0].cells[0].lost", |frame| cell(frame).lost = u64::MAX),
-        ("frames[0].cells[0].exposed_positions", |frame| cell(frame).exposed_positions = vec![1]),
-        ("frames[0].cells[0].exposed_positions", |frame| cell(frame).exposed_positions = vec![POSITIONS]),
-        ("frames[0].cells[0].exposed_positions", |frame| cell(frame).exposed_positions = vec![0; SAMPLES_LIMIT + 1]),
-        ("frames[0].cells[0].last_exposure_us", |frame| cell(frame).last_exposure_us = -1),
-        ("frames[0].cells[0].last_exposure_us", |frame| cell(frame).last_exposure_us = i64::MAX),
+        ("frames[0].cells[0].exposed_positions", |frame| {
+            cell(frame).exposed_positions = vec![1]
+        }),
+        ("frames[0].cells[0].exposed_positions", |frame| {
+            cell(frame).exposed_positions = vec![POSITIONS]
+        }),
+        ("frames[0].cells[0].exposed_positions", |frame| {
+            cell(frame).exposed_positions = vec![0; SAMPLES_LIMIT + 1]
+        }),
+        ("frames[0].cells[0].last_exposure_us", |frame| {
+            cell(frame).last_exposure_us = -1
+        }),
+        ("frames[0].cells[0].last_exposure_us", |frame| {
+            cell(frame).last_exposure_us = i64::MAX
+        }),
         ("frames[0].cells[0].metrics[0].metric", |frame| metric(frame).metric = 1),
         ("frames[0].cells[0].metrics[1].metric", |frame| {
             let repeated = metric(frame).clone();
             cell(frame).metrics.push(repeated);
         }),
-        ("frames[0].cells[0].metrics[0].buckets", |frame| metric(frame).buckets = vec![0, 64]),
-        ("frames[0].cells[0].metrics[0].buckets", |frame| metric(frame).buckets = vec![5, 5]),
-        ("frames[0].cells[0].metrics[0].buckets", |frame| metric(frame).num = vec![1]),
-        ("frames[0].cells[0].metrics[0].num[1]", |frame| metric(frame).num = vec![1, 4]),
-        ("frames[0].cells[0].metrics[0].num[0]", |frame| metric(frame).num = vec![-1, 0]),
-        ("frames[0].cells[0].metrics[0].den[1]", |frame| metric(frame).den = vec![2, u64::MAX]),
-        ("frames[0].cells[0].metrics[0].bad_positions", |frame| metric(frame).bad_positions = vec![9, 5]),
-        ("frames[0].cells[0].metrics[0].bad_positions", |frame| metric(frame).bad_positions = vec![POSITIONS]),
+        ("frames[0].cells[0].metrics[0].buckets", |frame| {
+            metric(frame).buckets = vec![0, 64]
+        }),
+        ("frames[0].cells[0].metrics[0].buckets", |frame| {
+            metric(frame).buckets = vec![5, 5]
+        }),
+        ("frames[0].cells[0].metrics[0].buckets", |frame| {
+            metric(frame).num = vec![1]
+        }),
+        ("frames[0].cells[0].metrics[0].num[1]", |frame| {
+            metric(frame).num = vec![1, 4]
+        }),
+        ("frames[0].cells[0].metrics[0].num[0]", |frame| {
+            metric(frame).num = vec![-1, 0]
+        }),
+        ("frames[0].cells[0].metrics[0].den[1]", |frame| {
+            metric(frame).den = vec![2, u64::MAX]
+        }),
+        ("frames[0].cells[0].metrics[0].bad_positions", |frame| {
+            metric(frame).bad_positions = vec![9, 5]
+        }),
+        ("frames[0].cells[0].metrics[0].bad_positions", |frame| {
+            metric(frame).bad_positions = vec![POSITIONS]
+        }),
     ];
     for (number, (field, edit)) in cases.into_iter().enumerate() {
         assert_eq!(fields(edit), [field], "case {number}");
@@ -96,17 +147,41 @@ fn all_violations_are_told_at_once_but_not_without_end() {
         cell(frame).arm = 9;
     });
     assert_eq!(both, ["frames[0].sequence", "frames[0].cells[0].arm"]);
-    let many = check_one(|frame| frame.cells = vec![v1::Cell { arm: 9, ..frame.cells[0].clone() }; 500]).unwrap_err();
+    let many = check_one(|frame| {
+        frame.cells = vec![
+            v1::Cell {
+                arm: 9,
+                ..frame.cells[0].clone()
+            };
+            500
+        ]
+    })
+    .unwrap_err();
     assert_eq!(many.len(), LISTED + 1);
     assert_eq!(many[LISTED].description, "979 more violations");
 }
 
 #[test]
 fn one_message_holds_256_frames() {
-    let frames = |count: u64| (1..=count).map(|sequence| v1::Frame { cells: Vec::new(), ..wire_frame(sequence) }).collect();
+    let frames = |count: u64| {
+        (1..=count)
+            .map(|sequence| v1::Frame {
+                cells: Vec::new(),
+                ..wire_frame(sequence)
+            })
+            .collect()
+    };
     let now_us = NOW_US + 300 * SECOND_US;
-    assert_eq!(check(&state([rollout()]), &production(), frames(256), now_us).unwrap().len(), 256);
-    assert_eq!(check(&state([rollout()]), &production(), frames(257), now_us).unwrap_err()[0].field, "frames");
+    assert_eq!(
+        check(&state([rollout()]), &production(), frames(256), now_us)
+            .unwrap()
+            .len(),
+        256
+    );
+    assert_eq!(
+        check(&state([rollout()]), &production(), frames(257), now_us).unwrap_err()[0].field,
+        "frames"
+    );
 }
 
 #[test]
@@ -120,8 +195,14 @@ fn what_came_too_late_is_forgotten_without_its_counts() {
 
 #[test]
 fn frames_of_rollouts_that_nobody_judges_are_forgotten() {
-    let unknown = [Checked::Unknown { rollout: INDEX, sequence: 1 }];
-    assert_eq!(check(&state([]), &production(), vec![wire_frame(1)], NOW_US).unwrap(), unknown);
+    let unknown = [Checked::Unknown {
+        rollout: INDEX,
+        sequence: 1,
+    }];
+    assert_eq!(
+        check(&state([]), &production(), vec![wire_frame(1)], NOW_US).unwrap(),
+        unknown
+    );
     let mut ended = rollout();
     ended.state.ended_at_us = Some(NOW_US - OLDEST_US);
     assert!(matches!(
@@ -129,5 +210,8 @@ fn frames_of_rollouts_that_nobody_judges_are_forgotten() {
         [Checked::Counted(_)]
     ));
     ended.state.ended_at_us = Some(NOW_US - OLDEST_US - 1);
-    assert_eq!(check(&state([ended]), &production(), vec![wire_frame(1)], NOW_US).unwrap(), unknown);
+    assert_eq!(
+        check(&state([ended]), &production(), vec![wire_frame(1)], NOW_US).unwrap(),
+        unknown
+    );
 }

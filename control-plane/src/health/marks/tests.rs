@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn reporter(number: u64) -> Reporter {
-    Reporter { agent: format!("agent-{number}").into(), epoch: number }
+    Reporter {
+        agent: format!("agent-{number}").into(),
+        epoch: number,
+    }
 }
 
 #[test]
@@ -81,7 +84,10 @@ fn reporters_that_are_silent_for_long_are_forgotten_and_make_room() {
     marks.forget_before(0);
     assert!(marks.take_dirty().is_empty());
     marks.forget_before(2);
-    assert_eq!(marks.iter().map(|(reporter, _)| reporter.epoch).collect::<Vec<_>>(), [2]);
+    assert_eq!(
+        marks.iter().map(|(reporter, _)| reporter.epoch).collect::<Vec<_>>(),
+        [2]
+    );
     assert_eq!(marks.take_dirty().len(), 1);
     assert!(!marks.get(&reporter(0)).knows(1));
 }

@@ -21,26 +21,64 @@ const FAR: Duration = Duration::from_secs(60);
 const NOW_US: i64 = START_US + 10 * SECOND_US;
 
 fn request(frames: Vec<v1::Frame>) -> ReportRequest {
-    ReportRequest { agent: "a".to_owned(), epoch: 1, frames }
+    ReportRequest {
+        agent: "a".to_owned(),
+        epoch: 1,
+        frames,
+    }
 }
 
 /// The status of the last of some messages on one stream.
 fn refusal(requests: Vec<ReportRequest>) -> (Code, Vec<String>) {
     let (state, mut speaker) = (state([rollout()]), Speaker::default());
-    let last = requests.into_iter().map(|request| speaker.admit(&state, request, NOW_US)).last().unwrap();
+    let last = requests
+        .into_iter()
+        .map(|request| speaker.admit(&state, request, NOW_US))
+        .last()
+        .unwrap();
     let status = Status::from(last.unwrap_err());
-    let details = status.get_details_bad_request().map(|details| details.field_violations).unwrap_or_default();
-    (status.code(), details.into_iter().map(|violation| violation.field).collect())
+    let details = status
+        .get_details_bad_request()
+        .map(|details| details.field_violations)
+        .unwrap_or_default();
+    (
+        status.code(),
+        details.into_iter().map(|violation| violation.field).collect(),
+    )
 }
 
 #[test]
 fn a_stream_belongs_to_one_process_of_one_agent_in_one_environment() {
     let first = request(vec![wire_frame(1)]);
     let cases = [
-        (ReportRequest { agent: "b".to_owned(), ..first.clone() }, "agent"),
-        (ReportRequest { agent: String::new(), ..first.clone() }, "agent"),
-        (ReportRequest { epoch: 2, ..first.clone() }, "epoch"),
-        (request(vec![v1::Frame { environment: "staging".to_owned(), ..wire_frame(2) }]), "frames[0].environment"),
+        (
+            ReportRequest {
+                agent: "b".to_owned(),
+                ..first.clone()
+            },
+            "agent",
+        ),
+        (
+            ReportRequest {
+                agent: String::new(),
+                ..first.clone()
+            },
+            "agent",
+        ),
+        (
+            ReportRequest {
+                epoch: 2,
+                ..first.clone()
+            },
+            "epoch",
+        ),
+        (
+            request(vec![v1::Frame {
+                environment: "staging".to_owned(),
+                ..wire_frame(2)
+            }]),
+            "frames[0].environment",
+        ),
     ];
     for (second, field) in cases {
         let (code, fields) = refusal(vec![first.clone(), second]);
@@ -51,16 +89,29 @@ fn a_stream_belongs_to_one_process_of_one_agent_in_one_environment() {
 
 #[test]
 fn an_id_has_at_most_200_bytes() {
-    let of = |bytes: usize| ReportRequest { agent: "a".repeat(bytes), epoch: 1, frames: Vec::new() };
+    let of = |bytes: usize| ReportRequest {
+        agent: "a".repeat(bytes),
+        epoch: 1,
+        frames: Vec::new(),
+    };
     assert!(Speaker::default().admit(&state([]), of(200), NOW_US).is_ok());
-    assert_eq!(refusal(vec![of(201)]), (Code::InvalidArgument, vec!["agent".to_owned()]));
+    assert_eq!(
+        refusal(vec![of(201)]),
+        (Code::InvalidArgument, vec!["agent".to_owned()])
+    );
 }
 
 #[test]
 fn an_unknown_environment_is_not_found() {
-    let elsewhere = v1::Frame { environment: "nowhere".to_owned(), ..wire_frame(1) };
+    let elsewhere = v1::Frame {
+        environment: "nowhere".to_owned(),
+        ..wire_frame(1)
+    };
     assert_eq!(refusal(vec![request(vec![elsewhere])]).0, Code::NotFound);
-    let nameless = v1::Frame { environment: String::new(), ..wire_frame(1) };
+    let nameless = v1::Frame {
+        environment: String::new(),
+        ..wire_frame(1)
+    };
     let expected = (Code::InvalidArgument, vec!["frames[0].environment".to_owned()]);
     assert_eq!(refusal(vec![request(vec![nameless])]), expected);
 }
@@ -91,16 +142,28 @@ async fn serve() -> Server {
     shutdown.spawn("server", async move {
         let server = tonic::transport::Server::builder().add_service(service);
         let incoming = TcpListenerStream::new(listener);
-        server.serve_with_incoming_shutdown(incoming, async move { stop.draining().await }).await.unwrap();
+        server
+            .serve_with_incoming_shutdown(incoming, async move { stop.draining().await })
+            .await
+            .unwrap();
     });
     let client = HealthClient::connect(format!("http://{address}")).await.unwrap();
-    Server { client, shutdown, _states: sender, _folder: folder }
+    Server {
+        client,
+        shutdown,
+        _states: sender,
+        _folder: folder,
+    }
 }
 
 fn recent(sequence: u64) -> v1::Frame {
     let now_us = runtime::clock::now_us();
     let tick = proto::tick::at(now_us);
-    let mut frame = v1::Frame { first_tick: tick, last_tick: tick, ..wire_frame(sequence) };
+    let mut frame = v1::Frame {
+        first_tick: tick,
+        last_tick: tick,
+        ..wire_frame(sequence)
+    };
     frame.cells[0].last_exposure_us = now_us;
     frame
 }
@@ -108,12 +171,18 @@ fn recent(sequence: u64) -> v1::Frame {
 #[tokio::test]
 async fn a_malformed_frame_ends_its_stream_and_nothing_of_its_message_is_counted() {
     let mut server = serve().await;
-    let bad = v1::Frame { horizon: 99, ..recent(2) };
+    let bad = v1::Frame {
+        horizon: 99,
+        ..recent(2)
+    };
     let requests = tokio_stream::iter([request(vec![recent(1), bad])]).chain(tokio_stream::pending());
     let mut answers = server.client.report(requests).await.unwrap().into_inner();
     let status = tokio::time::timeout(FAR, answers.message()).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
-    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "frames[1].horizon");
+    assert_eq!(
+        status.get_details_bad_request().unwrap().field_violations[0].field,
+        "frames[1].horizon"
+    );
 
     // The first frame of that message was not taken either: sent alone it is new, and acknowledged as such.
     let requests = tokio_stream::iter([request(vec![recent(1)])]);
@@ -122,7 +191,14 @@ async fn a_malformed_frame_ends_its_stream_and_nothing_of_its_message_is_counted
     while let Some(answer) = tokio::time::timeout(FAR, answers.message()).await.unwrap().unwrap() {
         acks.extend(answer.acks);
     }
-    assert_eq!(acks, [v1::FrameAck { rollout: INDEX, sequence: 1, refused: String::new() }]);
+    assert_eq!(
+        acks,
+        [v1::FrameAck {
+            rollout: INDEX,
+            sequence: 1,
+            refused: String::new()
+        }]
+    );
     server.shutdown.drain();
     drop(server.client);
     assert!(server.shutdown.finished(FAR).await);
@@ -133,9 +209,19 @@ async fn draining_ends_every_stream() {
     let mut server = serve().await;
     let requests = tokio_stream::iter([request(vec![recent(1)])]).chain(tokio_stream::pending());
     let mut answers = server.client.report(requests).await.unwrap().into_inner();
-    assert!(tokio::time::timeout(FAR, answers.message()).await.unwrap().unwrap().is_some());
+    assert!(
+        tokio::time::timeout(FAR, answers.message())
+            .await
+            .unwrap()
+            .unwrap()
+            .is_some()
+    );
     server.shutdown.drain();
-    while tokio::time::timeout(FAR, answers.message()).await.unwrap().is_ok_and(|answer| answer.is_some()) {}
+    while tokio::time::timeout(FAR, answers.message())
+        .await
+        .unwrap()
+        .is_ok_and(|answer| answer.is_some())
+    {}
     drop((server.client, answers));
     assert!(server.shutdown.finished(FAR).await);
 }

@@ -16,18 +16,31 @@ use crate::{
     record::RolloutRecord,
 };
 
+/// Frames and who sent them.
+type Sent = Vec<(Reporter, Frame)>;
+
 /// Frames of three agents, each with a name of its own.
-fn frames(unit: Unit) -> impl Strategy<Value = (RolloutRecord, Vec<(Reporter, Frame)>)> {
+fn frames(unit: Unit) -> impl Strategy<Value = (RolloutRecord, Sent)> {
     let rollout = rollout_of(unit, &[5, 50], 600 * SECOND_US);
     let arm = prop_oneof![Just(Arm::Control), Just(Arm::Treatment)];
-    let cell = (0..2_u8, 0..2_u8, arm, 0..50_u64, prop::collection::btree_set(0..40_u32, 0..6), 0..4_u32).prop_map(
-        |(stage, stratum, arm, outcomes, positions, sampled)| {
+    let cell = (
+        0..2_u8,
+        0..2_u8,
+        arm,
+        0..50_u64,
+        prop::collection::btree_set(0..40_u32, 0..6),
+        0..4_u32,
+    )
+        .prop_map(|(stage, stratum, arm, outcomes, positions, sampled)| {
             let positions = positions.into_iter().collect::<Vec<_>>();
             let outcomes = outcomes + positions.len() as u64;
             let cell = cell(place(stage, stratum, arm), outcomes, positions.len() as u64, &positions);
-            Cell { sampled: vec![sampled * 64], last_exposure_us: START_US + i64::from(sampled), ..cell }
-        },
-    );
+            Cell {
+                sampled: vec![sampled * 64],
+                last_exposure_us: START_US + i64::from(sampled),
+                ..cell
+            }
+        });
     let frame = (0..3_usize, 1..3_u32, 0..3_u64, prop::collection::vec(cell, 0..4));
     prop::collection::vec(frame, 0..40).prop_map(move |parts| {
         let mut sequences = BTreeMap::new();
@@ -35,7 +48,15 @@ fn frames(unit: Unit) -> impl Strategy<Value = (RolloutRecord, Vec<(Reporter, Fr
             let sequence = sequences.entry(agent).or_insert(0);
             *sequence += 1;
             let reporter = reporter(["a", "b", "c"][agent]);
-            (reporter, Frame { horizon, dropped, cells, ..frame_of(&rollout, *sequence) })
+            (
+                reporter,
+                Frame {
+                    horizon,
+                    dropped,
+                    cells,
+                    ..frame_of(&rollout, *sequence)
+                },
+            )
         });
         let named = named.collect();
         (rollout.clone(), named)
@@ -47,14 +68,16 @@ fn frame_of(rollout: &RolloutRecord, sequence: u64) -> Frame {
 }
 
 /// The same frames, some of them twice, in another order.
-fn shuffled(unit: Unit) -> impl Strategy<Value = (RolloutRecord, Vec<(Reporter, Frame)>, Vec<(Reporter, Frame)>)> {
-    (frames(unit), prop::collection::vec(any::<prop::sample::Index>(), 0..20)).prop_flat_map(|((rollout, frames), repeats)| {
-        let mut again = frames.clone();
-        if !frames.is_empty() {
-            again.extend(repeats.iter().map(|repeat| repeat.get(&frames).clone()));
-        }
-        (Just(rollout), Just(frames), Just(again).prop_shuffle())
-    })
+fn shuffled(unit: Unit) -> impl Strategy<Value = (RolloutRecord, Sent, Sent)> {
+    (frames(unit), prop::collection::vec(any::<prop::sample::Index>(), 0..20)).prop_flat_map(
+        |((rollout, frames), repeats)| {
+            let mut again = frames.clone();
+            if !frames.is_empty() {
+                again.extend(repeats.iter().map(|repeat| repeat.get(&frames).clone()));
+            }
+            (Just(rollout), Just(frames), Just(again).prop_shuffle())
+        },
+    )
 }
 
 fn accept_all(ledger: &mut Ledger, frames: &[(Reporter, Frame)]) {
@@ -74,7 +97,10 @@ fn assert_same(one: &Ledger, other: &Ledger) {
 /// The counts that do not depend on how frames are cut into batches.
 fn totals(record: &EvidenceRecord) -> (Counts, u64, i64, BTreeMap<(u32, u8), u64>) {
     let newly = record.horizons.iter().flat_map(|(horizon, evidence)| {
-        evidence.strata.iter().map(move |(stratum, (treatment, control))| ((*horizon, *stratum), treatment + control))
+        evidence
+            .strata
+            .iter()
+            .map(move |(stratum, (treatment, control))| ((*horizon, *stratum), treatment + control))
     });
     let newly = newly.filter(|(_, units)| *units > 0).collect();
     let mut counts = record.totals();

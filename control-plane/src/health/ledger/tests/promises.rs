@@ -22,15 +22,38 @@ fn counts_go_to_the_arm_and_visit_that_they_belong_to() {
     (treated.lost, treated.last_exposure_us, treated.sampled) = (1, START_US + 5, vec![64, 128]);
     let mut spared = cell(place(1, 0, Arm::Control), 20, 1, &[9]);
     (spared.last_exposure_us, spared.sampled) = (START_US + 9, vec![64]);
-    let frame = Frame { dropped: 3, cells: vec![treated, spared], ..frame(&rollout, 1) };
+    let frame = Frame {
+        dropped: 3,
+        cells: vec![treated, spared],
+        ..frame(&rollout, 1)
+    };
     assert_eq!(ledger.accept(&reporter("a"), &frame, START_US), Accepted::New);
     shelf.seal_all(&mut ledger, &rollout, START_US);
     let record = ledger.record();
     let counts = record.visit(1, 1);
-    let treatment = ArmCounts { exposures: 10, outcomes: 10, bad: 2, lost: 1, bad_units: 2, sampled_units: 1, unit_buckets: 1 };
-    let control = ArmCounts { exposures: 20, outcomes: 20, bad: 1, lost: 0, bad_units: 1, sampled_units: 1, unit_buckets: 1 };
+    let treatment = ArmCounts {
+        exposures: 10,
+        outcomes: 10,
+        bad: 2,
+        lost: 1,
+        bad_units: 2,
+        sampled_units: 1,
+        unit_buckets: 1,
+    };
+    let control = ArmCounts {
+        exposures: 20,
+        outcomes: 20,
+        bad: 1,
+        lost: 0,
+        bad_units: 1,
+        sampled_units: 1,
+        unit_buckets: 1,
+    };
     assert_eq!((counts.treatment, counts.control), (treatment, control));
-    assert_eq!((record.batches, record.dropped, record.last_treatment_exposure_us), (1, 3, START_US + 5));
+    assert_eq!(
+        (record.batches, record.dropped, record.last_treatment_exposure_us),
+        (1, 3, START_US + 5)
+    );
     assert_eq!(record.horizons[&1].strata, [(0, (2, 1))].into());
 }
 
@@ -38,14 +61,23 @@ fn counts_go_to_the_arm_and_visit_that_they_belong_to() {
 fn a_known_dot_is_dropped_before_and_after_a_restart() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
-    let frame = Frame { cells: vec![cell(place(0, 0, Arm::Treatment), 10, 1, &[3])], ..frame(&rollout, 1) };
+    let frame = Frame {
+        cells: vec![cell(place(0, 0, Arm::Treatment), 10, 1, &[3])],
+        ..frame(&rollout, 1)
+    };
     assert_eq!(ledger.accept(&reporter("a"), &frame, START_US), Accepted::New);
-    assert_eq!(ledger.accept(&reporter("a"), &frame, START_US), Accepted::Known { durable: 0 });
+    assert_eq!(
+        ledger.accept(&reporter("a"), &frame, START_US),
+        Accepted::Known { durable: 0 }
+    );
     assert_eq!(shelf.seal_all(&mut ledger, &rollout, START_US), [(reporter("a"), 1)]);
     let before = ledger.record().clone();
     let mut loaded = shelf.load(&rollout);
     for ledger in [&mut ledger, &mut loaded] {
-        assert_eq!(ledger.accept(&reporter("a"), &frame, START_US), Accepted::Known { durable: 1 });
+        assert_eq!(
+            ledger.accept(&reporter("a"), &frame, START_US),
+            Accepted::Known { durable: 1 }
+        );
         assert!(ledger.seal(&rollout, START_US + HOT_US).is_none());
         assert_eq!(*ledger.record(), before);
     }
@@ -55,7 +87,10 @@ fn a_known_dot_is_dropped_before_and_after_a_restart() {
 fn a_process_that_dies_before_the_commit_has_counted_nothing() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
-    let frame = Frame { cells: vec![cell(place(0, 0, Arm::Treatment), 10, 1, &[3])], ..frame(&rollout, 1) };
+    let frame = Frame {
+        cells: vec![cell(place(0, 0, Arm::Treatment), 10, 1, &[3])],
+        ..frame(&rollout, 1)
+    };
     ledger.accept(&reporter("a"), &frame, START_US);
     ledger.seal(&rollout, START_US).unwrap();
     let mut loaded = shelf.load(&rollout);
@@ -68,10 +103,16 @@ fn a_process_that_dies_before_the_commit_has_counted_nothing() {
 fn nothing_is_acknowledged_while_its_transaction_is_pending() {
     let rollout = rollout();
     let mut ledger = ledger(&rollout);
-    let frame = Frame { dropped: 1, ..frame(&rollout, 1) };
+    let frame = Frame {
+        dropped: 1,
+        ..frame(&rollout, 1)
+    };
     ledger.accept(&reporter("a"), &frame, START_US);
     ledger.seal(&rollout, START_US).unwrap();
-    assert_eq!(ledger.accept(&reporter("a"), &frame, START_US), Accepted::Known { durable: 0 });
+    assert_eq!(
+        ledger.accept(&reporter("a"), &frame, START_US),
+        Accepted::Known { durable: 0 }
+    );
     assert!(ledger.seal(&rollout, START_US).is_none());
     assert!(ledger.is_awaited_by(&reporter("a")) && !ledger.is_settled());
     assert_eq!(ledger.committed(5), [(reporter("a"), 1)]);
@@ -83,7 +124,10 @@ fn evidence_that_somebody_else_wrote_refuses_the_batch() {
     let rollout = rollout();
     let mut shelf = Shelf::default();
     let (mut first, mut second) = (ledger(&rollout), ledger(&rollout));
-    let frame = Frame { dropped: 1, ..frame(&rollout, 1) };
+    let frame = Frame {
+        dropped: 1,
+        ..frame(&rollout, 1)
+    };
     for ledger in [&mut first, &mut second] {
         ledger.accept(&reporter("a"), &frame, START_US);
     }
@@ -109,7 +153,10 @@ fn a_batch_is_of_one_horizon_and_the_oldest_goes_first() {
     assert_eq!(ledger.committed(shelf.commit(&txn).unwrap()), [(reporter("a"), 1)]);
     // What dies now has counted the first horizon and not the second.
     let mut loaded = shelf.load(&rollout);
-    assert_eq!(loaded.accept(&reporter("a"), &news(1, 1), START_US), Accepted::Known { durable: 1 });
+    assert_eq!(
+        loaded.accept(&reporter("a"), &news(1, 1), START_US),
+        Accepted::Known { durable: 1 }
+    );
     assert_eq!(loaded.accept(&reporter("a"), &news(2, 2), START_US), Accepted::New);
     assert_eq!(shelf.seal_all(&mut ledger, &rollout, START_US), [(reporter("a"), 2)]);
     // A unit counts once in each horizon.
@@ -120,7 +167,10 @@ fn a_batch_is_of_one_horizon_and_the_oldest_goes_first() {
 fn a_batch_is_due_each_interval_once_covered_or_after_three() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
-    let news = |sequence| Frame { dropped: 1, ..frame(&rollout, sequence) };
+    let news = |sequence| Frame {
+        dropped: 1,
+        ..frame(&rollout, sequence)
+    };
     ledger.accept(&reporter("a"), &news(1), START_US);
     let goal = news(1).last_tick;
     assert_eq!(ledger.due(HOT_US, |tick| tick < goal, START_US), Due::Nothing);
@@ -142,7 +192,10 @@ fn frames_without_news_cost_a_write_each_ten_seconds_at_most() {
     shelf.seal_all(&mut ledger, &rollout, START_US);
     assert_eq!(shelf.items.len(), 1);
     ledger.accept(&reporter("a"), &frame(&rollout, 2), START_US + 1);
-    assert_eq!(ledger.due(HOT_US, |_| true, START_US + MARKS_EVERY_US - 1), Due::Nothing);
+    assert_eq!(
+        ledger.due(HOT_US, |_| true, START_US + MARKS_EVERY_US - 1),
+        Due::Nothing
+    );
     assert_eq!(ledger.due(HOT_US, |_| true, START_US + MARKS_EVERY_US), Due::Marks);
     for sequence in 3..MARKS_AT as u64 + 2 {
         ledger.accept(&reporter("a"), &frame(&rollout, sequence), START_US + 1);
@@ -155,7 +208,10 @@ fn frames_without_news_cost_a_write_each_ten_seconds_at_most() {
 fn a_unit_that_failed_in_both_arms_of_a_batch_is_controls() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
-    let of = |sequence, arm| Frame { cells: vec![cell(place(0, 0, arm), 1, 1, &[3])], ..frame(&rollout, sequence) };
+    let of = |sequence, arm| Frame {
+        cells: vec![cell(place(0, 0, arm), 1, 1, &[3])],
+        ..frame(&rollout, sequence)
+    };
     ledger.accept(&reporter("a"), &of(1, Arm::Treatment), START_US);
     ledger.accept(&reporter("b"), &of(1, Arm::Control), START_US);
     shelf.seal_all(&mut ledger, &rollout, START_US);
@@ -170,7 +226,14 @@ fn a_horizon_with_a_quarter_of_all_positions_is_full() {
     for (sequence, positions) in [(1, &positions[1..]), (2, &positions[..1])] {
         assert_eq!(ledger.record().full_horizon, 0);
         let cells = vec![cell(place(0, 0, Arm::Control), 100_000, 90_000, positions)];
-        ledger.accept(&reporter("a"), &Frame { cells, ..frame(&rollout, sequence) }, START_US);
+        ledger.accept(
+            &reporter("a"),
+            &Frame {
+                cells,
+                ..frame(&rollout, sequence)
+            },
+            START_US,
+        );
         shelf.seal_all(&mut ledger, &rollout, START_US);
     }
     assert_eq!(ledger.record().full_horizon, 1);
@@ -182,7 +245,14 @@ fn each_failed_request_is_a_unit_when_requests_are_split() {
     let rollout = rollout_of(Unit::Request, &[5, 50], 60 * SECOND_US);
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
     let cells = vec![cell(place(0, 0, Arm::Treatment), 10, 4, &[3])];
-    ledger.accept(&reporter("a"), &Frame { cells, ..frame(&rollout, 1) }, START_US);
+    ledger.accept(
+        &reporter("a"),
+        &Frame {
+            cells,
+            ..frame(&rollout, 1)
+        },
+        START_US,
+    );
     shelf.seal_all(&mut ledger, &rollout, START_US);
     assert_eq!(ledger.record().visit(0, 1).treatment.bad_units, 4);
     assert!(ledger.failed.is_empty());
@@ -193,9 +263,15 @@ fn an_agent_that_never_waits_for_acks_is_stopped() {
     let rollout = rollout();
     let mut ledger = ledger(&rollout);
     for sequence in 1..=WAITING_LIMIT as u64 {
-        assert_eq!(ledger.accept(&reporter("a"), &frame(&rollout, sequence), START_US), Accepted::New);
+        assert_eq!(
+            ledger.accept(&reporter("a"), &frame(&rollout, sequence), START_US),
+            Accepted::New
+        );
     }
     let next = frame(&rollout, WAITING_LIMIT as u64 + 1);
     assert_eq!(ledger.accept(&reporter("a"), &next, START_US), Accepted::Full);
-    assert_eq!(ledger.accept(&reporter("b"), &frame(&rollout, 1), START_US), Accepted::New);
+    assert_eq!(
+        ledger.accept(&reporter("b"), &frame(&rollout, 1), START_US),
+        Accepted::New
+    );
 }

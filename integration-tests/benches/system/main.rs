@@ -1,0 +1,58 @@
+//! Benches across processes: the real binaries, over real sockets, each beside something bare in the same run.
+//!
+//! ```sh
+//! make bench            # or: cargo build --release --bins && cargo bench -p integration-tests --bench system
+//! ```
+//!
+//! Prints markdown tables with medians and 99th percentiles. `--quick` makes fewer rounds; a name (`unary`, `delivery`,
+//! `abort`) runs only that one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod abort;
+mod delivery;
+mod echo;
+mod sample;
+mod unary;
+
+use std::env;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Rounds of an interleaved comparison.
+    rounds: usize,
+    /// Requests of one measurement.
+    requests: usize,
+    /// Writes whose delivery is timed.
+    writes: usize,
+    /// Rollouts that are aborted.
+    aborts: usize,
+}
+
+fn main() {
+    let arguments = env::args().skip(1).collect::<Vec<_>>();
+    if let Some(position) = arguments.iter().position(|argument| argument == "--echo") {
+        return echo::run(arguments[position + 1].parse().expect("an address to listen on"));
+    }
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted = |name: &str| !["unary", "delivery", "abort"].iter().any(|other| arguments.iter().any(|a| a == other))
+        || arguments.iter().any(|argument| argument == name);
+    let effort = if quick {
+        Effort { rounds: 3, requests: 2_000, writes: 30, aborts: 1 }
+    } else {
+        Effort { rounds: 15, requests: 20_000, writes: 200, aborts: 9 }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        if wanted("unary") {
+            unary::run(effort).await;
+        }
+        if wanted("delivery") {
+            delivery::run(effort).await;
+        }
+        if wanted("abort") {
+            abort::run(effort).await;
+        }
+    });
+}
