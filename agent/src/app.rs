@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use proto::token;
 use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
 use tokio::net::{TcpListener, UnixListener};
-use tonic::{service::Routes, transport::Endpoint};
+use tonic::service::Routes;
 
 use crate::{
     args::Args,
@@ -30,12 +30,11 @@ use crate::{
         apply::{HeldBack, restore},
         client::Client,
     },
+    upstream,
 };
 
 /// How long the process may take to end after a signal.
 const DRAIN_DEADLINE: Duration = Duration::from_millis(4_500);
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How often the age of the snapshot is shown.
 const AGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -75,22 +74,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let holder = Holder::new(args.accept_empty);
     let mut kept = keep(&args, &holder)?;
     let doors = bind(&args, kept.folder.as_deref()).await?;
-    let agent = kept
-        .id
-        .take()
-        .or_else(|| args.id.clone())
-        .unwrap_or_else(AgentId::random);
-    let shared = Shared {
-        identity: Identity {
-            agent,
-            scope: args.scope(),
-            epoch: rand::random(),
-        },
-        holder,
-        counters: Arc::new(Counters::default()),
-        clock: ServerClock::new(),
-        contact: Contact::new(),
-    };
+    let shared = share(&args, kept.id.take(), holder);
     tracing::info!(
         agent = %shared.identity.agent, environment = %args.environment, control_plane = %args.control_plane,
         listen = %args.listen, ops = %args.ops, data = ?kept.folder, "started"
@@ -110,6 +94,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match shutdown.panicked() {
         Some(task) => anyhow::bail!("the task {task} panicked"),
         None => Ok(()),
+    }
+}
+
+/// Who this process is, and what its parts share.
+fn share(args: &Args, kept_id: Option<AgentId>, holder: Holder) -> Shared {
+    let agent = kept_id.or_else(|| args.id.clone()).unwrap_or_else(AgentId::random);
+    Shared {
+        identity: Identity {
+            agent,
+            scope: args.scope(),
+            epoch: rand::random(),
+        },
+        holder,
+        counters: Arc::new(Counters::default()),
+        clock: ServerClock::new(),
+        contact: Contact::new(),
     }
 }
 
@@ -141,10 +141,9 @@ fn routes(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<R
     Ok(routes)
 }
 
-/// Begins to keep in step with the control plane, and to report to it. Gives the folder's lock to a task, so that it is
-/// held until the process has drained.
+/// Begins to keep in step with the control plane, and to report to it.
 fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
-    let endpoint = endpoint(args);
+    let endpoint = upstream::endpoint(&args.control_plane);
     let Kept {
         lock,
         disk,
@@ -153,11 +152,7 @@ fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
         ..
     } = kept;
     if let Some(writer) = writer {
-        let ending = shutdown.clone();
-        shutdown.spawn("disk", async move {
-            writer.run(ending).await;
-            drop(lock);
-        });
+        shutdown.spawn("disk", write(writer, lock, shutdown.clone()));
     }
     let Shared {
         identity,
@@ -185,6 +180,12 @@ fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
         held_back,
     };
     shutdown.spawn("sync", client.run(shutdown.clone()));
+}
+
+/// Writes snapshots, and keeps the folder until the last of them is written.
+async fn write(writer: Writer, lock: Option<FolderLock>, shutdown: Shutdown) {
+    writer.run(shutdown).await;
+    drop(lock);
 }
 
 /// Opens the data folder and puts the last good snapshot in use.
@@ -281,12 +282,4 @@ fn watch_snapshot(readiness: &Readiness, shared: &Shared, shutdown: &Shutdown) {
             }
         }
     });
-}
-
-fn endpoint(args: &Args) -> Endpoint {
-    Endpoint::from(args.control_plane.clone())
-        .connect_timeout(CONNECT_DEADLINE)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
 }

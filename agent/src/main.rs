@@ -14,6 +14,7 @@ mod serve;
 mod server_clock;
 mod snapshot;
 mod sync;
+mod upstream;
 
 #[cfg(test)]
 mod samples;

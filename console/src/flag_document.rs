@@ -99,14 +99,7 @@ impl FlagDocument {
         if let Err(error) = Key::parse(&self.key) {
             problems.push(format!("key: {error}"));
         }
-        let flag_type = match self.flag_type.as_str() {
-            "boolean" => v1::FlagType::Boolean,
-            "string" => v1::FlagType::String,
-            other => {
-                problems.push(format!("type: no type {other:?}; boolean or string"));
-                v1::FlagType::Unspecified
-            }
-        };
+        let flag_type = self.type_to_wire(&mut problems);
         let flag = v1::Flag {
             key: self.key.clone(),
             r#type: flag_type.into(),
@@ -134,6 +127,17 @@ impl FlagDocument {
                 .collect(),
         };
         if problems.is_empty() { Ok(flag) } else { Err(problems) }
+    }
+
+    fn type_to_wire(&self, problems: &mut Vec<String>) -> v1::FlagType {
+        match self.flag_type.as_str() {
+            "boolean" => v1::FlagType::Boolean,
+            "string" => v1::FlagType::String,
+            other => {
+                problems.push(format!("type: no type {other:?}; boolean or string"));
+                v1::FlagType::Unspecified
+            }
+        }
     }
 
     fn variants_to_wire(&self, flag_type: v1::FlagType, problems: &mut Vec<String>) -> BTreeMap<String, v1::Value> {

@@ -69,7 +69,7 @@ pub(crate) struct StageDocument {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GuardDocument {
-    /// `error_rate`.
+    /// `error-rate`.
     pub(crate) metric: String,
     /// The ratio of treatment to control that is still accepted; absent: 1.0.
     #[serde(default)]
@@ -249,7 +249,7 @@ stages:
   - {name: half, percent: 50%, dwell: 1h, minimum_units: 5}
   - {name: all, percent: 100, dwell: 0s}
 guards:
-  - {metric: error_rate, limit: 1.2, level: hold}
+  - {metric: error-rate, limit: 1.2, level: hold}
 alpha: 0.05
 max_control_rate: 0.2
 lost_after: 45s
@@ -295,7 +295,7 @@ lost_after: 45s
         let plan = json!({
             "key": "", "flag": "a b", "treatment": "on", "control": "off", "unit": "user",
             "stages": [{"name": "a", "percent": 101, "dwell": "10"}, {"name": "b", "percent": "-1", "dwell": "fast"}],
-            "guards": [{"metric": "error_rate", "limit": 0, "level": "panic"}],
+            "guards": [{"metric": "error-rate", "limit": 0, "level": "panic"}],
             "alpha": 0, "max_control_rate": 1, "lost_after": "0s",
         });
         let problems = parse(&plan.to_string()).to_wire().unwrap_err();

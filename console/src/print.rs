@@ -186,9 +186,12 @@ pub(crate) fn figure(log: f64) -> String {
             let exponent = power.floor();
             format!("{:.1}e{exponent}", 10_f64.powf(power - exponent))
         }
-        power if power < 1.0 => format!("{:.2}", log.exp()),
-        power if power < 2.0 => format!("{:.1}", log.exp()),
-        _ => format!("{:.0}", log.exp()),
+        _ => match log.exp() {
+            // Where the digits change, so that what rounds to 100 is not written 100.0.
+            number if number < 9.995 => format!("{number:.2}"),
+            number if number < 99.95 => format!("{number:.1}"),
+            number => format!("{number:.0}"),
+        },
     }
 }
 
@@ -223,6 +226,8 @@ mod tests {
             (f64::NEG_INFINITY, "0"),
             (f64::INFINITY, "infinite"),
             (100_f64.ln(), "100"),
+            (99.999_999_f64.ln(), "100"),
+            (9.999_999_f64.ln(), "10.0"),
             (31.62_f64.ln(), "31.6"),
             (0.5_f64.ln(), "0.50"),
             (28.5, "2.4e12"),

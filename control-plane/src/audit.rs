@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// The longest account of a subject, in bytes.
+const LONGEST: usize = 64 * 1024;
+
 /// What is changed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
@@ -28,9 +31,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) key: &'a str,
 }
 
-/// Adds the record of an act to its transaction.
+/// Adds the record of an act to its transaction: of before and after only what differs.
 pub(crate) fn record(txn: Txn, subject: Subject<'_>, actor: &Actor, before: Option<Json>, after: Option<Json>) -> Txn {
-    let text = |json: Option<Json>| json.map(|json| json.to_string()).unwrap_or_default();
+    let (before, after) = differing(before, after);
     let record = AuditRecord {
         at_us: actor.at_us,
         actor: actor.name.clone(),
@@ -43,6 +46,33 @@ pub(crate) fn record(txn: Txn, subject: Subject<'_>, actor: &Actor, before: Opti
         peer: actor.peer.clone(),
     };
     txn.put(keys::audit(subject.environment, Uuid::now_v7()), Act::write(&record))
+}
+
+/// Fields that are the same before and after are left out of both.
+fn differing(before: Option<Json>, after: Option<Json>) -> (Option<Json>, Option<Json>) {
+    match (before, after) {
+        (Some(Json::Object(mut before)), Some(Json::Object(mut after))) => {
+            before.retain(|field, value| match after.get(field) {
+                Some(now) if now == value => {
+                    after.remove(field);
+                    false
+                }
+                Some(_) | None => true,
+            });
+            (Some(Json::Object(before)), Some(Json::Object(after)))
+        }
+        whole => whole,
+    }
+}
+
+/// As text; what is too long is in the history, whole.
+fn text(json: Option<Json>) -> String {
+    let text = json.map(|json| json.to_string()).unwrap_or_default();
+    if text.len() > LONGEST {
+        json!({ "omitted_bytes": text.len(), "see": "history" }).to_string()
+    } else {
+        text
+    }
 }
 
 /// A flag as JSON.

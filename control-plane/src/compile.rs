@@ -20,9 +20,16 @@ use crate::{record::RolloutRecord, state::State, store::keys::Subject};
 pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<EntryId>)> {
     match subject {
         Subject::Environment(key) => Some((key.clone(), vec![id(EntryKind::Environment, key)])),
-        Subject::Flag(environment, flag) | Subject::Active(environment, flag) => {
-            Some((environment.clone(), vec![id(EntryKind::Flag, flag)]))
+        Subject::Flag(environment, flag) => {
+            // A measurement goes where its flag goes.
+            let measured = state
+                .rollouts_of(environment)
+                .filter(|record| record.plan.flag == flag.as_str() && state.exposures.contains_key(&record.id))
+                .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
+            let own = std::iter::once(id(EntryKind::Flag, flag));
+            Some((environment.clone(), own.chain(measured).collect()))
         }
+        Subject::Active(environment, flag) => Some((environment.clone(), vec![id(EntryKind::Flag, flag)])),
         Subject::Rollout(environment, rollout)
         | Subject::Exposure(environment, rollout)
         | Subject::Latch(environment, rollout) => {
@@ -40,11 +47,8 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
 /// All entries of an environment.
 pub(crate) fn all(state: &State, environment: &Key) -> Vec<EntryId> {
     let flags = state
-        .flags
-        .range((environment.clone(), first_key())..)
-        .map(|(key, _)| key)
-        .take_while(|(owner, _)| owner == environment)
-        .map(|(_, key)| id(EntryKind::Flag, key));
+        .flags_of(environment, None)
+        .map(|record| id(EntryKind::Flag, &record.flag.key));
     let measurements = state
         .rollouts_of(environment)
         .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
@@ -78,11 +82,6 @@ fn id(kind: EntryKind, key: &str) -> EntryId {
         kind,
         key: Arc::from(key),
     }
-}
-
-/// The smallest key there is.
-fn first_key() -> Key {
-    Key::parse("0").expect("a digit is a key, and no key sorts before it")
 }
 
 fn flag(state: &State, environment: &Key, set: Option<&Key>, key: &str) -> Option<Bytes> {

@@ -10,19 +10,21 @@ mod transit;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use rollout::{Phase, State as Progress};
 use runtime::shutdown::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::{
-    change,
+    change::rollout as change,
     health::coverage::Coverage,
     identity::Actor,
     metrics as names,
     publish::Publisher,
     record::{RolloutRecord, Soak},
     state::State,
+    store::Txn,
     sync::fleet::Fleet,
     truth::{CommitError, Truth},
 };
@@ -112,6 +114,7 @@ impl Engine {
                 }
             }
         }
+        self.store_soaks(&state).await;
         metrics::gauge!(names::ROLLOUTS_ACTIVE).set(active);
         metrics::gauge!(names::ROLLOUTS_STUCK_ABORTING).set(stuck);
     }
@@ -151,36 +154,44 @@ impl Engine {
             now_us,
         );
         let step = rollout::step(&record.plan, &machine.progress, &facts.known, now_us);
-        machine.resumed &= !facts.known.fresh && now_us - resumed_before < SETTLING_US;
-        machine.progress = step.state;
+        machine.settle(record, facts.known.fresh, now_us - resumed_before);
         let Some(transition) = step.transition else {
-            self.store_soak(record).await;
+            machine.progress = step.state;
             return None;
         };
-        let progress = machine.progress.clone();
-        let made = transit::transit(state, record, &progress, transition, &facts, now_us)?;
+        // The machine follows once the transition is committed; if it is not, it stands where it stood.
+        let made = transit::transit(state, record, &step.state, transition, &facts, now_us)?;
         let after = self.commit(made.txn, record).await?;
         metrics::counter!(names::TRANSITIONS, "kind" => transition.name()).increment(1);
         tracing::info!(
             rollout = %record.name(), environment = %record.environment,
-            transition = transition.name(), stage = progress.stage, detail = %made.detail,
+            transition = transition.name(), stage = step.state.stage, detail = %made.detail,
             "rollout moved"
         );
         after.rollout(&record.environment, record.id).cloned()
     }
 
-    async fn store_soak(&mut self, record: &RolloutRecord) {
-        let Some(machine) = self.machines.get_mut(&record.id) else {
-            return;
-        };
-        let soaked_us = machine.progress.soaked_us;
-        if soaked_us - machine.stored_us < SOAK_STORED_US {
-            return;
+    /// Stores all soaks that have grown, together: they share their way to the disk, and no abort waits behind them.
+    async fn store_soaks(&mut self, state: &State) {
+        let mut due = Vec::new();
+        for record in state.rollouts.values().filter(|record| !record.state.is_final()) {
+            let Some(machine) = self.machines.get_mut(&record.id) else {
+                continue;
+            };
+            // A machine that has moved on has stored its soak with the transition.
+            let is_same = machine.progress.sequence == record.state.sequence;
+            if is_same && machine.progress.soaked_us - machine.stored_us >= SOAK_STORED_US {
+                machine.stored_us = machine.progress.soaked_us;
+                let (visits, soaked_us) = (machine.progress.visits.len() as u32, machine.stored_us);
+                due.push((record.clone(), change::soak(record, Soak { visits, soaked_us })));
+            }
         }
-        machine.stored_us = soaked_us;
-        let visits = machine.progress.visits.len() as u32;
-        self.commit(change::soak(record, Soak { visits, soaked_us }), record)
-            .await;
+        let this = &*self;
+        join_all(
+            due.into_iter()
+                .map(|(record, txn)| async move { this.commit(txn, &record).await }),
+        )
+        .await;
     }
 
     /// Notes what has been seen of a rollout's end since it was decided.
@@ -190,6 +201,10 @@ impl Engine {
         let Some(record) = state.rollout(&record.environment, record.id) else {
             return;
         };
+        if record.started_at_us < self.started_at_us && now_us - self.started_at_us < SETTLING_US {
+            // The agents that are back by now are not all that there are.
+            return;
+        }
         if let Some(after) = proof::prove(&state, record, &self.publisher, &self.fleet, &self.coverage, now_us) {
             let seen = after.end.as_ref().and_then(|end| end.time_to_zero_us);
             let news = record.end.as_ref().is_none_or(|end| end.time_to_zero_us.is_none());
@@ -202,16 +217,12 @@ impl Engine {
     }
 
     /// Commits; a race or a failure is met by looking again.
-    async fn commit(&mut self, txn: crate::store::Txn, record: &RolloutRecord) -> Option<Arc<State>> {
+    async fn commit(&self, txn: Txn, record: &RolloutRecord) -> Option<Arc<State>> {
         match self.truth.commit(txn).await {
             Ok(state) => Some(state),
-            Err(CommitError::Conflict) => {
-                self.machines.remove(&record.id);
-                None
-            }
+            Err(CommitError::Conflict) => None,
             Err(error @ (CommitError::Store(_) | CommitError::NotShown(_))) => {
-                tracing::error!(rollout = %record.name(), %error, "a transition was not committed");
-                self.machines.remove(&record.id);
+                tracing::error!(rollout = %record.name(), %error, "a change of a rollout was not committed");
                 None
             }
         }
@@ -227,6 +238,13 @@ impl Machine {
             progress,
             resumed: record.started_at_us < engine_started_us,
         }
+    }
+
+    /// Whether it has been seen on fresh data since the process started. An abort is not proved by the first agents that
+    /// are back, so it waits until all have had the time to come.
+    fn settle(&mut self, record: &RolloutRecord, fresh: bool, running_us: i64) {
+        let is_settled = running_us >= SETTLING_US || (fresh && !record.state.is_aborted());
+        self.resumed &= !is_settled;
     }
 
     /// Takes up what was stored, if it has moved on without this machine.
@@ -252,9 +270,9 @@ fn is_stuck(record: &RolloutRecord) -> bool {
 }
 
 /// A person's abort: the same step, with the latch found set, committed by the person.
-pub(crate) fn abort_by_hand(state: &State, record: &RolloutRecord, actor: &Actor) -> Option<crate::store::Txn> {
+pub(crate) fn abort_by_hand(state: &State, record: &RolloutRecord, live: Vec<String>, actor: &Actor) -> Option<Txn> {
     let progress = state.soaked(record);
-    let facts = facts::Gathered::latched(state, record);
+    let facts = facts::Gathered::latched(state, record, live);
     let step = rollout::step(&record.plan, &progress, &facts.known, actor.at_us);
     let transition = step.transition?;
     transit::by(state, record, &step.state, transition, &facts, actor).map(|made| made.txn)

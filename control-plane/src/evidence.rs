@@ -96,22 +96,31 @@ impl ArmCounts {
         self.sampled_units.saturating_mul(64).max(self.units_at_least())
     }
 
+    /// How many units a gate may count on: what is certain up to the 64 unit buckets, the estimate beyond.
+    fn units(&self) -> u64 {
+        match self.units_estimate() {
+            estimate if estimate > 64 => estimate,
+            _ => self.units_at_least(),
+        }
+    }
+
     fn totals(&self) -> Totals {
         Totals {
             exposures: self.exposures,
             outcomes: self.outcomes,
-            units: self.units_at_least(),
+            units: self.units(),
             bad: self.bad,
         }
     }
 
+    /// Adds another visit. Units are not added: those of a stage are there in the next, so the largest visit tells.
     fn add(&mut self, other: &ArmCounts) {
-        self.exposures += other.exposures;
-        self.outcomes += other.outcomes;
-        self.bad += other.bad;
-        self.lost += other.lost;
-        self.bad_units += other.bad_units;
-        self.sampled_units += other.sampled_units;
+        self.exposures = self.exposures.saturating_add(other.exposures);
+        self.outcomes = self.outcomes.saturating_add(other.outcomes);
+        self.bad = self.bad.saturating_add(other.bad);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.bad_units = self.bad_units.saturating_add(other.bad_units);
+        self.sampled_units = self.sampled_units.max(other.sampled_units);
         self.unit_buckets |= other.unit_buckets;
     }
 }

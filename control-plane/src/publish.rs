@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -25,8 +25,14 @@ pub(crate) struct Published {
     pub(crate) revision: Revision,
     /// Framed entries.
     pub(crate) index: Index<Bytes>,
-    whole: OnceLock<Arc<Transfer>>,
-    deltas: Mutex<BTreeMap<u64, Arc<Transfer>>>,
+    encoded: Mutex<Encoded>,
+}
+
+/// What has been encoded of a snapshot, while it is the latest.
+#[derive(Debug, Default)]
+struct Encoded {
+    whole: Option<Arc<Transfer>>,
+    deltas: BTreeMap<u64, Arc<Transfer>>,
 }
 
 /// A snapshot or delta as it goes over the wire.
@@ -76,8 +82,7 @@ impl Published {
         Self {
             revision,
             index,
-            whole: OnceLock::new(),
-            deltas: Mutex::default(),
+            encoded: Mutex::default(),
         }
     }
 
@@ -89,12 +94,12 @@ impl Published {
     /// The whole snapshot.
     pub(crate) fn whole(&self) -> Arc<Transfer> {
         let make = || Arc::new(self.transfer(None, self.index.iter().map(|(_, entry)| entry.body.clone())));
-        self.whole.get_or_init(make).clone()
+        locked(&self.encoded).whole.get_or_insert_with(make).clone()
     }
 
     /// What leads from an earlier snapshot to this one.
     pub(crate) fn delta(&self, from: &Published) -> Arc<Transfer> {
-        let mut deltas = locked(&self.deltas);
+        let mut encoded = locked(&self.encoded);
         let make = || {
             let changes = between(&from.index, &self.index).changes;
             let framed = changes.into_iter().map(|change| match change.entry {
@@ -103,7 +108,7 @@ impl Published {
             });
             Arc::new(self.transfer(Some(from.revision), framed))
         };
-        deltas.entry(from.revision.number).or_insert_with(make).clone()
+        encoded.deltas.entry(from.revision.number).or_insert_with(make).clone()
     }
 
     fn transfer(&self, from: Option<Revision>, framed: impl Iterator<Item = Bytes>) -> Transfer {
@@ -179,10 +184,22 @@ impl Publisher {
         Some((cells.state.revision, digest))
     }
 
+    /// The content revision of a subscription that somebody has.
+    pub(crate) fn latest(&self, subscription: &Subscription) -> Option<u64> {
+        let cells = locked(&self.cells);
+        let cell = cells.by_subscription.get(subscription)?;
+        let number = cell.latest.borrow().revision.number;
+        Some(number)
+    }
+
     /// Publishes what differs after a commit. Returns how many snapshots were published.
     pub(crate) fn publish(&self, state: Arc<State>, touched: &BTreeMap<Key, Vec<EntryId>>) -> usize {
         let mut cells = locked(&self.cells);
         let mut published = 0;
+        // A flag set that nobody subscribes to any longer costs nothing.
+        cells
+            .by_subscription
+            .retain(|subscription, cell| subscription.set.is_none() || cell.latest.receiver_count() > 0);
         for (subscription, cell) in &mut cells.by_subscription {
             let Some(ids) = touched.get(&subscription.environment) else {
                 continue;
@@ -224,6 +241,8 @@ impl Cell {
             return false;
         }
         let next = Arc::new(Published::new(revision, index));
+        // Superseded: whoever still sends it holds what he sends.
+        *locked(&before.encoded) = Encoded::default();
         self.recent.push_back(next.clone());
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();

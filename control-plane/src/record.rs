@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::evidence::Counts;
 
+/// Transitions that moved no exposure and are kept with their rollout.
+const RESTING_KEPT: usize = 100;
+
 /// A flag with what the store knows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FlagRecord {
@@ -48,7 +51,7 @@ pub(crate) struct RolloutRecord {
     pub(crate) started_by: String,
     /// When it started.
     pub(crate) started_at_us: i64,
-    /// All that happened to it, in order.
+    /// What happened to it, in order: all that moved its exposure, and the latest of the rest.
     pub(crate) transitions: Vec<TransitionRecord>,
     /// How it ended, once it has.
     pub(crate) end: Option<End>,
@@ -98,6 +101,12 @@ pub(crate) struct End {
     pub(crate) last_treatment_exposure_us: Option<i64>,
     /// From the decision until treatment was seen to be gone.
     pub(crate) time_to_zero_us: Option<i64>,
+    /// Batches that the decision rested on.
+    pub(crate) batches: u64,
+    /// Whether frames of the live agents covered the recent past at the decision.
+    pub(crate) fresh: bool,
+    /// The agents that were live at the decision: those that do not come back are named.
+    pub(crate) awaited: Vec<String>,
 }
 
 /// Why a rollout ended.
@@ -151,7 +160,26 @@ pub(crate) struct Soak {
     pub(crate) soaked_us: i64,
 }
 
+impl TransitionRecord {
+    /// Whether it is kept with the rollout for good, because it moved the exposure.
+    fn moves_exposure(&self) -> bool {
+        ["started", "advanced", "aborted", "completed"].contains(&self.kind.as_str())
+    }
+}
+
 impl RolloutRecord {
+    /// Adds what happened. A rollout that is held and resumed for weeks must not outgrow its record: every transition
+    /// has a key of its own besides, and the record keeps the latest of those that moved nothing.
+    pub(crate) fn push(&mut self, made: TransitionRecord) {
+        self.transitions.push(made);
+        let mut resting = self.transitions.iter().filter(|made| !made.moves_exposure());
+        if let Some(oldest) = resting.next().map(|made| made.sequence)
+            && resting.count() >= RESTING_KEPT
+        {
+            self.transitions.retain(|made| made.sequence != oldest);
+        }
+    }
+
     /// The display name.
     pub(crate) fn name(&self) -> String {
         format!("{}#{}", self.plan.flag, self.number)

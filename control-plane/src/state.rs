@@ -3,7 +3,7 @@
 //! Fed only by commits of the store, in order, by one task (`feed.rs`); everybody else reads a shared, unchanging value.
 //! Each map is behind an `Arc` of its own, so that a change copies the map that it touches and no other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use evaluation::{Environment, Key};
@@ -99,6 +99,22 @@ impl State {
     /// A flag.
     pub(crate) fn flag(&self, environment: &Key, key: &Key) -> Option<&Arc<FlagRecord>> {
         self.flags.get(&(environment.clone(), key.clone()))
+    }
+
+    /// Flags of an environment in key order, behind a key if one is given.
+    pub(crate) fn flags_of<'s>(
+        &'s self,
+        environment: &'s Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'s Arc<FlagRecord>> + use<'s> {
+        let from = match after {
+            Some(key) => Bound::Excluded((environment.clone(), key.clone())),
+            None => Bound::Included((environment.clone(), Key::first())),
+        };
+        let flags = self.flags.range((from, Bound::Unbounded));
+        flags
+            .take_while(move |((owner, _), _)| owner == environment)
+            .map(|(_, record)| record)
     }
 
     /// A rollout.

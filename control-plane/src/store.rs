@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 
 /// The most operations of one transaction.
 pub(crate) const OPERATIONS_LIMIT: usize = 128;
-/// The largest value, in bytes.
+/// The largest value, and the most that all values of a transaction hold together, in bytes.
 pub(crate) const VALUE_LIMIT: usize = 1_500_000;
 
 /// What a transaction needs to be true of a key.
@@ -187,16 +187,15 @@ impl Txn {
                 limit: OPERATIONS_LIMIT,
             });
         }
-        let largest = self
-            .ops
-            .iter()
-            .map(|op| if let Op::Put(_, value) = op { value.len() } else { 0 })
-            .max()
-            .unwrap_or(0);
-        if largest > VALUE_LIMIT {
+        let size = |op: &Op| match op {
+            Op::Put(_, value) => value.len(),
+            Op::Delete(_) => 0,
+        };
+        let size = self.ops.iter().map(size).sum();
+        if size > VALUE_LIMIT {
             return Err(Error::Limit {
-                what: "a value",
-                size: largest,
+                what: "what is written at once",
+                size,
                 limit: VALUE_LIMIT,
             });
         }

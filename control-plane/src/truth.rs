@@ -67,6 +67,11 @@ impl Truth {
                 return Err(CommitError::Conflict);
             }
         };
+        self.at(revision).await
+    }
+
+    /// The state once it shows a revision that is durable.
+    pub(crate) async fn at(&self, revision: u64) -> Result<Arc<State>, CommitError> {
         let mut states = self.states.clone();
         let shown = tokio::time::timeout(CATCH_UP, states.wait_for(|state| state.revision >= revision)).await;
         match shown {

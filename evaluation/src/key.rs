@@ -45,6 +45,11 @@ pub enum KeyError {
 }
 
 impl Key {
+    /// The smallest key there is: no key sorts before it.
+    pub fn first() -> Key {
+        Key(Arc::from("0"))
+    }
+
     /// Reads a key; the error names the first thing that is wrong.
     pub fn parse(text: &str) -> Result<Key, KeyError> {
         let Some(first) = text.chars().next() else {

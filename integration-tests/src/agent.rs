@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::ExitStatus,
 };
 
 use crate::{evaluator::Evaluator, ops, ports, process::Process, wait};
@@ -30,17 +29,35 @@ impl Agent {
         let (address, ops) = (ports::free(), ports::free());
         let process = launch(id, environment, control_plane, address, ops, folder);
         let (id, environment) = (id.to_owned(), environment.to_owned());
-        Self { id, address, ops, folder: folder.to_owned(), control_plane, environment, process }
+        Self {
+            id,
+            address,
+            ops,
+            folder: folder.to_owned(),
+            control_plane,
+            environment,
+            process,
+        }
     }
 
     /// Starts it again with the same folder and addresses, after it has ended; without waiting.
     pub fn restart(&mut self) {
-        self.process = launch(&self.id, &self.environment, self.control_plane, self.address, self.ops, &self.folder);
+        self.process = launch(
+            &self.id,
+            &self.environment,
+            self.control_plane,
+            self.address,
+            self.ops,
+            &self.folder,
+        );
     }
 
     /// Waits until it says that it is ready.
     pub async fn ready(&self) {
-        wait::until(&format!("agent {} to be ready", self.id), async || ops::ready(self.ops).await).await;
+        wait::until(&format!("agent {} to be ready", self.id), async || {
+            ops::ready(self.ops).await
+        })
+        .await;
     }
 
     /// Waits until it notices that the control plane is gone.
@@ -58,8 +75,8 @@ impl Agent {
     }
 
     /// An orderly end, at which it reports what it has counted.
-    pub async fn terminate(&mut self) -> ExitStatus {
-        self.process.terminate().await
+    pub async fn terminate(&mut self) {
+        self.process.terminate().await;
     }
 
     /// Stops it in its tracks, connections open.
@@ -79,7 +96,9 @@ impl Agent {
 
     /// One metric; 0 as long as nothing was counted.
     pub async fn metric(&self, series: &str) -> f64 {
-        ops::metric(self.ops, series).await.expect("a running agent serves metrics")
+        ops::metric(self.ops, series)
+            .await
+            .expect("a running agent serves metrics")
     }
 
     /// Its data folder.
@@ -115,6 +134,9 @@ fn launch(
         ("--data", folder.join(id).into()),
         ("--socket", "none".into()),
     ];
-    let arguments: Vec<OsString> = options.into_iter().flat_map(|(name, value)| [name.into(), value]).collect();
+    let arguments: Vec<OsString> = options
+        .into_iter()
+        .flat_map(|(name, value)| [name.into(), value])
+        .collect();
     Process::start(id, "tidegate-agent", &arguments, folder)
 }

@@ -40,7 +40,9 @@ impl Ran {
 impl Console {
     /// Of a control plane.
     pub fn new(server: SocketAddr) -> Self {
-        Self { server: format!("http://{server}") }
+        Self {
+            server: format!("http://{server}"),
+        }
     }
 
     /// Runs a command to its end.
@@ -67,7 +69,11 @@ impl Console {
         drop(stdin);
         let output = child.wait_with_output().await.expect("its output can be read");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the command line writes UTF-8");
-        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Ran {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 
     /// Runs a command that must succeed.

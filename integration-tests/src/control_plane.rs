@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::ExitStatus,
 };
 
 use crate::{operator::Operator, ops, ports, process::Process, wait};
@@ -25,15 +24,31 @@ impl ControlPlane {
     /// Starts one with an empty store in `<folder>/<name>` and waits until it is ready.
     pub async fn start(name: &str, folder: &Path) -> Self {
         let (address, ops) = (ports::free(), ports::free());
-        let process = launch(name, folder, address, ops);
-        let control_plane = Self { name: name.to_owned(), folder: folder.to_owned(), address, ops, process };
+        let process = launch(name, name, folder, address, ops);
+        let control_plane = Self {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            address,
+            ops,
+            process,
+        };
         control_plane.ready().await;
         control_plane
     }
 
+    /// Starts another process at an address and on a store, without waiting, because it may be unable to start.
+    pub fn rival(&self, address: SocketAddr, store: &str) -> Process {
+        launch("rival", store, &self.folder, address, ports::free())
+    }
+
+    /// The name of its store.
+    pub fn store(&self) -> &str {
+        &self.name
+    }
+
     /// Starts it again on the same store and addresses, after it has ended.
     pub async fn restart(&mut self) {
-        self.process = launch(&self.name, &self.folder, self.address, self.ops);
+        self.process = launch(&self.name, &self.name, &self.folder, self.address, self.ops);
         self.ready().await;
     }
 
@@ -49,8 +64,18 @@ impl ControlPlane {
     }
 
     /// An orderly end.
-    pub async fn terminate(&mut self) -> ExitStatus {
-        self.process.terminate().await
+    pub async fn terminate(&mut self) {
+        self.process.terminate().await;
+    }
+
+    /// Stops it in its tracks, connections open.
+    pub async fn freeze(&self) {
+        self.process.freeze().await;
+    }
+
+    /// Lets it go on.
+    pub async fn thaw(&self) {
+        self.process.thaw().await;
     }
 
     /// An operator of an environment.
@@ -60,7 +85,9 @@ impl ControlPlane {
 
     /// One metric; 0 as long as nothing was counted.
     pub async fn metric(&self, series: &str) -> f64 {
-        ops::metric(self.ops, series).await.expect("a running control plane serves metrics")
+        ops::metric(self.ops, series)
+            .await
+            .expect("a running control plane serves metrics")
     }
 
     /// Whether the process lives.
@@ -74,8 +101,9 @@ impl ControlPlane {
     }
 }
 
-fn launch(name: &str, folder: &Path, address: SocketAddr, ops: SocketAddr) -> Process {
-    let data = folder.join(name);
+/// Starts a process with the store `<folder>/<store>`.
+fn launch(name: &str, store: &str, folder: &Path, address: SocketAddr, ops: SocketAddr) -> Process {
+    let data = folder.join(store);
     let arguments: [OsString; 6] = [
         "--listen".into(),
         address.to_string().into(),

@@ -2,15 +2,17 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use prost_types::{Struct, Value, value::Kind};
 use proto::{
     METADATA_ARM, METADATA_TOKEN,
     flagd::evaluation_v2::{ResolveBooleanRequest, ResolveStringRequest, service_client::ServiceClient},
 };
-use prost_types::{Struct, Value, value::Kind};
 use tonic::{
-    Status,
+    Code, Status,
     transport::{Channel, Endpoint},
 };
+
+use crate::wait;
 
 /// How long a call may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -41,8 +43,15 @@ impl Evaluator {
     /// Of the agent at this address; connects when it is first used, and again when it must.
     pub fn new(agent: SocketAddr) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{agent}")).expect("an address makes a URI");
-        let channel = endpoint.connect_timeout(DEADLINE).timeout(DEADLINE).tcp_nodelay(true).connect_lazy();
-        Self { flags: ServiceClient::new(channel.clone()), channel }
+        let channel = endpoint
+            .connect_timeout(DEADLINE)
+            .timeout(DEADLINE)
+            .tcp_nodelay(true)
+            .connect_lazy();
+        Self {
+            flags: ServiceClient::new(channel.clone()),
+            channel,
+        }
     }
 
     /// The connection, for the agent's other services.
@@ -52,16 +61,43 @@ impl Evaluator {
 
     /// A boolean flag for a unit.
     pub async fn boolean(&self, key: &str, unit: &str) -> Result<Answer<bool>, Status> {
-        let request = ResolveBooleanRequest { flag_key: key.to_owned(), context: Some(context(unit, &[])) };
+        let request = ResolveBooleanRequest {
+            flag_key: key.to_owned(),
+            context: Some(context(unit, &[])),
+        };
         let response = self.flags.clone().resolve_boolean(request).await?.into_inner();
-        Ok(answer(response.value, response.variant, response.reason, response.metadata))
+        Ok(answer(
+            response.value,
+            response.variant,
+            response.reason,
+            response.metadata,
+        ))
     }
 
     /// A string flag for a unit with attributes.
     pub async fn text(&self, key: &str, unit: &str, attributes: &[(&str, &str)]) -> Result<Answer<String>, Status> {
-        let request = ResolveStringRequest { flag_key: key.to_owned(), context: Some(context(unit, attributes)) };
+        let request = ResolveStringRequest {
+            flag_key: key.to_owned(),
+            context: Some(context(unit, attributes)),
+        };
         let response = self.flags.clone().resolve_string(request).await?.into_inner();
-        Ok(answer(response.value, response.variant, response.reason, response.metadata))
+        Ok(answer(
+            response.value,
+            response.variant,
+            response.reason,
+            response.metadata,
+        ))
+    }
+
+    /// Waits until the agent holds a boolean flag. Asks for a text, so that the answer exposes nobody.
+    pub async fn holds_boolean(&self, key: &str) {
+        wait::until(&format!("the agent to hold {key}"), async || {
+            match self.text(key, "nobody", &[]).await {
+                Err(status) if status.code() == Code::InvalidArgument => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
     }
 
     /// The answers of a boolean flag for `user-0`, `user-1` and so on; all must be answered.
@@ -77,9 +113,13 @@ impl Evaluator {
 
 /// A context: the targeting key and some texts.
 pub fn context(unit: &str, attributes: &[(&str, &str)]) -> Struct {
-    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    let text = |text: &str| Value {
+        kind: Some(Kind::StringValue(text.to_owned())),
+    };
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
-    Struct { fields: attributes.chain([("targetingKey".to_owned(), text(unit))]).collect() }
+    Struct {
+        fields: attributes.chain([("targetingKey".to_owned(), text(unit))]).collect(),
+    }
 }
 
 fn answer<T>(value: Option<T>, variant: Option<String>, reason: String, metadata: Option<Struct>) -> Answer<T> {
@@ -88,5 +128,11 @@ fn answer<T>(value: Option<T>, variant: Option<String>, reason: String, metadata
         Some(Kind::StringValue(text)) => Some(text.clone()),
         Some(_) | None => None,
     };
-    Answer { value, variant, reason, token: text(METADATA_TOKEN), arm: text(METADATA_ARM) }
+    Answer {
+        value,
+        variant,
+        reason,
+        token: text(METADATA_TOKEN),
+        arm: text(METADATA_ARM),
+    }
 }

@@ -23,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod provider;
 pub mod proxy;
+pub mod refusing;
 pub mod service;
 pub mod stream;
 pub mod system;

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use proto::v1::{
-    self, audit_client::AuditClient, fleet_client::FleetClient, flags_client::FlagsClient,
+    self, audit_client::AuditClient, flags_client::FlagsClient, fleet_client::FleetClient,
     rollouts_client::RolloutsClient,
 };
 use tonic::{
@@ -29,13 +29,23 @@ impl Operator {
     /// Of an environment at a control plane.
     pub fn new(control_plane: SocketAddr, environment: &str) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{control_plane}")).expect("an address makes a URI");
-        let channel = endpoint.connect_timeout(DEADLINE).timeout(DEADLINE).tcp_nodelay(true).connect_lazy();
-        Self { channel, environment: environment.to_owned() }
+        let channel = endpoint
+            .connect_timeout(DEADLINE)
+            .timeout(DEADLINE)
+            .tcp_nodelay(true)
+            .connect_lazy();
+        Self {
+            channel,
+            environment: environment.to_owned(),
+        }
     }
 
     /// The same operator in another environment.
     pub fn within(&self, environment: &str) -> Self {
-        Self { channel: self.channel.clone(), environment: environment.to_owned() }
+        Self {
+            channel: self.channel.clone(),
+            environment: environment.to_owned(),
+        }
     }
 
     /// The connection, for other services.
@@ -49,7 +59,10 @@ impl Operator {
 
     /// Creates a flag.
     pub async fn try_create(&self, flag: v1::Flag) -> Result<v1::StoredFlag, Status> {
-        let request = v1::CreateFlagRequest { environment: self.environment(), flag: Some(flag) };
+        let request = v1::CreateFlagRequest {
+            environment: self.environment(),
+            flag: Some(flag),
+        };
         let response = FlagsClient::new(self.channel()).create_flag(request).await?;
         Ok(response.into_inner().flag.expect("a created flag is given back"))
     }
@@ -57,12 +70,18 @@ impl Operator {
     /// Creates a flag.
     pub async fn create(&self, flag: v1::Flag) -> v1::StoredFlag {
         let key = flag.key.clone();
-        self.try_create(flag).await.unwrap_or_else(|status| panic!("create {key}: {status}"))
+        self.try_create(flag)
+            .await
+            .unwrap_or_else(|status| panic!("create {key}: {status}"))
     }
 
     /// Replaces a flag that is still at the expected revision; 0: whatever is there.
     pub async fn try_update(&self, flag: v1::Flag, expected_revision: u64) -> Result<v1::StoredFlag, Status> {
-        let request = v1::UpdateFlagRequest { environment: self.environment(), flag: Some(flag), expected_revision };
+        let request = v1::UpdateFlagRequest {
+            environment: self.environment(),
+            flag: Some(flag),
+            expected_revision,
+        };
         let response = FlagsClient::new(self.channel()).update_flag(request).await?;
         Ok(response.into_inner().flag.expect("an updated flag is given back"))
     }
@@ -70,24 +89,34 @@ impl Operator {
     /// Replaces a flag, whatever is there.
     pub async fn update(&self, flag: v1::Flag) -> v1::StoredFlag {
         let key = flag.key.clone();
-        self.try_update(flag, 0).await.unwrap_or_else(|status| panic!("update {key}: {status}"))
+        self.try_update(flag, 0)
+            .await
+            .unwrap_or_else(|status| panic!("update {key}: {status}"))
     }
 
     /// One flag.
     pub async fn try_get(&self, key: &str) -> Result<v1::StoredFlag, Status> {
-        let request = v1::GetFlagRequest { environment: self.environment(), key: key.to_owned() };
+        let request = v1::GetFlagRequest {
+            environment: self.environment(),
+            key: key.to_owned(),
+        };
         let response = FlagsClient::new(self.channel()).get_flag(request).await?;
         Ok(response.into_inner().flag.expect("a flag that was found is given back"))
     }
 
     /// One flag.
     pub async fn get(&self, key: &str) -> v1::StoredFlag {
-        self.try_get(key).await.unwrap_or_else(|status| panic!("get {key}: {status}"))
+        self.try_get(key)
+            .await
+            .unwrap_or_else(|status| panic!("get {key}: {status}"))
     }
 
     /// Kills a flag.
     pub async fn try_kill(&self, key: &str) -> Result<(), Status> {
-        let request = v1::KillFlagRequest { environment: self.environment(), key: key.to_owned() };
+        let request = v1::KillFlagRequest {
+            environment: self.environment(),
+            key: key.to_owned(),
+        };
         FlagsClient::new(self.channel()).kill_flag(request).await.map(|_| ())
     }
 
@@ -95,7 +124,11 @@ impl Operator {
     pub async fn try_list(&self) -> Result<(Vec<v1::StoredFlag>, u64), Status> {
         let (mut flags, mut page_token) = (Vec::new(), String::new());
         loop {
-            let request = v1::ListFlagsRequest { environment: self.environment(), page_size: 100, page_token };
+            let request = v1::ListFlagsRequest {
+                environment: self.environment(),
+                page_size: 100,
+                page_token,
+            };
             let page = FlagsClient::new(self.channel()).list_flags(request).await?.into_inner();
             flags.extend(page.flags);
             page_token = page.next_page_token;
@@ -115,7 +148,12 @@ impl Operator {
         let (mut records, mut page_token) = (Vec::new(), String::new());
         loop {
             let (environment, key) = (self.environment(), key.to_owned());
-            let request = v1::ListAuditRequest { environment, key, page_size: 200, page_token };
+            let request = v1::ListAuditRequest {
+                environment,
+                key,
+                page_size: 200,
+                page_token,
+            };
             let page = AuditClient::new(self.channel()).list_audit(request).await;
             let page = page.unwrap_or_else(|status| panic!("audit: {status}")).into_inner();
             records.extend(page.records);
@@ -128,8 +166,13 @@ impl Operator {
 
     /// The agents of the environment.
     pub async fn try_agents(&self) -> Result<v1::ListAgentsResponse, Status> {
-        let request = v1::ListAgentsRequest { environment: self.environment() };
-        Ok(FleetClient::new(self.channel()).list_agents(request).await?.into_inner())
+        let request = v1::ListAgentsRequest {
+            environment: self.environment(),
+        };
+        Ok(FleetClient::new(self.channel())
+            .list_agents(request)
+            .await?
+            .into_inner())
     }
 
     /// Waits until this many agents are live and all of them hold on disk what they should.
@@ -143,28 +186,51 @@ impl Operator {
         .await;
     }
 
+    /// Waits until one agent holds on disk what it should, whatever others do.
+    pub async fn delivered_to(&self, id: &str) {
+        wait::until(&format!("delivery to {id}"), async || {
+            let fleet = self.try_agents().await.map_err(|status| status.to_string())?;
+            let holds = |agent: &v1::Agent| agent.id == id && agent.persisted_revision >= agent.wanted_revision;
+            wait::so(fleet.agents.iter().any(holds), fleet)
+        })
+        .await;
+    }
+
     /// Starts a rollout.
     pub async fn try_start(&self, plan: v1::Plan) -> Result<v1::Rollout, Status> {
-        let request = v1::StartRolloutRequest { environment: self.environment(), plan: Some(plan) };
+        let request = v1::StartRolloutRequest {
+            environment: self.environment(),
+            plan: Some(plan),
+        };
         let response = RolloutsClient::new(self.channel()).start_rollout(request).await?;
         Ok(response.into_inner().rollout.expect("a started rollout is given back"))
     }
 
     /// Starts a rollout.
     pub async fn start(&self, plan: v1::Plan) -> v1::Rollout {
-        self.try_start(plan).await.unwrap_or_else(|status| panic!("start: {status}"))
+        self.try_start(plan)
+            .await
+            .unwrap_or_else(|status| panic!("start: {status}"))
     }
 
     /// A rollout by display name, id or flag.
     pub async fn try_rollout(&self, name: &str) -> Result<v1::Rollout, Status> {
-        let request = v1::GetRolloutRequest { environment: self.environment(), rollout: name.to_owned() };
+        let request = v1::GetRolloutRequest {
+            environment: self.environment(),
+            rollout: name.to_owned(),
+        };
         let response = RolloutsClient::new(self.channel()).get_rollout(request).await?;
-        Ok(response.into_inner().rollout.expect("a rollout that was found is given back"))
+        Ok(response
+            .into_inner()
+            .rollout
+            .expect("a rollout that was found is given back"))
     }
 
     /// A rollout by display name, id or flag.
     pub async fn rollout(&self, name: &str) -> v1::Rollout {
-        self.try_rollout(name).await.unwrap_or_else(|status| panic!("rollout {name}: {status}"))
+        self.try_rollout(name)
+            .await
+            .unwrap_or_else(|status| panic!("rollout {name}: {status}"))
     }
 
     /// Ends a rollout by hand.
@@ -172,22 +238,21 @@ impl Operator {
         let request = v1::AbortRolloutRequest {
             environment: self.environment(),
             rollout: name.to_owned(),
-            expected_sequence: 0,
+            expected_sequence: None,
         };
         let response = RolloutsClient::new(self.channel()).abort_rollout(request).await?;
         Ok(response.into_inner().rollout.expect("an aborted rollout is given back"))
     }
 
     /// Waits until a rollout is as told, and gives it.
-    pub async fn rollout_until(
-        &self,
-        what: &str,
-        name: &str,
-        holds: impl Fn(&v1::Rollout) -> bool,
-    ) -> v1::Rollout {
+    pub async fn rollout_until(&self, what: &str, name: &str, holds: impl Fn(&v1::Rollout) -> bool) -> v1::Rollout {
         wait::until(what, async || {
             let rollout = self.try_rollout(name).await.map_err(|status| status.to_string())?;
-            if holds(&rollout) { Ok(rollout) } else { Err(format!("{rollout:#?}")) }
+            if holds(&rollout) {
+                Ok(rollout)
+            } else {
+                Err(format!("{rollout:#?}"))
+            }
         })
         .await
     }
@@ -195,13 +260,15 @@ impl Operator {
     /// Waits until a rollout has reached a phase, and gives it.
     pub async fn phase(&self, name: &str, phase: v1::RolloutPhase) -> v1::Rollout {
         let what = format!("{name} to be {}", phase.as_str_name());
-        self.rollout_until(&what, name, |rollout| rollout.phase() == phase).await
+        self.rollout_until(&what, name, |rollout| rollout.phase() == phase)
+            .await
     }
 
     /// Waits until a rollout is held for a reason, and gives it.
     pub async fn held(&self, name: &str, reason: &str) -> v1::Rollout {
         let what = format!("{name} to be held: {reason}");
-        let is_held = |rollout: &v1::Rollout| rollout.phase() == v1::RolloutPhase::Held && rollout.hold_reason == reason;
+        let is_held =
+            |rollout: &v1::Rollout| rollout.phase() == v1::RolloutPhase::Held && rollout.hold_reason == reason;
         self.rollout_until(&what, name, is_held).await
     }
 

@@ -18,7 +18,9 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String), Strin
         Ok::<_, std::io::Error>(answer)
     };
     let answer = fetched.await.map_err(|error| format!("{address}{path}: {error}"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| format!("no HTTP answer: {answer:?}"))?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| format!("no HTTP answer: {answer:?}"))?;
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Ok((code.ok_or_else(|| format!("no status: {head:?}"))?, body.to_owned()))
 }

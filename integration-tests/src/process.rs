@@ -7,6 +7,7 @@ use std::{
     fs::{File, OpenOptions},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use tokio::process::{Child, Command};
@@ -15,32 +16,39 @@ use crate::binaries;
 
 /// Of a long log the end is printed.
 const LINES: usize = 120;
+/// How long a process may take to end.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// A running process, or one that has ended.
 #[derive(Debug)]
 pub struct Process {
-    name: String,
     child: Child,
-    log: PathBuf,
+    log: Log,
+}
+
+/// The file that a process writes to; printed when it is dropped by a test that fails.
+#[derive(Debug)]
+pub struct Log {
+    name: String,
+    path: PathBuf,
 }
 
 impl Process {
     /// Starts a built binary without any environment. Its log is `<folder>/<name>.log`, to which a later start adds.
     pub fn start(name: &str, binary: &str, arguments: &[OsString], folder: &Path) -> Self {
-        let log = folder.join(format!("{name}.log"));
-        let output = append(&log);
-        let child = Command::new(binaries::binary(binary))
+        let log = Log::new(name, folder);
+        let mut command = Command::new(binaries::binary(binary));
+        command
             .args(arguments)
             .env_clear()
             .env("RUST_BACKTRACE", "1")
             .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a file handle can be doubled"))
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {binary}: {error}"));
-        Self { name: name.to_owned(), child, log }
+            .stdin(Stdio::null());
+        let child = command.stdout(log.open()).stderr(log.open()).kill_on_drop(true).spawn();
+        Self {
+            child: child.unwrap_or_else(|error| panic!("cannot start {binary}: {error}")),
+            log,
+        }
     }
 
     /// Ends it as a crash would: no handler runs, nothing is flushed.
@@ -48,11 +56,17 @@ impl Process {
         self.child.kill().await.expect("a child can be killed");
     }
 
-    /// Asks it to end and waits until it has.
-    pub async fn terminate(&mut self) -> ExitStatus {
+    /// Asks it to end and waits until it has, which it must do well.
+    pub async fn terminate(&mut self) {
         self.signal("TERM").await;
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), self.child.wait()).await;
-        let ended = ended.unwrap_or_else(|_| panic!("{} did not end within 20 s of SIGTERM", self.name));
+        let ended = self.ended().await;
+        assert!(ended.success(), "{} ended with {ended}", self.log.name);
+    }
+
+    /// Waits until it has ended by itself or was asked to.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(DRAIN, self.child.wait()).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{} did not end within {DRAIN:?}", self.log.name));
         ended.expect("a child can be waited for")
     }
 
@@ -73,33 +87,56 @@ impl Process {
 
     /// All it has written, over all its starts.
     pub fn log(&self) -> String {
-        let bytes = std::fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.log.read()
     }
 
     async fn signal(&self, signal: &str) {
-        let id = self.child.id().unwrap_or_else(|| panic!("{} has ended already", self.name));
+        let id = self
+            .child
+            .id()
+            .unwrap_or_else(|| panic!("{} has ended already", self.log.name));
         let script = format!("kill -s {signal} {id}");
         let sent = Command::new("/bin/sh").arg("-c").arg(script).status().await;
-        assert!(sent.is_ok_and(|status| status.success()), "{} cannot be sent SIG{signal}", self.name);
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "{} cannot be sent SIG{signal}",
+            self.log.name
+        );
     }
 }
 
-impl Drop for Process {
+impl Log {
+    /// The log `<folder>/<name>.log`, to which more is added.
+    pub fn new(name: &str, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: folder.join(format!("{name}.log")),
+        }
+    }
+
+    /// A handle for a child to write to.
+    pub fn open(&self) -> File {
+        let opened = OpenOptions::new().create(true).append(true).open(&self.path);
+        opened.unwrap_or_else(|error| panic!("cannot write {}: {error}", self.path.display()))
+    }
+
+    /// All that was written.
+    pub fn read(&self) -> String {
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Log {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
-        let log = self.log();
+        let log = self.read();
         let lines = log.lines().count();
         println!("---- {} (the last {LINES} of {lines} lines)", self.name);
         for line in log.lines().skip(lines.saturating_sub(LINES)) {
             println!("{line}");
         }
     }
-}
-
-fn append(path: &Path) -> File {
-    let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()))
 }

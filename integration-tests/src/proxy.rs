@@ -38,7 +38,11 @@ impl Proxy {
     pub async fn start(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let (course, watched) = watch::channel(Course { upstream, frozen: false, generation: 0 });
+        let (course, watched) = watch::channel(Course {
+            upstream,
+            frozen: false,
+            generation: 0,
+        });
         let task = tokio::spawn(accept(listener, watched));
         Self { address, course, task }
     }
@@ -88,8 +92,12 @@ async fn accept(listener: TcpListener, course: watch::Receiver<Course>) {
 
 /// Carries one connection until an end closes it or it is cut.
 async fn connect(near: TcpStream, mut course: watch::Receiver<Course>) {
-    let Course { upstream, generation, .. } = *course.borrow();
-    let Ok(far) = TcpStream::connect(upstream).await else { return };
+    let Course {
+        upstream, generation, ..
+    } = *course.borrow();
+    let Ok(far) = TcpStream::connect(upstream).await else {
+        return;
+    };
     let (near_reads, near_writes) = near.into_split();
     let (far_reads, far_writes) = far.into_split();
     let (there, back) = (course.clone(), course.clone());

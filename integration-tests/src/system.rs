@@ -22,10 +22,17 @@ pub struct System {
 impl System {
     /// Starts the control plane and waits until it is ready.
     pub async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("tidegate-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("tidegate-")
+            .tempdir()
+            .expect("a temporary folder");
         let control_plane = ControlPlane::start("control-plane", folder.path()).await;
         let operator = control_plane.operator(PRODUCTION);
-        Self { control_plane, operator, folder }
+        Self {
+            control_plane,
+            operator,
+            folder,
+        }
     }
 
     /// Starts an agent of production and waits until it is ready.

@@ -21,7 +21,10 @@ pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<T, 
             Ok(Err(news)) => seen = news,
             Err(_) => {}
         }
-        assert!(Instant::now() < deadline, "waited {DEADLINE:?} for {what}; last seen: {seen}");
+        assert!(
+            Instant::now() < deadline,
+            "waited {DEADLINE:?} for {what}; last seen: {seen}"
+        );
         tokio::time::sleep(PACE).await;
     }
 }

@@ -110,12 +110,21 @@ impl From<&Flag> for v1::Flag {
     }
 }
 
+/// Reads a flag, and every violation of the wire form at once. With violations the flag is what could be read: good for
+/// finding out what else is wrong with it, and for nothing more.
+pub fn read(flag: v1::Flag) -> (Flag, Vec<Violation>) {
+    Reader::default().flag(flag)
+}
+
 impl TryFrom<v1::Flag> for Flag {
     type Error = Vec<Violation>;
 
     /// Reads a flag; on failure every violation of the wire form at once.
     fn try_from(flag: v1::Flag) -> Result<Self, Vec<Violation>> {
-        Reader::default().flag(flag)
+        match read(flag) {
+            (flag, violations) if violations.is_empty() => Ok(flag),
+            (_, violations) => Err(violations),
+        }
     }
 }
 
@@ -126,8 +135,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn flag(mut self, flag: v1::Flag) -> Result<Flag, Vec<Violation>> {
-        let key = self.key("key", &flag.key);
+    fn flag(mut self, flag: v1::Flag) -> (Flag, Vec<Violation>) {
+        let key = self.key("key", &flag.key).unwrap_or_else(Key::first);
         let set = if flag.flag_set.is_empty() {
             None
         } else {
@@ -139,7 +148,7 @@ impl Reader {
             .into_iter()
             .filter_map(|(name, value)| self.variant(name, value))
             .collect();
-        let default = self.serve("default_serve", flag.default_serve);
+        let default = self.serve("default", flag.default_serve);
         let allow = self.allow(flag.allow);
         let rules = flag
             .rules
@@ -147,10 +156,7 @@ impl Reader {
             .enumerate()
             .map(|(index, rule)| self.rule(index, rule))
             .collect();
-        let (Some(key), true) = (key, self.violations.is_empty()) else {
-            return Err(self.violations);
-        };
-        Ok(Flag {
+        let flag = Flag {
             key,
             flag_type,
             description: flag.description,
@@ -166,7 +172,8 @@ impl Reader {
             deny: flag.deny,
             allow,
             rules,
-        })
+        };
+        (flag, self.violations)
     }
 
     fn wrong(&mut self, field: impl Into<String>, description: impl Into<String>) {
@@ -195,7 +202,7 @@ impl Reader {
             Some(v1::value::Kind::Boolean(value)) => Some((name, Value::Boolean(value))),
             Some(v1::value::Kind::Text(value)) => Some((name, Value::String(value.into()))),
             None => {
-                self.wrong(format!("variants[{name}]"), "must have a value");
+                self.wrong(format!("variants[{name:?}]"), "must have a value");
                 None
             }
         }
@@ -225,7 +232,7 @@ impl Reader {
                     buckets,
                 }),
                 None => self.wrong(
-                    format!("{field}.split.shares[{index}].buckets"),
+                    format!("{field}.split[{index}].buckets"),
                     format!("{} is not within 0 to 100,000 (100 %)", share.buckets),
                 ),
             }
@@ -280,7 +287,7 @@ impl Reader {
             Some(v1::literal::Kind::Number(number)) => Some(Literal::Number(number)),
             Some(v1::literal::Kind::Boolean(boolean)) => Some(Literal::Boolean(boolean)),
             None => {
-                self.wrong(format!("{field}.one_of.literals[{index}]"), "must have a value");
+                self.wrong(format!("{field}.one_of[{index}]"), "must have a value");
                 None
             }
         }

@@ -7,7 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod entry;
-mod flag;
+pub mod flag;
 pub mod measurement;
 pub mod revision;
 pub mod status;

@@ -63,9 +63,10 @@ impl TryFrom<v1::MeasurementEntry> for Measurement {
     type Error = MeasurementError;
 
     fn try_from(entry: v1::MeasurementEntry) -> Result<Self, MeasurementError> {
-        let unit = match entry.unit() {
-            v1::SplittingUnit::Unspecified | v1::SplittingUnit::Unit => SplittingUnit::Unit,
-            v1::SplittingUnit::Request => SplittingUnit::Request,
+        let unit = match v1::SplittingUnit::try_from(entry.unit) {
+            Ok(v1::SplittingUnit::Unspecified | v1::SplittingUnit::Unit) => SplittingUnit::Unit,
+            Ok(v1::SplittingUnit::Request) => SplittingUnit::Request,
+            Err(_) => return Err(MeasurementError::Range("unit")),
         };
         Ok(Self {
             rollout: entry.rollout,

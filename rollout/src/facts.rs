@@ -10,6 +10,8 @@ use crate::EvidenceNumber;
 pub struct Facts {
     /// The abort latch exists: a person, or another replica, has aborted this rollout.
     pub latched: bool,
+    /// The flag is killed or disabled: nobody gets the treatment, whatever the stage says.
+    pub off: bool,
     /// How far the wanted content has reached the fleet of the flag.
     pub delivery: Delivery,
     /// What the arms have seen in the current visit.

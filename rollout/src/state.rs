@@ -68,6 +68,8 @@ pub enum HoldReason {
     Stale,
     /// The evidence of harm is at the hold level.
     Evidence,
+    /// The flag is killed or disabled.
+    FlagOff,
 }
 
 /// One entry into a stage.
@@ -171,6 +173,7 @@ impl HoldReason {
             HoldReason::TooFewUnits => "too-few-units",
             HoldReason::Stale => "stale",
             HoldReason::Evidence => "evidence",
+            HoldReason::FlagOff => "flag-off",
         }
     }
 }

@@ -104,13 +104,14 @@ fn soaks(state: &State, plan: &Plan, facts: &Facts) -> bool {
             | HoldReason::NoTreatmentTraffic
             | HoldReason::TooFewOutcomes
             | HoldReason::TooFewUnits => true,
-            HoldReason::NoAgents | HoldReason::Stale | HoldReason::Evidence => false,
+            HoldReason::NoAgents | HoldReason::Stale | HoldReason::Evidence | HoldReason::FlagOff => false,
         },
         Phase::Delivering | Phase::Aborting | Phase::Aborted | Phase::Completed => false,
     };
     was_running
         && state.clock_started_at_us.is_some()
         && facts.fresh
+        && !facts.off
         && !facts.resumed
         && facts.delivery.is_applied()
         && verdict::ladder(plan, facts) < Ladder::Hold
@@ -120,7 +121,7 @@ fn soaks(state: &State, plan: &Plan, facts: &Facts) -> bool {
 fn decide(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Option<Transition> {
     let unseen = facts.resumed && !facts.fresh;
     if state.phase == Phase::Aborting {
-        return (!unseen && is_abort_delivered(state, facts, now)).then_some(Transition::AbortDelivered);
+        return (!facts.resumed && is_abort_delivered(state, facts, now)).then_some(Transition::AbortDelivered);
     }
     let main = match verdict::judge(plan, state, facts, now) {
         Verdict::Abort(cause) => return Some(Transition::Aborted(cause)),

@@ -1,4 +1,5 @@
-//! What all facts together say: abort before hold before inconclusive before safe, in that order and no other.
+//! What all facts together say: abort before kill before hold before inconclusive before safe, in that order and no
+//! other.
 //!
 //! Harm needs no fresh data, no soak and no delivery; everything else does. [`crate::step`] makes a transition out of
 //! the verdict.
@@ -24,6 +25,9 @@ pub enum Verdict {
 pub fn judge(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Verdict {
     if let Some(cause) = harm(plan, facts) {
         return Verdict::Abort(cause);
+    }
+    if facts.off {
+        return Verdict::Hold(HoldReason::FlagOff);
     }
     if facts.delivery.live == 0 {
         return Verdict::Hold(HoldReason::NoAgents);

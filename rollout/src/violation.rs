@@ -3,6 +3,7 @@
 //! Each violation names the field as documents write it (`stages[2].share`) and says what would be right, so that one
 //! answer is enough to mend a plan. What passes here is what every other part of this crate takes for granted.
 
+use crate::evidence::unit::POSITIONS;
 use crate::{Guard, Level, Micros, Plan, Share, Stage, Unit};
 
 /// The most stages in a plan.
@@ -171,12 +172,12 @@ fn check_stage(stage: &Stage, position: usize, found: &mut Vec<Violation>) {
         let description = format!("must be 0 to 365 days, not {} us", stage.dwell_us);
         report(found, format!("stages[{position}].dwell"), description);
     }
-    for (name, value) in [
-        ("minimum_outcomes", stage.minimum_outcomes),
-        ("minimum_units", stage.minimum_units),
+    for (name, value, largest) in [
+        ("minimum_outcomes", stage.minimum_outcomes, LARGEST_MINIMUM),
+        ("minimum_units", stage.minimum_units, u64::from(POSITIONS)),
     ] {
-        if value > LARGEST_MINIMUM {
-            let description = format!("must be at most {LARGEST_MINIMUM}, not {value}");
+        if value > largest {
+            let description = format!("must be at most {largest}, not {value}");
             report(found, format!("stages[{position}].{name}"), description);
         }
     }

@@ -4,7 +4,7 @@
 //! are sent again. It is due each interval even without counts, because the silence of an agent must mean something. At
 //! most 64 frames wait; while they do, counts coalesce in the counters and the next frame covers more ticks.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use evaluation::Measurement;
 use prost::Message as _;
@@ -65,6 +65,11 @@ impl Outbox {
     /// Whether the clock was corrected to well before what is covered.
     fn stepped_back(&self, through: u32) -> bool {
         through.saturating_add(STEP_TICKS) < self.next_tick
+    }
+
+    /// How often frames are due.
+    pub(crate) fn interval(&self) -> Duration {
+        Duration::from_secs(u64::from(self.interval_ticks))
     }
 
     /// How often frames are due, as the control plane wants it.

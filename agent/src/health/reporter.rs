@@ -21,13 +21,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming, transport::Endpoint};
 
 use super::{counters::Counters, frame::Outbox};
-use crate::{identity::Identity, metrics, server_clock::ServerClock, snapshot::Holder};
+use crate::{identity::Identity, metrics, server_clock::ServerClock, snapshot::Holder, upstream::with_causes};
 
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
 const BACKOFF_CAP: Duration = Duration::from_secs(10);
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
-/// How long frames may wait for an ack before the stream is given up.
+/// How long frames may wait for an ack before the stream is given up, beside the time that batches take.
 const ACK_DEADLINE: Duration = Duration::from_secs(30);
+/// The control plane may wait for as many intervals before it seals a batch.
+const BATCH_INTERVALS: u32 = 4;
 /// How long the last frames may take when the process drains.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 /// After a tick has ended, the counts of its last requests are waited for.
@@ -43,7 +45,7 @@ const FRAMES_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("cannot connect: {0}")]
-    Unreachable(#[from] tonic::transport::Error),
+    Unreachable(String),
     #[error("{}: {}", .0.code(), .0.message())]
     Status(Box<Status>),
     #[error("the stream was closed")]
@@ -177,8 +179,8 @@ impl Reporter {
             metrics::frames_pending(waiting);
             if waiting == 0 {
                 progress = Instant::now();
-            } else if progress.elapsed() > ACK_DEADLINE {
-                return Err(Ended::Silent(ACK_DEADLINE));
+            } else if progress.elapsed() > self.ack_deadline() {
+                return Err(Ended::Silent(self.ack_deadline()));
             }
         }
     }
@@ -288,6 +290,11 @@ impl Reporter {
         }
     }
 
+    fn ack_deadline(&self) -> Duration {
+        let interval = self.outboxes.values().map(Outbox::interval).max().unwrap_or_default();
+        ACK_DEADLINE + interval * BATCH_INTERVALS
+    }
+
     fn waiting(&self) -> usize {
         self.outboxes.values().map(Outbox::waiting).sum()
     }
@@ -305,7 +312,11 @@ async fn open(
     endpoint: Endpoint,
     receiver: mpsc::Receiver<v1::ReportRequest>,
 ) -> Result<Streaming<v1::ReportResponse>, Ended> {
-    let mut client = HealthClient::new(endpoint.connect().await?).max_decoding_message_size(MESSAGE_LIMIT);
+    let channel = endpoint
+        .connect()
+        .await
+        .map_err(|error| Ended::Unreachable(with_causes(&error)))?;
+    let mut client = HealthClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
     Ok(client.report(ReceiverStream::new(receiver)).await?.into_inner())
 }
 

@@ -22,6 +22,7 @@ use super::*;
 use crate::{
     health::counters::Counters,
     samples::{Contents, TOKEN_KEY, boolean, evaluator, exposure, measurement},
+    server_clock::ServerClock,
 };
 
 /// An agent's doors, open on a free port and a socket.
@@ -160,7 +161,7 @@ async fn outcomes_are_counted_as_they_arrive_and_answered_when_the_process_drain
     let counted = || {
         doors
             .counters
-            .drain(&measurement(), u32::MAX - 1)
+            .drain(&measurement(), ServerClock::new().tick())
             .slices
             .iter()
             .any(|slice| slice.outcomes() == 1)

@@ -25,6 +25,7 @@ use crate::{
     metrics,
     server_clock::ServerClock,
     snapshot::{Holder, Refusal, Stamp},
+    upstream::with_causes,
 };
 
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
@@ -88,7 +89,7 @@ impl Client {
                 .endpoint
                 .connect()
                 .await
-                .map_err(|error| Ended::Unreachable(in_words(&error)))?;
+                .map_err(|error| Ended::Unreachable(with_causes(&error)))?;
             let mut client = SyncClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
             let response = client
                 .sync(ReceiverStream::new(receiver))
@@ -185,16 +186,4 @@ fn report(ended: &Ended, pause: Duration) {
         | Ended::Unread
         | Ended::Unbuilt => tracing::warn!(%ended, ?pause, "connection lost; serving what is held"),
     }
-}
-
-/// An error with its causes, because a transport error alone says "transport error".
-fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }

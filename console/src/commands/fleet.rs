@@ -66,28 +66,6 @@ fn table(agents: &[v1::Agent], wanted: u64) -> String {
     if agents.is_empty() {
         return "no agents: start tidegate-agent beside a service".into();
     }
-    let rows = agents.iter().map(|agent| {
-        [
-            agent.id.clone(),
-            if agent.live { "live" } else { "away" }.into(),
-            if agent.flag_set.is_empty() {
-                "all".into()
-            } else {
-                agent.flag_set.clone()
-            },
-            agent.applied_revision.to_string(),
-            if agent.diskless {
-                "diskless".into()
-            } else {
-                agent.persisted_revision.to_string()
-            },
-            agent.wanted_revision.to_string(),
-            print::moment(agent.seen_at_us),
-            agent.address.clone(),
-            agent.version.clone(),
-            agent.problems.join("; "),
-        ]
-    });
     let header = [
         "AGENT",
         "STATE",
@@ -100,14 +78,31 @@ fn table(agents: &[v1::Agent], wanted: u64) -> String {
         "VERSION",
         "PROBLEMS",
     ];
-    let table = print::table(header, rows);
+    let table = print::table(header, agents.iter().map(row));
     let live: Vec<_> = agents.iter().filter(|agent| agent.live).collect();
-    let applied = live
-        .iter()
-        .filter(|agent| agent.applied_revision >= agent.wanted_revision)
-        .count();
-    format!(
-        "{table}\n\nrevision {wanted}: applied by {applied} of {} live agents",
-        live.len()
-    )
+    let reached = |agent: &&&v1::Agent| agent.applied_revision >= agent.wanted_revision;
+    let applied = live.iter().filter(reached).count();
+    let live = live.len();
+    format!("{table}\n\nrevision {wanted}: applied by {applied} of {live} live agents")
+}
+
+fn row(agent: &v1::Agent) -> [String; 10] {
+    let set = if agent.flag_set.is_empty() {
+        "all"
+    } else {
+        &agent.flag_set
+    };
+    let persisted = agent.persisted_revision.to_string();
+    [
+        agent.id.clone(),
+        if agent.live { "live" } else { "away" }.into(),
+        set.into(),
+        agent.applied_revision.to_string(),
+        if agent.diskless { "diskless".into() } else { persisted },
+        agent.wanted_revision.to_string(),
+        print::moment(agent.seen_at_us),
+        agent.address.clone(),
+        agent.version.clone(),
+        agent.problems.join("; "),
+    ]
 }

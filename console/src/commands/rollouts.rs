@@ -74,7 +74,7 @@ fn plan_from_options(options: &StartArgs) -> v1::Plan {
         ..stage.clone()
     };
     let guard = |limit| v1::Guard {
-        metric: "error_rate".into(),
+        metric: "error-rate".into(),
         limit,
         level: v1::GuardLevel::Abort.into(),
     };
@@ -157,7 +157,7 @@ async fn abort(global: &Global, rollout: String) -> Result<(), Error> {
     let request = v1::AbortRolloutRequest {
         environment,
         rollout,
-        expected_sequence: 0,
+        expected_sequence: None,
     };
     let response = session.rollouts().abort_rollout(session.call(request)).await;
     let rollout = response

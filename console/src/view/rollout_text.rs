@@ -213,61 +213,53 @@ pub(crate) fn list(rollouts: &[v1::Rollout]) -> String {
 
 /// Everything about one rollout.
 pub(crate) fn page(rollout: &v1::Rollout) -> String {
+    let plan = rollout.plan.as_ref();
+    let transitions = rollout.transitions.iter().map(|one| transition(one, plan));
+    let transitions = transitions.collect::<Vec<_>>().join("\n");
+    [head(rollout), counts(rollout), transitions]
+        .join("\n\n")
+        .trim_end()
+        .to_owned()
+}
+
+/// Its plan in short, and where it stands.
+fn head(rollout: &v1::Rollout) -> String {
     let plan = rollout.plan.clone().unwrap_or_default();
-    let arms = format!(
-        "{} against {}, by {}",
-        plan.treatment,
-        plan.control,
-        splitting_unit(plan.unit())
-    );
-    let stages = plan.stages.iter().map(|stage| {
-        format!(
-            "{} {} for {}",
-            stage.name,
-            percent(stage.buckets),
-            duration::exact(stage.dwell_us)
-        )
-    });
-    let head = print::pairs([
+    let unit = splitting_unit(plan.unit());
+    let treatment = percent(rollout.wanted_buckets);
+    let acked = percent(rollout.acked_buckets);
+    let started = print::moment(rollout.started_at_us);
+    let delivery = rollout.delivery.as_ref().map(delivery).unwrap_or_default();
+    let evidence = rollout.evidence.as_ref().map(show_evidence).unwrap_or_default();
+    let (soaked, end) = match &rollout.end {
+        None => (soaked(rollout), String::new()),
+        Some(reached) => (String::new(), end(reached)),
+    };
+    print::pairs([
         ("rollout", rollout.name.clone()),
         ("id", rollout.id.clone()),
         ("flag", plan.flag.clone()),
-        ("arms", arms),
-        ("stages", stages.collect::<Vec<_>>().join(", ")),
+        (
+            "arms",
+            format!("{} against {}, by {unit}", plan.treatment, plan.control),
+        ),
+        ("stages", stages(&plan)),
         ("state", standing(rollout)),
-        (
-            "soaked",
-            if rollout.end.is_none() {
-                soaked(rollout)
-            } else {
-                String::new()
-            },
-        ),
-        (
-            "treatment",
-            format!(
-                "{} wanted, {} acked",
-                percent(rollout.wanted_buckets),
-                percent(rollout.acked_buckets)
-            ),
-        ),
-        ("delivery", rollout.delivery.as_ref().map(delivery).unwrap_or_default()),
-        (
-            "evidence",
-            rollout.evidence.as_ref().map(show_evidence).unwrap_or_default(),
-        ),
-        (
-            "started",
-            format!("{} by {}", print::moment(rollout.started_at_us), rollout.started_by),
-        ),
-        ("end", rollout.end.as_ref().map(end).unwrap_or_default()),
-    ]);
-    let transitions = rollout
-        .transitions
-        .iter()
-        .map(|one| transition(one, rollout.plan.as_ref()));
-    let transitions = transitions.collect::<Vec<_>>().join("\n");
-    [head, counts(rollout), transitions].join("\n\n").trim_end().to_owned()
+        ("soaked", soaked),
+        ("treatment", format!("{treatment} wanted, {acked} acked")),
+        ("delivery", delivery),
+        ("evidence", evidence),
+        ("started", format!("{started} by {}", rollout.started_by)),
+        ("end", end),
+    ])
+}
+
+fn stages(plan: &v1::Plan) -> String {
+    let show = |stage: &v1::Stage| {
+        let dwell = duration::exact(stage.dwell_us);
+        format!("{} {} for {dwell}", stage.name, percent(stage.buckets))
+    };
+    plan.stages.iter().map(show).collect::<Vec<_>>().join(", ")
 }
 
 fn delivery(delivery: &v1::Delivery) -> String {
@@ -287,41 +279,38 @@ fn counts(rollout: &v1::Rollout) -> String {
         ("this stage", rollout.stage_counts.as_ref()),
         ("all stages", rollout.total_counts.as_ref()),
     ];
-    let rows = both
-        .iter()
-        .filter_map(|(scope, counts)| Some((scope, (*counts)?)))
-        .flat_map(|(scope, counts)| {
-            let row = |arm: &str, counts: Option<&v1::ArmCount>| {
-                let counts = counts.copied().unwrap_or_default();
-                [
-                    (*scope).to_owned(),
-                    arm.to_owned(),
-                    count(counts.exposures),
-                    count(counts.outcomes),
-                    count(counts.bad),
-                    rate(counts.bad, counts.outcomes),
-                    count(counts.bad_units),
-                    format!("about {}", count(counts.units_estimate)),
-                ]
-            };
-            [
-                row("treatment", counts.treatment.as_ref()),
-                row("control", counts.control.as_ref()),
-            ]
-        });
-    print::table(
+    let known = both.into_iter().filter_map(|(scope, counts)| Some((scope, counts?)));
+    let rows = known.flat_map(|(scope, counts)| {
         [
-            "IN",
-            "ARM",
-            "EXPOSURES",
-            "OUTCOMES",
-            "BAD",
-            "ERROR RATE",
-            "BAD UNITS",
-            "UNITS",
-        ],
-        rows,
-    )
+            arm_row(scope, "treatment", counts.treatment.as_ref()),
+            arm_row(scope, "control", counts.control.as_ref()),
+        ]
+    });
+    let header = [
+        "IN",
+        "ARM",
+        "EXPOSURES",
+        "OUTCOMES",
+        "BAD",
+        "ERROR RATE",
+        "BAD UNITS",
+        "UNITS",
+    ];
+    print::table(header, rows)
+}
+
+fn arm_row(scope: &str, arm: &str, counts: Option<&v1::ArmCount>) -> [String; 8] {
+    let counts = counts.copied().unwrap_or_default();
+    [
+        scope.to_owned(),
+        arm.to_owned(),
+        count(counts.exposures),
+        count(counts.outcomes),
+        count(counts.bad),
+        rate(counts.bad, counts.outcomes),
+        count(counts.bad_units),
+        format!("about {}", count(counts.units_estimate)),
+    ]
 }
 
 #[cfg(test)]

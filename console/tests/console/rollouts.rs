@@ -72,7 +72,7 @@ unit: request
 stages:
   - {name: canary, percent: 5, dwell: 10m, minimum_units: 7}
   - {name: all, percent: 100, dwell: 0s, minimum_units: 7}
-guards: [{metric: error_rate, limit: 1.2, level: abort}]
+guards: [{metric: error-rate, limit: 1.2, level: abort}]
 alpha: 0.02
 lost_after: 45s
 ";

@@ -4,7 +4,10 @@ use proto::v1::{self, audit_server::Audit};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{page, refusal};
+use super::{
+    page::{self, Page},
+    refusal,
+};
 use crate::{
     store::{Item, Order, keys, model::Act},
     truth::Truth,
@@ -12,6 +15,8 @@ use crate::{
 
 /// Records read at once while looking for those of one key.
 const SCAN: usize = 500;
+/// Records that one call looks at: a page may be short, and its token goes on.
+const SCAN_LIMIT: usize = 5_000;
 
 /// The service `tidegate.v1.Audit`.
 #[derive(Debug)]
@@ -43,39 +48,42 @@ impl Audit for AuditApi {
                 Some(keys::audit(&environment, id))
             }
         };
-        let mut records = Vec::new();
+        let (mut page, mut scanned) = (Page::new(size), 0);
         loop {
             let found = self
                 .truth
                 .store()
-                .range(&prefix, before.as_deref(), SCAN, Order::Descending)
-                .await;
-            let found = found.map_err(|error| Status::internal(error.to_string()))?;
+                .range(&prefix, before.as_deref(), SCAN, Order::Descending);
+            let found = found.await.map_err(|error| Status::internal(error.to_string()))?;
             for item in &found.items {
+                if page.is_full() {
+                    return Ok(answer(page, before.as_deref(), prefix.len()));
+                }
                 let record = read(item, prefix.len())?;
+                before = Some(item.key.clone());
                 if request.key.is_empty() || about(&record, &request.key) {
-                    if records.len() == size {
-                        let next_page_token = records.last().map(|last: &v1::AuditRecord| last.id.clone());
-                        let next_page_token = next_page_token.unwrap_or_default();
-                        return Ok(Response::new(v1::ListAuditResponse {
-                            records,
-                            next_page_token,
-                        }));
-                    }
-                    records.push(record);
+                    page.push(record);
                 }
             }
-            match found.items.last() {
-                Some(last) if found.more => before = Some(last.key.clone()),
-                Some(_) | None => {
-                    return Ok(Response::new(v1::ListAuditResponse {
-                        records,
-                        next_page_token: String::new(),
-                    }));
-                }
+            scanned += found.items.len();
+            if !found.more {
+                return Ok(answer(page, None, prefix.len()));
+            }
+            if scanned >= SCAN_LIMIT {
+                return Ok(answer(page, before.as_deref(), prefix.len()));
             }
         }
     }
+}
+
+/// A page that ends at a key, or is the last.
+fn answer(page: Page<v1::AuditRecord>, last: Option<&[u8]>, prefix: usize) -> Response<v1::ListAuditResponse> {
+    let last = last.and_then(|key| Uuid::from_slice(key.get(prefix..)?).ok());
+    let next_page_token = last.map(|id| id.to_string()).unwrap_or_default();
+    Response::new(v1::ListAuditResponse {
+        records: page.items,
+        next_page_token,
+    })
 }
 
 /// Whether a record is about a key, or about a rollout of the flag with that key.

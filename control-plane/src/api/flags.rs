@@ -1,14 +1,18 @@
 //! The service of flags: checks a document whole, says all that is wrong with it, and writes it or nothing.
 
 use evaluation::{Flag, Key, Violation};
+use prost::Message as _;
 use proto::{
-    status::invalid,
+    status::{invalid, violation},
     v1::{self, flags_server::Flags},
 };
 use rand::Rng as _;
 use tonic::{Request, Response, Status};
 
-use super::{page, refusal};
+use super::{
+    page::{self, Page},
+    refusal,
+};
 use crate::{
     change,
     identity::Actor,
@@ -17,6 +21,10 @@ use crate::{
     truth::{CommitError, Truth},
 };
 
+/// The largest document without its lists, in bytes.
+const DOCUMENT_LIMIT: usize = 256 * 1024;
+/// The largest lists, in bytes.
+const LISTS_LIMIT: usize = 384 * 1024;
 /// How often a write that named no revision is tried against what others write at the same time.
 const TRIES: usize = 8;
 /// Length of a drawn salt: with its separator 16 bytes.
@@ -150,8 +158,8 @@ impl Flags for FlagsApi {
             if flag.flag_type == before.flag_type {
                 Ok(flag)
             } else {
-                Err(invalid(&[proto::status::violation(
-                    "type",
+                Err(invalid(&[violation(
+                    "flag.type",
                     "of a flag cannot be changed; create another flag",
                 )]))
             }
@@ -185,26 +193,18 @@ impl Flags for FlagsApi {
             "" => None,
             token => Some(Key::parse(token).map_err(|_| page::wrong_token())?),
         };
-        let mut found = state
-            .flags
-            .iter()
-            .filter(|((owner, key), _)| *owner == environment && after.as_ref().is_none_or(|after| key > after));
-        let flags = found
-            .by_ref()
-            .take(size)
-            .map(|(_, record)| stored(&state, &environment, record))
-            .collect::<Vec<_>>();
-        let last = flags
-            .last()
-            .and_then(|flag| flag.flag.as_ref())
-            .map(|flag| flag.key.clone());
-        let next_page_token = if found.next().is_some() {
-            last.unwrap_or_default()
-        } else {
-            String::new()
-        };
+        let mut page = Page::new(size);
+        let mut next_page_token = String::new();
+        for record in state.flags_of(&environment, after.as_ref()) {
+            if page.is_full() {
+                let last = page.items.last().and_then(|flag: &v1::StoredFlag| flag.flag.as_ref());
+                next_page_token = last.map(|flag| flag.key.clone()).unwrap_or_default();
+                break;
+            }
+            page.push(stored(&state, &environment, record));
+        }
         Ok(Response::new(v1::ListFlagsResponse {
-            flags,
+            flags: page.items,
             next_page_token,
             revision: state.revision,
         }))
@@ -242,17 +242,58 @@ impl Flags for FlagsApi {
     }
 }
 
-/// A flag that says only what it may.
+/// A flag that says only what it may; every violation at once.
 fn checked(wire: v1::Flag) -> Result<Flag, Status> {
-    let flag = Flag::try_from(wire).map_err(|violations| invalid(&named_fields(violations)))?;
-    evaluation::compile(&flag, None).map_err(|violations| invalid(&named_fields(violations)))?;
-    Ok(flag)
+    let mut violations = too_large(&wire);
+    let (flag, unreadable) = proto::flag::read(wire);
+    violations.extend(unreadable);
+    if let Err(meaningless) = evaluation::compile(&flag, None) {
+        // What could not be read stands in the flag as its empty form; its own rule would only say it again.
+        let known = |found: &Violation| violations.iter().any(|known| found.field.starts_with(&known.field));
+        let news = meaningless
+            .into_iter()
+            .filter(|found| !known(found))
+            .collect::<Vec<_>>();
+        violations.extend(news);
+    }
+    if violations.is_empty() {
+        Ok(flag)
+    } else {
+        Err(invalid(&named_fields(violations)))
+    }
+}
+
+/// What is too large to be stored with its history and an account of what changed.
+fn too_large(wire: &v1::Flag) -> Vec<Violation> {
+    let lists = wire
+        .deny
+        .iter()
+        .chain(wire.allow.iter().flat_map(|list| &list.units))
+        .map(|unit| unit.len() + 4);
+    let (whole, lists) = (wire.encoded_len(), lists.sum::<usize>());
+    let document = whole.saturating_sub(lists);
+    let mut violations = Vec::new();
+    if document > DOCUMENT_LIMIT {
+        violations.push(violation(
+            "",
+            format!("the document has {document} bytes without its lists, the limit is {DOCUMENT_LIMIT}"),
+        ));
+    }
+    if lists > LISTS_LIMIT {
+        violations.push(violation(
+            "allow",
+            format!(
+                "the listed units have {lists} bytes together, the limit is {LISTS_LIMIT}; use a rule on an attribute"
+            ),
+        ));
+    }
+    violations
 }
 
 /// Fields of the flag within the request.
 fn named_fields(violations: Vec<Violation>) -> Vec<Violation> {
     let within = |violation: Violation| Violation {
-        field: format!("flag.{}", violation.field),
+        field: format!("flag.{}", violation.field).trim_end_matches('.').to_owned(),
         ..violation
     };
     violations.into_iter().map(within).collect()
@@ -261,14 +302,16 @@ fn named_fields(violations: Vec<Violation>) -> Vec<Violation> {
 /// Refuses an edit that would move the units or the meaning of a rollout under way.
 fn undisturbed(rollout: &RolloutRecord, before: &Flag, after: &Flag) -> Result<(), Status> {
     let arms = [&rollout.plan.treatment, &rollout.plan.control];
-    let moved = if before.salt != after.salt {
-        Some("salt".to_owned())
-    } else {
-        let changed = arms
-            .into_iter()
-            .find(|arm| before.variants.get(*arm) != after.variants.get(*arm));
-        changed.map(|arm| format!("variant {arm}"))
-    };
+    let arm = arms
+        .into_iter()
+        .find(|arm| before.variants.get(*arm) != after.variants.get(*arm));
+    let moved = [
+        (before.salt != after.salt).then(|| "salt".to_owned()),
+        (before.default != after.default).then(|| "default".to_owned()),
+        (before.set != after.set).then(|| "flag set".to_owned()),
+        arm.map(|arm| format!("variant {arm}")),
+    ];
+    let moved = moved.into_iter().flatten().next();
     match moved {
         Some(what) => Err(refusal::precondition(
             "ROLLOUT",

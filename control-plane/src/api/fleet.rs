@@ -55,11 +55,9 @@ impl FleetApi {
         }
     }
 
-    /// The content revision of a subscription; 0 for one that does not exist.
+    /// The content revision of a subscription; 0 as long as nobody has it.
     fn wanted(&self, subscription: &Subscription) -> u64 {
-        self.publisher
-            .subscribe(subscription)
-            .map_or(0, |latest| latest.borrow().revision.number)
+        self.publisher.latest(subscription).unwrap_or(0)
     }
 }
 

@@ -7,10 +7,7 @@ use rollout::{Guard, Level, Metric, Plan, Share, Stage, Unit};
 /// Reads a plan; every violation at once, the plan's own included.
 pub(super) fn read(wire: v1::Plan) -> Result<Plan, Vec<Violation>> {
     let mut violations = Vec::new();
-    let unit = match wire.unit() {
-        v1::SplittingUnit::Unspecified | v1::SplittingUnit::Unit => Unit::Unit,
-        v1::SplittingUnit::Request => Unit::Request,
-    };
+    let unit = read_unit(wire.unit, &mut violations);
     let stages = (0..)
         .zip(wire.stages)
         .map(|(number, stage)| read_stage(number, stage, &mut violations))
@@ -62,6 +59,20 @@ pub(super) fn read(wire: v1::Plan) -> Result<Plan, Vec<Violation>> {
     }
 }
 
+fn read_unit(unit: i32, violations: &mut Vec<Violation>) -> Unit {
+    match v1::SplittingUnit::try_from(unit) {
+        Ok(v1::SplittingUnit::Unspecified | v1::SplittingUnit::Unit) => Unit::Unit,
+        Ok(v1::SplittingUnit::Request) => Unit::Request,
+        Err(_) => {
+            violations.push(violation(
+                "unit",
+                format!("{unit} is not a splitting unit; there are: unit, request"),
+            ));
+            Unit::Unit
+        }
+    }
+}
+
 fn or_default(value: f64, default: f64) -> f64 {
     if value == 0.0 { default } else { value }
 }
@@ -85,10 +96,15 @@ fn read_stage(number: usize, stage: v1::Stage, violations: &mut Vec<Violation>) 
 }
 
 fn read_guard(number: usize, guard: &v1::Guard, violations: &mut Vec<Violation>) -> Option<Guard> {
-    let level = match guard.level() {
-        v1::GuardLevel::Unspecified | v1::GuardLevel::Abort => Level::Abort,
-        v1::GuardLevel::Hold => Level::Hold,
-        v1::GuardLevel::Warn => Level::Warn,
+    let level = match v1::GuardLevel::try_from(guard.level) {
+        Ok(v1::GuardLevel::Unspecified | v1::GuardLevel::Abort) => Level::Abort,
+        Ok(v1::GuardLevel::Hold) => Level::Hold,
+        Ok(v1::GuardLevel::Warn) => Level::Warn,
+        Err(_) => {
+            let description = format!("{} is not a level; there are: warn, hold, abort", guard.level);
+            violations.push(violation(format!("guards[{number}].level"), description));
+            return None;
+        }
     };
     if guard.metric != Metric::ErrorRate.name() {
         let known = Metric::ErrorRate.name();

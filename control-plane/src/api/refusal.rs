@@ -5,7 +5,7 @@ use proto::status::{invalid, violation};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
 
-use crate::{state::State, truth::CommitError};
+use crate::{state::State, store, truth::CommitError};
 
 /// An environment that must exist.
 pub(super) fn environment(state: &State, text: &str) -> Result<Key, Status> {
@@ -53,9 +53,14 @@ impl From<CommitError> for Status {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Conflict => Status::aborted("somebody else changed it at the same time; try again"),
+            CommitError::Store(error @ store::Error::Limit { .. }) => {
+                Status::invalid_argument(format!("nothing was written: {error}"))
+            }
             CommitError::Store(error) => {
                 tracing::error!(%error, "the store failed");
-                Status::internal(format!("nothing was written: {error}"))
+                Status::internal(format!(
+                    "{error}; whether it was written is not known, so read before you try again"
+                ))
             }
             CommitError::NotShown(_) => Status::deadline_exceeded(error.to_string()),
         }

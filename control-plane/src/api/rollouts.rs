@@ -14,9 +14,13 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{page, plan, refusal, view, view::View};
+use super::{
+    page::{self, Page},
+    plan, refusal,
+    view::{self, View},
+};
 use crate::{
-    change::{self, Count},
+    change::rollout::{self as change, Count},
     engine,
     identity::Actor,
     record::{FlagRecord, RolloutRecord, TransitionRecord},
@@ -81,11 +85,12 @@ impl Rollouts for RolloutsApi {
     ) -> Result<Response<v1::StartRolloutResponse>, Status> {
         let actor = Actor::of(&request, now_us());
         let request = request.into_inner();
-        let state = self.view.truth.state();
-        let environment = refusal::environment(&state, &request.environment)?;
+        let environment = refusal::environment(&self.view.truth.state(), &request.environment)?;
         let plan = plan::read(request.plan.unwrap_or_default()).map_err(|violations| invalid(&within(violations)))?;
-        let flag = startable(&state, &environment, &plan)?;
+        // Counted first: the state must not be older than the count, or a number would be given twice.
         let count = self.count(&environment).await?;
+        let state = self.view.truth.at(count.revision.unwrap_or(0)).await?;
+        let flag = startable(&state, &environment, &plan)?;
         let number = state
             .rollouts_of(&environment)
             .filter(|record| record.plan.flag == plan.flag)
@@ -95,7 +100,7 @@ impl Rollouts for RolloutsApi {
         let state = match self
             .view
             .truth
-            .commit(change::start_rollout(&record, flag, count, &actor))
+            .commit(change::start(&record, flag, count, &actor))
             .await
         {
             Ok(state) => state,
@@ -135,19 +140,25 @@ impl Rollouts for RolloutsApi {
             "" => None,
             token => Some(token.parse::<Uuid>().map_err(|_| page::wrong_token())?),
         };
-        let mut found = state.rollouts_of(&environment).rev().filter(|record| {
-            before.is_none_or(|before| record.id < before) && !(request.active_only && record.state.is_final())
-        });
-        let now_us = now_us();
-        let rollouts = found
-            .by_ref()
-            .take(size)
-            .map(|record| self.view.rollout(&state, record, now_us))
-            .collect::<Vec<_>>();
-        let last = rollouts.last().map(|rollout| rollout.id.clone()).unwrap_or_default();
-        let next_page_token = if found.next().is_some() { last } else { String::new() };
+        let (now_us, mut page) = (now_us(), Page::new(size));
+        let mut next_page_token = String::new();
+        for record in state.rollouts_of(&environment).rev() {
+            let is_behind = before.is_some_and(|before| record.id >= before);
+            if is_behind || (request.active_only && record.state.is_final()) {
+                continue;
+            }
+            if page.is_full() {
+                next_page_token = page
+                    .items
+                    .last()
+                    .map(|last: &v1::Rollout| last.id.clone())
+                    .unwrap_or_default();
+                break;
+            }
+            page.push(self.view.rollout(&state, record, now_us));
+        }
         Ok(Response::new(v1::ListRolloutsResponse {
-            rollouts,
+            rollouts: page.items,
             next_page_token,
         }))
     }
@@ -180,14 +191,12 @@ impl Rollouts for RolloutsApi {
         for _ in 0..TRIES {
             let state = self.view.truth.state();
             let record = self.found(&state, &request.environment, &request.rollout)?;
-            if request.expected_sequence != 0 && request.expected_sequence != record.state.sequence {
-                return Err(refusal::stale(
-                    &record.name(),
-                    request.expected_sequence,
-                    record.state.sequence,
-                ));
+            let sequence = record.state.sequence;
+            if let Some(expected) = request.expected_sequence.filter(|expected| *expected != sequence) {
+                return Err(refusal::stale(&record.name(), expected, sequence));
             }
-            let txn = engine::abort_by_hand(&state, &record, &actor).ok_or_else(|| ended(&record))?;
+            let txn = engine::abort_by_hand(&state, &record, self.view.live(&state, &record), &actor)
+                .ok_or_else(|| ended(&record))?;
             match self.view.truth.commit(txn).await {
                 Ok(state) => {
                     let record = self.found(&state, &request.environment, &record.id.to_string())?;
@@ -248,8 +257,8 @@ async fn watch(
 
 /// A rollout by id, display name, or the key of a flag (its newest).
 fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
-    if let Ok(id) = name.parse::<Uuid>() {
-        return state.rollout(environment, id);
+    if let Some(found) = name.parse::<Uuid>().ok().and_then(|id| state.rollout(environment, id)) {
+        return Some(found);
     }
     let (flag, number) = match name.rsplit_once('#') {
         Some((flag, number)) => (flag, Some(number.parse::<u32>().ok()?)),

@@ -42,11 +42,25 @@ impl View {
         }
     }
 
+    /// The live agents of a rollout's flag.
+    pub(super) fn live(&self, state: &State, record: &RolloutRecord) -> Vec<String> {
+        facts::reach(state, record, &self.publisher, &self.fleet, runtime::clock::now_us()).live
+    }
+
+    /// Agents that have not got what is wanted: those that are known and not live, and those that were live at the end
+    /// and have not been heard of since this process began.
+    fn unreached(&self, record: &RolloutRecord, reach: &Reach) -> Vec<String> {
+        let awaited = record.end.iter().flat_map(|end| &end.awaited);
+        let unheard = awaited.filter(|agent| !self.fleet.knows(&record.environment, agent));
+        reach.unreached.iter().chain(unheard).cloned().collect()
+    }
+
     /// A rollout as it is now.
     pub(super) fn rollout(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
         let progress = state.soaked(record);
         let evidence = state.evidence_of(record.id);
         let reach = facts::reach(state, record, &self.publisher, &self.fleet, now_us);
+        let unreached = self.unreached(record, &reach);
         let exposure = state.exposures.get(&record.id).copied();
         let wanted_buckets = exposure.map_or_else(|| last_wanted(record), |exposure| exposure.buckets);
         let acked_buckets = if exposure.is_none() || reach.delivery.is_applied() {
@@ -75,7 +89,11 @@ impl View {
             soaked_us: progress.soaked_us,
             wanted_buckets,
             acked_buckets,
-            delivery: Some(delivery(reach, exposure.map_or(0, |exposure| exposure.revision))),
+            delivery: Some(delivery(
+                &reach,
+                unreached,
+                exposure.map_or(0, |exposure| exposure.revision),
+            )),
             evidence: Some(shown),
             stage_counts: Some(counts(&facts::visit_counts(record, &evidence))),
             total_counts: Some(counts(&evidence.totals())),
@@ -142,13 +160,13 @@ fn hold_reason(phase: Phase) -> String {
     }
 }
 
-fn delivery(reach: Reach, wanted_revision: u64) -> v1::Delivery {
+fn delivery(reach: &Reach, unreached: Vec<String>, wanted_revision: u64) -> v1::Delivery {
     v1::Delivery {
         wanted_revision,
         live: reach.delivery.live,
         applied: reach.delivery.applied,
         persisted: reach.delivery.persisted,
-        unreached: reach.unreached,
+        unreached,
     }
 }
 
@@ -192,7 +210,11 @@ fn end_shown(record: &RolloutRecord, end: &End) -> v1::RolloutEnd {
         cause: end.cause.name().to_owned(),
         actor: end.actor.clone(),
         reason: end.reason.clone(),
-        evidence: Some(evidence_shown(record, end.evidence)),
+        evidence: Some(v1::Evidence {
+            batches: end.batches,
+            fresh: end.fresh,
+            ..evidence_shown(record, end.evidence)
+        }),
         counts: Some(counts(&end.counts)),
         applied_at_us: end.applied_at_us.unwrap_or(0),
         persisted_at_us: end.persisted_at_us.unwrap_or(0),

@@ -9,9 +9,9 @@ use crate::{
     evidence::{Counts, EvidenceRecord},
     health::coverage::Coverage,
     publish::Publisher,
-    record::RolloutRecord,
+    record::{FlagRecord, RolloutRecord},
     state::State,
-    sync::fleet::{Fleet, Reach},
+    sync::fleet::{self, Fleet, Reach},
 };
 
 /// What is known, and what the record keeps of it.
@@ -21,15 +21,22 @@ pub(super) struct Gathered {
     pub(super) known: Facts,
     /// For the record of an end.
     pub(super) totals: Counts,
+    /// Batches that they rest on.
+    pub(super) batches: u64,
+    /// The store revision of the evidence that was read; 0: there is none.
+    pub(super) evidence_revision: u64,
+    /// The live agents of the flag.
+    pub(super) live: Vec<String>,
 }
 
 impl Gathered {
     /// Facts of a rollout whose latch is set, wherever its agents are.
-    pub(super) fn latched(state: &State, record: &RolloutRecord) -> Self {
+    pub(crate) fn latched(state: &State, record: &RolloutRecord, live: Vec<String>) -> Self {
         let evidence = state.evidence_of(record.id);
         // Evidence is left out: what a person decides is a person's decision, even beside evidence of the same.
         let known = Facts {
             latched: true,
+            off: false,
             delivery: Delivery::default(),
             arms: rollout::ArmTotals::default(),
             evidence: None,
@@ -40,6 +47,9 @@ impl Gathered {
         Self {
             known,
             totals: evidence.totals(),
+            batches: evidence.batches,
+            evidence_revision: evidence.revision,
+            live,
         }
     }
 }
@@ -55,9 +65,11 @@ pub(super) fn gather(
     now_us: i64,
 ) -> Gathered {
     let evidence = state.evidence_of(record.id);
+    let reach = self::reach(state, record, publisher, fleet, now_us);
     let known = Facts {
         latched: state.latches.contains_key(&record.id),
-        delivery: reach(state, record, publisher, fleet, now_us).delivery,
+        off: is_off(state, record),
+        delivery: reach.delivery,
         arms: visit_counts(record, &evidence).totals(),
         evidence: evidence.number(&record.plan, &record.state),
         fresh: coverage.fresh(record.id, now_us),
@@ -67,6 +79,9 @@ pub(super) fn gather(
     Gathered {
         known,
         totals: evidence.totals(),
+        batches: evidence.batches,
+        evidence_revision: evidence.revision,
+        live: reach.live,
     }
 }
 
@@ -75,14 +90,24 @@ pub(crate) fn reach(state: &State, record: &RolloutRecord, publisher: &Publisher
     let Some(exposure) = state.exposures.get(&record.id) else {
         return Reach::default();
     };
-    let set = flag_set(state, record);
-    fleet.reach(publisher, &record.environment, set.as_ref(), exposure.revision, now_us)
+    let record_of_flag = flag(state, record);
+    let flag = fleet::Flag {
+        environment: &record.environment,
+        set: record_of_flag.and_then(|record| record.flag.set.as_ref()),
+        key: &record.plan.flag,
+    };
+    fleet.reach(publisher, flag, exposure.revision, now_us)
 }
 
-/// The flag set of a rollout's flag.
-pub(crate) fn flag_set(state: &State, record: &RolloutRecord) -> Option<Key> {
+/// The flag of a rollout.
+fn flag<'s>(state: &'s State, record: &RolloutRecord) -> Option<&'s FlagRecord> {
     let flag = Key::parse(&record.plan.flag).ok()?;
-    state.flag(&record.environment, &flag)?.flag.set.clone()
+    state.flag(&record.environment, &flag).map(|record| &**record)
+}
+
+/// Whether the flag of a rollout is killed, disabled or gone.
+fn is_off(state: &State, record: &RolloutRecord) -> bool {
+    flag(state, record).is_none_or(|record| record.flag.killed || !record.flag.enabled)
 }
 
 /// Counts of the current visit of the current stage.

@@ -5,12 +5,15 @@ use rollout::{AbortCause, State as Progress, Transition};
 
 use super::facts::Gathered;
 use crate::{
-    change,
+    change::rollout as change,
     identity::Actor,
     record::{End, EndCause, Latch, RolloutRecord, TransitionRecord},
     state::State,
     store::Txn,
 };
+
+/// Agents that an end names at most.
+const AWAITED_LIMIT: usize = 1_000;
 
 /// A transition, ready to be committed.
 #[derive(Debug)]
@@ -54,11 +57,14 @@ pub(super) fn by(
 ) -> Option<Made> {
     let detail = match transition {
         Transition::Aborted(_) => actor.reason.clone(),
+        Transition::AbortDelivered if facts.known.delivery.live == 0 => {
+            "no agent is live; each gets the abort when it comes back".to_owned()
+        }
         _ => detail(record, transition),
     };
     let mut after = record.clone();
     after.state = progress.clone();
-    after.transitions.push(TransitionRecord {
+    after.push(TransitionRecord {
         sequence: progress.sequence,
         at_us: actor.at_us,
         kind: transition.name().to_owned(),
@@ -66,30 +72,42 @@ pub(super) fn by(
         detail: detail.clone(),
         actor: actor.name.clone(),
     });
-    let txn = match transition {
+    let txn = txn(state, record, after, transition, facts, actor)?;
+    Some(Made { txn, detail })
+}
+
+fn txn(
+    state: &State,
+    before: &RolloutRecord,
+    mut after: RolloutRecord,
+    transition: Transition,
+    facts: &Gathered,
+    actor: &Actor,
+) -> Option<Txn> {
+    Some(match transition {
         Transition::ClockStarted
         | Transition::Held(_)
         | Transition::Resumed
         | Transition::HorizonCut
-        | Transition::AbortDelivered => change::note(record, &after),
-        Transition::Advanced { .. } => change::advance(record, &after, actor),
+        | Transition::AbortDelivered => change::rest(before, &after),
+        Transition::Advanced { .. } => change::advance(before, &after, facts.evidence_revision, actor),
         Transition::Aborted(cause) => {
-            after.end = Some(end(state, record, EndCause::of_abort(cause), facts, actor));
+            after.end = Some(end(state, before, EndCause::of_abort(cause), facts, actor));
             let latch = Latch {
                 at_us: actor.at_us,
                 actor: actor.name.clone(),
                 reason: actor.reason.clone(),
             };
-            change::abort(record, &after, &latch, actor)
+            let is_set = state.latches.contains_key(&before.id);
+            change::abort(before, &after, (!is_set).then_some(&latch), actor)
         }
         Transition::Completed => {
-            let flag = Key::parse(&record.plan.flag).ok()?;
-            let flag = state.flag(&record.environment, &flag)?;
-            after.end = Some(end(state, record, EndCause::Completed, facts, actor));
-            change::complete(record, &after, flag, actor)
+            let flag = Key::parse(&before.plan.flag).ok()?;
+            let flag = state.flag(&before.environment, &flag)?;
+            after.end = Some(end(state, before, EndCause::Completed, facts, actor));
+            change::complete(before, &after, flag, facts.evidence_revision, actor)
         }
-    };
-    Some(Made { txn, detail })
+    })
 }
 
 fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered, actor: &Actor) -> End {
@@ -105,6 +123,9 @@ fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered,
         persisted_at_us: None,
         last_treatment_exposure_us: None,
         time_to_zero_us: None,
+        batches: facts.batches,
+        fresh: facts.known.fresh,
+        awaited: facts.live.iter().take(AWAITED_LIMIT).cloned().collect(),
     }
 }
 
@@ -147,7 +168,7 @@ fn detail(record: &RolloutRecord, transition: Transition) -> String {
                 .map_or("harm", |guard| guard.metric.name());
             format!(
                 "{metric} of treatment is worse than control: evidence {:.0} (abort at {:.0}), horizon {horizon}",
-                libm_exp(log_evidence),
+                shown(log_evidence),
                 1.0 / record.plan.alpha
             )
         }
@@ -157,7 +178,7 @@ fn detail(record: &RolloutRecord, transition: Transition) -> String {
     }
 }
 
-/// For showing only; what decides stays a logarithm.
-fn libm_exp(log: f64) -> f64 {
+/// An evidence number in words; what decides stays a logarithm.
+fn shown(log: f64) -> f64 {
     log.min(700.0).exp()
 }

@@ -82,6 +82,14 @@ pub(crate) fn soak(environment: &Key, id: Uuid) -> Bytes {
     with(path("rollout", environment, id.as_bytes()), &[b"/soak"])
 }
 
+/// One transition of a rollout, kept for ever.
+pub(crate) fn transition(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
+    with(
+        path("rollout", environment, id.as_bytes()),
+        &[b"/transition/", &sequence.to_be_bytes()],
+    )
+}
+
 /// The abort latch of a rollout.
 pub(crate) fn latch(environment: &Key, id: Uuid) -> Bytes {
     path("latch", environment, id.as_bytes()).into()
@@ -146,11 +154,6 @@ pub(crate) fn index(environment: &Key, index: u32) -> Bytes {
 pub(crate) fn history(kind: &str, environment: &Key, key: &str, version: u32) -> Bytes {
     let prefix = format!("{ROOT}hist/{kind}/{environment}/{key}/");
     with(prefix.into_bytes(), &[&version.to_be_bytes()])
-}
-
-/// A plan.
-pub(crate) fn plan(environment: &Key, key: &str) -> Bytes {
-    path("plan", environment, key.as_bytes()).into()
 }
 
 /// The prefix of an environment's audit records, in the order of time.
@@ -233,7 +236,7 @@ mod tests {
             batch(&production, id, 1),
             mark_page(&production, id, 0),
             audit(&production, id),
-            plan(&production, "p"),
+            transition(&production, id, 1),
         ] {
             assert_eq!(subject(&key), None);
         }

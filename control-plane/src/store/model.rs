@@ -4,8 +4,10 @@
 //! or says what is wrong with it, and the process refuses to start on one that it cannot read.
 
 mod audit;
+mod end;
 mod evidence;
 mod flag;
+mod plan;
 mod rollout;
 
 pub(crate) use audit::{Act, AuditRecord};
@@ -14,7 +16,7 @@ pub(crate) use evidence::{MarkPage, PositionPage, SampleSet, SealedBatch, Sealed
 use bytes::Bytes;
 use prost::Message;
 
-use crate::record::{FlagRecord, Latch, RolloutRecord, Soak};
+use crate::record::{FlagRecord, Latch, RolloutRecord, Soak, TransitionRecord};
 use crate::{evidence::EvidenceRecord, record::Exposure};
 
 /// The version that this build writes.
@@ -239,9 +241,9 @@ pub(crate) fn read_rollout(bytes: &[u8], revision: u64) -> Result<RolloutRecord,
     decode::<rollout::StoredRollout>(bytes, |stored| stored.schema)?.read(revision)
 }
 
-/// Writes a plan by itself.
-pub(crate) fn write_plan(plan: &::rollout::Plan) -> Bytes {
-    rollout::StoredPlan::from(plan).encode_to_vec().into()
+/// Writes a transition by itself.
+pub(crate) fn write_transition(made: &TransitionRecord) -> Bytes {
+    rollout::StoredTransition::from(made).encode_to_vec().into()
 }
 
 /// Writes the evidence of a rollout.

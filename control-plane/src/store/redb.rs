@@ -290,14 +290,22 @@ impl Writer {
             {
                 group.push(next);
             }
-            self.commit(group);
+            if !self.commit(group) {
+                tracing::error!("the store takes no more writes; the process must be started again");
+                return;
+            }
         }
     }
 
-    /// Commits a group with one fsync and answers each of its transactions.
-    fn commit(&mut self, group: Vec<Request>) {
+    /// Commits a group with one fsync and answers each of its transactions; false if the engine failed.
+    ///
+    /// After a failure nobody knows what the file holds, and the engine refuses everything until it is opened again. So
+    /// the writer ends, watchers learn that the store is closed, and the process stops instead of limping on.
+    fn commit(&mut self, group: Vec<Request>) -> bool {
         let (txns, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|request| (request.txn, request.reply)).unzip();
-        let answers = match self.write(&txns) {
+        let written = self.write(&txns);
+        let is_sound = written.is_ok();
+        let answers = match written {
             Ok((revision, outcomes)) => {
                 if revision > self.revision {
                     self.revision = revision;
@@ -315,6 +323,7 @@ impl Writer {
             // A caller that went away does not need its answer; what it asked for is done all the same.
             let _ = reply.send(answer);
         }
+        is_sound
     }
 
     fn write(&self, txns: &[Txn]) -> Result<(u64, Vec<Outcome>), Error> {

@@ -4,7 +4,7 @@
 //! within three intervals, so a frozen agent stops counting though its connection stands.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,9 +12,12 @@ use std::{
 use evaluation::{Digest, Key};
 use rollout::Delivery;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::publish::{Publisher, Subscription};
 
+/// Agents that are remembered at most; more are turned away.
+const AGENTS_LIMIT: usize = 100_000;
 /// An agent that is not live is remembered for a day.
 const REMEMBERED_US: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -40,6 +43,8 @@ pub(crate) struct AgentRecord {
     pub(crate) introduction: Introduction,
     /// Its open stream.
     connection: Option<u64>,
+    /// Ends that stream when the agent opens another.
+    replaced: CancellationToken,
     /// When it was last heard of.
     pub(crate) seen_at_us: i64,
     /// How often it sends heartbeats.
@@ -48,9 +53,29 @@ pub(crate) struct AgentRecord {
     pub(crate) applied: Option<Held>,
     /// What it has on disk.
     pub(crate) persisted: Option<Held>,
-    /// What it refused or holds back.
+    /// What it refused or holds back, in words.
     pub(crate) problems: Vec<String>,
+    /// Keys of the flags that it holds back: of these it serves what it had before.
+    held_back: BTreeSet<String>,
 }
+
+/// An agent's answer to a revision.
+#[derive(Debug)]
+pub(crate) struct Acked {
+    /// What it has in use.
+    pub(crate) held: Held,
+    /// It is on disk, too.
+    pub(crate) persisted: bool,
+    /// What it holds back, in words.
+    pub(crate) problems: Vec<String>,
+    /// Keys of the flags that it holds back.
+    pub(crate) held_back: BTreeSet<String>,
+}
+
+/// More agents than can be remembered.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {AGENTS_LIMIT} agents are known already")]
+pub(crate) struct TooMany;
 
 /// A revision that an agent holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +91,21 @@ pub(crate) struct Held {
 pub(crate) struct Reach {
     /// Counts over the live agents.
     pub(crate) delivery: Delivery,
+    /// The live agents.
+    pub(crate) live: Vec<String>,
     /// Agents that are not live and have not got it.
     pub(crate) unreached: Vec<String>,
+}
+
+/// A flag, as agents hold it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flag<'a> {
+    /// Its environment.
+    pub(crate) environment: &'a Key,
+    /// Its flag set.
+    pub(crate) set: Option<&'a Key>,
+    /// Its key.
+    pub(crate) key: &'a str,
 }
 
 /// Everything that is known of all agents.
@@ -81,6 +119,11 @@ impl AgentRecord {
     /// Whether its stream is open and it was heard of lately.
     pub(crate) fn is_live(&self, now_us: i64) -> bool {
         self.connection.is_some() && now_us - self.seen_at_us <= 3 * self.interval_us
+    }
+
+    /// Whether it serves what its revision says of a flag.
+    fn serves(&self, flag: &str) -> bool {
+        !self.held_back.contains(flag)
     }
 
     fn holds(&self, set: Option<&Key>) -> bool {
@@ -110,27 +153,46 @@ impl Fleet {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// An agent has opened a stream. A later stream of the same agent replaces this one.
-    pub(crate) fn connected(&self, introduction: Introduction, connection: u64, interval_us: i64, now_us: i64) {
+    /// An agent has opened a stream; an earlier stream of the same agent is ended.
+    ///
+    /// What it held before counts for nothing until it says so again: it may have come back with less. The token that
+    /// is returned is cancelled when the agent opens yet another stream.
+    pub(crate) fn connected(
+        &self,
+        introduction: Introduction,
+        connection: u64,
+        interval_us: i64,
+        now_us: i64,
+    ) -> Result<CancellationToken, TooMany> {
         let key = (
             introduction.subscription.environment.clone(),
             introduction.agent.clone(),
         );
-        let mut agents = self.agents();
-        let before = agents.remove(&key);
-        let (applied, persisted) = before.map_or((None, None), |before| (before.applied, before.persisted));
+        let replaced = CancellationToken::new();
         let record = AgentRecord {
             introduction,
             connection: Some(connection),
+            replaced: replaced.clone(),
             seen_at_us: now_us,
             interval_us,
-            applied,
-            persisted,
+            applied: None,
+            persisted: None,
             problems: Vec::new(),
+            held_back: BTreeSet::new(),
         };
-        agents.insert(key, record);
+        let mut agents = self.agents();
+        if agents.len() >= AGENTS_LIMIT {
+            forget(&mut agents, now_us);
+        }
+        if agents.len() >= AGENTS_LIMIT && !agents.contains_key(&key) {
+            return Err(TooMany);
+        }
+        if let Some(before) = agents.insert(key, record) {
+            before.replaced.cancel();
+        }
         drop(agents);
         self.changed();
+        Ok(replaced)
     }
 
     /// A stream has ended.
@@ -152,21 +214,24 @@ impl Fleet {
     }
 
     /// An agent has a revision in use, and maybe on disk.
-    pub(crate) fn acked(
-        &self,
-        environment: &Key,
-        agent: &Arc<str>,
-        connection: u64,
-        held: Held,
-        persisted: bool,
-        problems: Vec<String>,
-    ) {
+    pub(crate) fn acked(&self, environment: &Key, agent: &Arc<str>, connection: u64, acked: Acked) {
         self.edit(environment, agent, connection, |record| {
-            record.applied = Some(held);
-            if persisted || record.introduction.diskless {
+            record.applied = Some(acked.held);
+            if acked.persisted || record.introduction.diskless {
+                record.persisted = Some(acked.held);
+            }
+            record.problems = acked.problems;
+            record.held_back = acked.held_back;
+        });
+        self.changed();
+    }
+
+    /// An agent has on disk what was superseded on its way there.
+    pub(crate) fn persisted(&self, environment: &Key, agent: &Arc<str>, connection: u64, held: Held) {
+        self.edit(environment, agent, connection, |record| {
+            if record.persisted.is_none_or(|persisted| persisted.number < held.number) {
                 record.persisted = Some(held);
             }
-            record.problems = problems;
         });
         self.changed();
     }
@@ -184,6 +249,11 @@ impl Fleet {
         }
     }
 
+    /// Whether an agent has been heard of.
+    pub(crate) fn knows(&self, environment: &Key, agent: &str) -> bool {
+        self.agents().contains_key(&(environment.clone(), Arc::from(agent)))
+    }
+
     /// How many streams are open.
     pub(crate) fn connections(&self) -> usize {
         self.agents()
@@ -195,7 +265,7 @@ impl Fleet {
     /// Agents of an environment that are live or were heard of in the last day.
     pub(crate) fn of(&self, environment: &Key, now_us: i64) -> Vec<AgentRecord> {
         let mut agents = self.agents();
-        agents.retain(|_, record| record.connection.is_some() || now_us - record.seen_at_us <= REMEMBERED_US);
+        forget(&mut agents, now_us);
         agents
             .iter()
             .filter(|((owner, _), _)| owner == environment)
@@ -213,38 +283,41 @@ impl Fleet {
         live.map(|((_, agent), _)| agent.clone()).collect()
     }
 
-    /// How far a store revision has come among the agents that hold a flag of a set.
+    /// How far a store revision has come among the agents that hold a flag.
     ///
     /// An agent has it if the revision it acked is not below it, or if it holds what is equal to the latest snapshot of
-    /// its subscription and that snapshot shows the revision.
-    pub(crate) fn reach(
-        &self,
-        publisher: &Publisher,
-        environment: &Key,
-        set: Option<&Key>,
-        wanted: u64,
-        now_us: i64,
-    ) -> Reach {
+    /// its subscription and that snapshot shows the revision; and if it does not hold back this very flag.
+    pub(crate) fn reach(&self, publisher: &Publisher, flag: Flag<'_>, wanted: u64, now_us: i64) -> Reach {
         let mut reach = Reach::default();
-        for record in self.of(environment, now_us) {
-            if !record.holds(set) {
+        let agents = self.agents();
+        let all = (flag.environment.clone(), Arc::from(""))..;
+        let of_environment = agents
+            .range(all)
+            .take_while(|((environment, _), _)| environment == flag.environment);
+        for ((_, agent), record) in of_environment {
+            if !record.holds(flag.set) {
                 continue;
             }
             let current = publisher.current(&record.introduction.subscription);
             let has = |held: Option<Held>| {
-                held.is_some_and(|held| {
+                held.filter(|_| record.serves(flag.key)).is_some_and(|held| {
                     held.number >= wanted
                         || current.is_some_and(|(revision, digest)| revision >= wanted && digest == held.digest)
                 })
             };
             if record.is_live(now_us) {
+                reach.live.push(agent.to_string());
                 reach.delivery.live += 1;
                 reach.delivery.applied += u32::from(has(record.applied));
                 reach.delivery.persisted += u32::from(has(record.persisted));
             } else if !has(record.persisted) {
-                reach.unreached.push(record.introduction.agent.to_string());
+                reach.unreached.push(agent.to_string());
             }
         }
         reach
     }
+}
+
+fn forget(agents: &mut BTreeMap<(Key, Arc<str>), AgentRecord>, now_us: i64) {
+    agents.retain(|_, record| record.connection.is_some() || now_us - record.seen_at_us <= REMEMBERED_US);
 }

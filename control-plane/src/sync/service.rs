@@ -91,33 +91,50 @@ impl Sync for SyncService {
             connection: self.connections.fetch_add(1, Ordering::Relaxed),
             introduction: greeting.introduction,
             snapshots,
-            outbound: outbound.clone(),
+            outbound,
         };
-        let shutdown = self.shutdown.clone();
-        self.shutdown.spawn("sync-session", async move {
-            let (agent, fleet) = (session.introduction.agent.clone(), session.fleet.clone());
-            let end = session.run(greeting.holds, inbound, &shutdown).await;
-            metrics::gauge!(names::AGENTS_CONNECTED).set(fleet.connections() as f64);
-            match end {
-                SessionEnd::Closed => tracing::info!(%agent, "agent disconnected"),
-                SessionEnd::Silent => tracing::warn!(%agent, "agent fell silent; its stream is closed"),
-                SessionEnd::Stuck => tracing::warn!(%agent, "agent does not read; its stream is closed"),
-                SessionEnd::Wrong(status) => {
-                    tracing::warn!(%agent, %status, "agent broke the protocol; its stream is closed");
-                    // The agent may be gone already; then nobody needs the reason.
-                    let _ = outbound.try_send(Err(status));
-                }
-            }
-        });
+        self.shutdown.spawn(
+            "sync-session",
+            serve(session, greeting.holds, inbound, self.shutdown.clone()),
+        );
         Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
     }
+}
+
+/// Serves a stream to its end, and says how it ended.
+async fn serve(
+    session: Session,
+    holds: Option<(Revision, Held)>,
+    inbound: Streaming<v1::SyncRequest>,
+    shutdown: Shutdown,
+) {
+    let (agent, fleet, outbound) = (
+        session.introduction.agent.clone(),
+        session.fleet.clone(),
+        session.outbound.clone(),
+    );
+    let end = session.run(holds, inbound, &shutdown).await;
+    metrics::gauge!(names::AGENTS_CONNECTED).set(fleet.connections() as f64);
+    let status = match end {
+        SessionEnd::Closed => {
+            tracing::info!(%agent, "agent disconnected");
+            return;
+        }
+        SessionEnd::Silent => Status::deadline_exceeded("three heartbeats were missed"),
+        SessionEnd::Stuck => Status::deadline_exceeded("what was sent was not read or answered in time"),
+        SessionEnd::Replaced => Status::aborted("the agent has opened another stream; is its id used twice?"),
+        SessionEnd::Wrong(status) => status,
+    };
+    tracing::warn!(%agent, code = ?status.code(), reason = status.message(), "the stream of an agent was closed");
+    // The agent may be gone already; then nobody needs the reason.
+    let _ = outbound.try_send(Err(status));
 }
 
 /// Checks a Hello; every violation at once.
 fn greet(hello: v1::Hello) -> Result<Greeting, Status> {
     let mut violations = Vec::new();
-    if hello.agent.is_empty() || hello.agent.len() > 200 {
-        violations.push(violation("hello.agent", "must be 1 to 200 bytes"));
+    if hello.agent.is_empty() || hello.agent.chars().count() > 200 {
+        violations.push(violation("hello.agent", "must be 1 to 200 characters"));
     }
     let mut key = |field: &str, text: &str| {
         Key::parse(text)

@@ -17,12 +17,14 @@ use tokio::{
 };
 use tonic::{Status, Streaming};
 
-use super::fleet::{Fleet, Held, Introduction};
+use super::fleet::{Acked, Fleet, Held, Introduction};
 use crate::{
     metrics as names,
     publish::{Published, Publisher, Transfer},
 };
 
+/// How long an agent may take to answer a transfer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
 /// How long agents are asked to stay away when the server goes.
 const GO_AWAY_DELAY_US: i64 = 200_000;
 
@@ -42,10 +44,21 @@ pub(super) enum SessionEnd {
     Closed,
     /// Three heartbeats were missed.
     Silent,
-    /// What was sent was not read in time.
+    /// What was sent was not read, or not answered, in time.
     Stuck,
+    /// The agent has opened another stream.
+    Replaced,
     /// A message that does not belong there.
     Wrong(Status),
+}
+
+/// What an agent said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// An ack or a nack.
+    Answer,
+    /// A heartbeat, which is answered.
+    Heartbeat,
 }
 
 /// Where the agent stands, as far as this stream knows.
@@ -54,6 +67,8 @@ struct Standing {
     held: Option<Arc<Published>>,
     /// What was sent and is neither acked nor nacked, and whether it was whole.
     sent: Option<(Arc<Published>, bool)>,
+    /// Until when it must answer what was sent; none if nothing is owed.
+    answer_by: Option<Instant>,
     /// A revision whose whole snapshot it refused: nothing is sent until there is another.
     refused: Option<Revision>,
     /// Its own time from its last heartbeat, and when that came.
@@ -79,12 +94,14 @@ impl Session {
     ) -> SessionEnd {
         let beat = heartbeat_interval(self.fleet.connections() + 1);
         let now_us = runtime::clock::now_us();
-        self.fleet.connected(
-            self.introduction.clone(),
-            self.connection,
-            beat.as_micros() as i64,
-            now_us,
-        );
+        let introduction = self.introduction.clone();
+        let connected = self
+            .fleet
+            .connected(introduction, self.connection, beat.as_micros() as i64, now_us);
+        let replaced = match connected {
+            Ok(replaced) => replaced,
+            Err(error) => return SessionEnd::Wrong(Status::resource_exhausted(error.to_string())),
+        };
         metrics::gauge!(names::AGENTS_CONNECTED).set(self.fleet.connections() as f64);
         tracing::info!(
             agent = %self.introduction.agent,
@@ -92,9 +109,9 @@ impl Session {
             version = %self.introduction.version,
             "agent connected"
         );
-        let end = match self.serve(holds, inbound, shutdown, beat).await {
-            Ok(()) => SessionEnd::Closed,
-            Err(end) => end,
+        let end = tokio::select! {
+            served = self.serve(holds, inbound, shutdown, beat) => served.err().unwrap_or(SessionEnd::Closed),
+            () = replaced.cancelled() => SessionEnd::Replaced,
         };
         self.fleet.disconnected(
             &self.introduction.subscription.environment,
@@ -116,18 +133,26 @@ impl Session {
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut silence = Instant::now() + 3 * beat;
         loop {
-            self.send_latest(&mut standing, beat).await?;
+            if self.send_latest(&mut standing, beat).await? {
+                // Nothing was read while the transfer went out.
+                silence = Instant::now() + 3 * beat;
+            }
+            let answer_by = standing.answer_by.unwrap_or(silence + ANSWER_DEADLINE);
             tokio::select! {
                 changed = self.snapshots.changed() => if changed.is_err() { return Ok(()) },
                 message = inbound.message() => match message {
                     Ok(Some(message)) => {
                         silence = Instant::now() + 3 * beat;
-                        self.heard(&mut standing, message)?;
+                        if self.heard(&mut standing, message)? == Heard::Heartbeat {
+                            // At once, so that the agent can tell its clock from the server's.
+                            self.heartbeat(&standing, beat).await?;
+                        }
                     }
                     Ok(None) | Err(_) => return Ok(()),
                 },
                 _ = heartbeats.tick() => self.heartbeat(&standing, beat).await?,
                 () = tokio::time::sleep_until(silence) => return Err(SessionEnd::Silent),
+                () = tokio::time::sleep_until(answer_by) => return Err(SessionEnd::Stuck),
                 () = shutdown.draining() => {
                     let away = sync_response::Message::GoAway(v1::GoAway { delay_us: GO_AWAY_DELAY_US });
                     return self.send(away, beat).await;
@@ -142,6 +167,7 @@ impl Session {
         let mut standing = Standing {
             held: None,
             sent: None,
+            answer_by: None,
             refused: None,
             agent_time_us: 0,
         };
@@ -154,6 +180,7 @@ impl Session {
             };
             self.send(sync_response::Message::Current(current), beat).await?;
             standing.held = Some(latest);
+            standing.answer_by = Some(Instant::now() + ANSWER_DEADLINE);
         } else {
             standing.held = self
                 .publisher
@@ -162,15 +189,15 @@ impl Session {
         Ok(standing)
     }
 
-    /// Sends the latest snapshot, unless the agent has it, refused it, or still owes an answer.
-    async fn send_latest(&mut self, standing: &mut Standing, beat: Duration) -> Result<(), SessionEnd> {
+    /// Sends the latest snapshot, unless the agent has it, refused it, or still owes an answer; whether it was sent.
+    async fn send_latest(&mut self, standing: &mut Standing, beat: Duration) -> Result<bool, SessionEnd> {
         let latest = self.snapshots.borrow_and_update().clone();
         let has = standing
             .held
             .as_ref()
             .is_some_and(|held| held.revision == latest.revision);
         if standing.sent.is_some() || has || standing.refused == Some(latest.revision) {
-            return Ok(());
+            return Ok(false);
         }
         let (transfer, whole) = match &standing.held {
             Some(held) => (latest.delta(held), false),
@@ -178,7 +205,9 @@ impl Session {
         };
         metrics::counter!(names::TRANSFERS_SENT, "form" => if whole { "snapshot" } else { "delta" }).increment(1);
         standing.sent = Some((latest, whole));
-        self.transfer(&transfer, beat).await
+        self.transfer(&transfer, beat).await?;
+        standing.answer_by = Some(Instant::now() + ANSWER_DEADLINE);
+        Ok(true)
     }
 
     async fn transfer(&self, transfer: &Transfer, beat: Duration) -> Result<(), SessionEnd> {
@@ -210,70 +239,69 @@ impl Session {
         }
     }
 
-    fn heard(&self, standing: &mut Standing, request: v1::SyncRequest) -> Result<(), SessionEnd> {
+    fn heard(&self, standing: &mut Standing, request: v1::SyncRequest) -> Result<Heard, SessionEnd> {
         let environment = &self.introduction.subscription.environment;
         let now_us = runtime::clock::now_us();
         self.fleet
             .heard(environment, &self.introduction.agent, self.connection, now_us);
         match request.message {
-            Some(Message::Ack(ack)) => self.acked(standing, ack),
+            Some(Message::Ack(ack)) => self.acked(standing, &ack).map(|()| Heard::Answer),
             Some(Message::Nack(nack)) => {
-                self.nacked(standing, nack);
-                Ok(())
+                self.nacked(standing, &nack);
+                Ok(Heard::Answer)
             }
             Some(Message::Heartbeat(heartbeat)) => {
                 standing.agent_time_us = heartbeat.agent_time_us;
-                Ok(())
+                Ok(Heard::Heartbeat)
             }
             Some(Message::Hello(_)) => Err(wrong("Hello was said already")),
             None => Err(wrong("a message of no known kind")),
         }
     }
 
-    fn acked(&self, standing: &mut Standing, ack: v1::Ack) -> Result<(), SessionEnd> {
-        let revision = ack.revision.as_ref().ok_or_else(|| wrong("ack without a revision"))?;
-        let revision = Revision::try_from(revision).map_err(|error| wrong(error.to_string()))?;
-        let digest = read_digest(&ack.digest).map_err(|error| wrong(error.to_string()))?;
-        let persisted = match ack.level() {
-            v1::AckLevel::Applied => false,
-            v1::AckLevel::Persisted => true,
-            v1::AckLevel::Unspecified => return Err(wrong("ack without a level")),
-        };
-        let is_sent = standing
+    fn acked(&self, standing: &mut Standing, ack: &v1::Ack) -> Result<(), SessionEnd> {
+        let (revision, held, persisted) = read_ack(ack)?;
+        if standing
             .sent
             .as_ref()
-            .is_some_and(|(sent, _)| sent.revision == revision);
-        if is_sent {
+            .is_some_and(|(sent, _)| sent.revision == revision)
+        {
             standing.held = standing.sent.take().map(|(sent, _)| sent);
         }
-        let Some(held) = standing.held.as_ref().filter(|held| held.revision == revision) else {
-            // An ack of what was superseded on its way: "persisted" of an earlier revision, say.
+        let (environment, agent) = (&self.introduction.subscription.environment, &self.introduction.agent);
+        let Some(known) = standing.held.as_ref().filter(|known| known.revision == revision) else {
+            // What was superseded on its way to the disk is on the disk all the same.
+            let is_ours = self
+                .publisher
+                .recent(&self.introduction.subscription, revision, held.digest)
+                .is_some();
+            if persisted && is_ours {
+                self.fleet.persisted(environment, agent, self.connection, held);
+            }
             return Ok(());
         };
-        if held.digest() != digest {
+        if known.digest() != held.digest {
+            let number = revision.number;
             return Err(wrong(format!(
-                "ack of revision {} with a digest that is not its own",
-                revision.number
+                "ack of revision {number} with a digest that is not its own"
             )));
         }
-        let held = Held {
-            number: revision.number,
-            digest,
-        };
-        let environment = &self.introduction.subscription.environment;
-        let problems = problems(&ack.held_back);
-        self.fleet.acked(
-            environment,
-            &self.introduction.agent,
-            self.connection,
+        standing.answer_by = standing.answer_by.filter(|_| standing.sent.is_some());
+        let flags = ack
+            .held_back
+            .iter()
+            .filter(|problem| problem.kind() == v1::EntryKind::Flag);
+        let acked = Acked {
             held,
             persisted,
-            problems,
-        );
+            problems: problems(&ack.held_back),
+            held_back: flags.map(|problem| problem.key.clone()).collect(),
+        };
+        self.fleet.acked(environment, agent, self.connection, acked);
         Ok(())
     }
 
-    fn nacked(&self, standing: &mut Standing, nack: v1::Nack) {
+    fn nacked(&self, standing: &mut Standing, nack: &v1::Nack) {
         metrics::counter!(names::NACKS).increment(1);
         let problems = problems(&nack.problems);
         tracing::warn!(agent = %self.introduction.agent, ?problems, "agent refused a revision");
@@ -283,11 +311,26 @@ impl Session {
             self.connection,
             problems,
         );
+        standing.answer_by = None;
         if let Some((sent, whole)) = standing.sent.take() {
             standing.held = None;
             standing.refused = whole.then_some(sent.revision);
         }
     }
+}
+
+/// The revision of an ack, what is held, and whether it is on disk.
+fn read_ack(ack: &v1::Ack) -> Result<(Revision, Held, bool), SessionEnd> {
+    let revision = ack.revision.as_ref().ok_or_else(|| wrong("ack without a revision"))?;
+    let revision = Revision::try_from(revision).map_err(|error| wrong(error.to_string()))?;
+    let digest = read_digest(&ack.digest).map_err(|error| wrong(error.to_string()))?;
+    let persisted = match ack.level() {
+        v1::AckLevel::Applied => false,
+        v1::AckLevel::Persisted => true,
+        v1::AckLevel::Unspecified => return Err(wrong("ack without a level")),
+    };
+    let number = revision.number;
+    Ok((revision, Held { number, digest }, persisted))
 }
 
 fn wrong(message: impl Into<String>) -> SessionEnd {

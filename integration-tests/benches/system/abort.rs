@@ -23,8 +23,13 @@ const RATE: u32 = 1_000;
 
 /// Aborts rollouts, each in a system of its own.
 pub(crate) async fn run(effort: Effort) {
-    println!("\n## Harm -> abort (share 50 %, {RATE} requests/s, control fails {:.1} %)\n", CONTROL * 100.0);
-    println!("| treatment fails | runs | treated outcomes at the decision | clock start -> decision s | decision -> applied ms | time to zero ms |");
+    println!(
+        "\n## Harm -> abort (share 50 %, {RATE} requests/s, control fails {:.1} %)\n",
+        CONTROL * 100.0
+    );
+    println!(
+        "| treatment fails | runs | treated outcomes at the decision | clock start -> decision s | decision -> applied ms | time to zero ms |"
+    );
     println!("|---|---|---|---|---|---|");
     for factor in [5.0, 10.0] {
         let mut treated = Vec::new();
@@ -59,16 +64,26 @@ async fn one(treatment: f64) -> End {
     let system = System::start().await;
     system.operator.create(flags::boolean("bench")).await;
     let agent = system.agent("bench").await;
-    let traffic = Traffic { users: Some(19_997), per_second: RATE, ..Traffic::of("bench").failing(treatment, CONTROL) };
-    let service = Service::start(traffic, &[&agent]);
-    let started = system.operator.start(plans::plan("bench", &[plans::half_for_long(), plans::everybody()])).await;
+    let traffic = Traffic {
+        users: Some(19_997),
+        per_second: RATE,
+        ..Traffic::of("bench").failing(treatment, CONTROL)
+    };
+    let service = Service::start(traffic, &[&agent]).await;
+    let started = system
+        .operator
+        .start(plans::plan("bench", &[plans::half_for_long(), plans::everybody()]))
+        .await;
     let aborted = system.operator.aborted(&started.name).await;
     service.stop().await;
     let end = aborted.end.expect("an aborted rollout has an end");
     let clock_us = aborted.clock_started_at_us;
     let micros = |micros: i64| Duration::from_micros(u64::try_from(micros).unwrap_or_default());
     End {
-        treated: end.counts.and_then(|counts| counts.treatment).map_or(0.0, |arm| arm.outcomes as f64),
+        treated: end
+            .counts
+            .and_then(|counts| counts.treatment)
+            .map_or(0.0, |arm| arm.outcomes as f64),
         decided: micros(end.decided_at_us - clock_us),
         applied: micros(end.applied_at_us - end.decided_at_us),
         zero: micros(end.time_to_zero_us),

@@ -34,13 +34,33 @@ pub(crate) async fn run(effort: Effort) {
     println!("| what | median ms | p99 ms |");
     println!("|---|---|---|");
     let disk = durable_writes(effort.writes);
-    println!("| bare: 200 bytes appended and fdatasync | {} | {} |", disk.median_ms(), disk.p99_ms());
+    println!(
+        "| bare: 200 bytes appended and fdatasync | {} | {} |",
+        disk.median_ms(),
+        disk.p99_ms()
+    );
     let (acked, event) = one_agent(effort.writes).await;
-    println!("| write -> acked by 1 agent (real process, applied) | {} | {} |", acked.median_ms(), acked.p99_ms());
-    println!("| write -> event at a flagd client of that agent | {} | {} |", event.median_ms(), event.p99_ms());
+    println!(
+        "| write -> acked by 1 agent (real process, applied) | {} | {} |",
+        acked.median_ms(),
+        acked.p99_ms()
+    );
+    println!(
+        "| write -> event at a flagd client of that agent | {} | {} |",
+        event.median_ms(),
+        event.p99_ms()
+    );
     let (answered, last) = many_streams(effort.writes).await;
-    println!("| write -> answered (durable, published), {STREAMS} streams | {} | {} |", answered.median_ms(), answered.p99_ms());
-    println!("| write -> last of {STREAMS} streams has it and acked | {} | {} |", last.median_ms(), last.p99_ms());
+    println!(
+        "| write -> answered (durable, published), {STREAMS} streams | {} | {} |",
+        answered.median_ms(),
+        answered.p99_ms()
+    );
+    println!(
+        "| write -> last of {STREAMS} streams has it and acked | {} | {} |",
+        last.median_ms(),
+        last.p99_ms()
+    );
 }
 
 fn durable_writes(writes: usize) -> Sample {
@@ -58,7 +78,11 @@ fn durable_writes(writes: usize) -> Sample {
 
 /// The n-th version of the flag that is written.
 fn version(number: usize) -> v1::Flag {
-    v1::Flag { description: format!("version {number}"), enabled: number.is_multiple_of(2), ..flags::boolean("bench") }
+    v1::Flag {
+        description: format!("version {number}"),
+        enabled: number.is_multiple_of(2),
+        ..flags::boolean("bench")
+    }
 }
 
 async fn one_agent(writes: usize) -> (Sample, Sample) {
@@ -68,7 +92,10 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
     system.operator.delivered(1).await;
     let mut fleet = FleetClient::new(system.operator.channel());
     let client = Evaluator::new(agent.address);
-    let events = ServiceClient::new(client.channel()).event_stream(EventStreamRequest {}).await.unwrap();
+    let events = ServiceClient::new(client.channel())
+        .event_stream(EventStreamRequest {})
+        .await
+        .unwrap();
     let mut events = events.into_inner();
     assert_eq!(events.message().await.unwrap().unwrap().r#type, "provider_ready");
     let (mut acked, mut event) = (Sample::default(), Sample::default());
@@ -80,7 +107,9 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
         event.add(began.elapsed());
         // The ack travels while the client hears of it; asked until it is there.
         loop {
-            let request = v1::ListAgentsRequest { environment: PRODUCTION.to_owned() };
+            let request = v1::ListAgentsRequest {
+                environment: PRODUCTION.to_owned(),
+            };
             let agents = fleet.list_agents(request).await.unwrap().into_inner().agents;
             if agents.iter().all(|agent| agent.applied_revision >= written) {
                 break;
@@ -106,8 +135,14 @@ async fn many_streams(writes: usize) -> (Sample, Sample) {
     });
     let mut streams = join_all(streams).await;
     let mut wait_for = async |revision: u64| {
-        let waits = streams.iter_mut().map(|seen| seen.wait_for(move |held| *held >= revision));
-        for held in futures::stream::iter(waits).buffer_unordered(STREAMS).collect::<Vec<_>>().await {
+        let waits = streams
+            .iter_mut()
+            .map(|seen| seen.wait_for(move |held| *held >= revision));
+        for held in futures::stream::iter(waits)
+            .buffer_unordered(STREAMS)
+            .collect::<Vec<_>>()
+            .await
+        {
             held.unwrap();
         }
     };

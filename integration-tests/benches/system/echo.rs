@@ -36,7 +36,10 @@ impl Service for Echo {
         }))
     }
 
-    async fn resolve_string(&self, _: Request<ResolveStringRequest>) -> Result<Response<ResolveStringResponse>, Status> {
+    async fn resolve_string(
+        &self,
+        _: Request<ResolveStringRequest>,
+    ) -> Result<Response<ResolveStringResponse>, Status> {
         bare()
     }
 
@@ -48,7 +51,10 @@ impl Service for Echo {
         bare()
     }
 
-    async fn resolve_object(&self, _: Request<ResolveObjectRequest>) -> Result<Response<ResolveObjectResponse>, Status> {
+    async fn resolve_object(
+        &self,
+        _: Request<ResolveObjectRequest>,
+    ) -> Result<Response<ResolveObjectResponse>, Status> {
         bare()
     }
 
@@ -59,9 +65,17 @@ impl Service for Echo {
 
 /// Serves until it is killed.
 pub(crate) fn run(address: SocketAddr) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
-        Server::builder().tcp_nodelay(true).add_service(ServiceServer::new(Echo)).serve(address).await.unwrap();
+        Server::builder()
+            .tcp_nodelay(true)
+            .add_service(ServiceServer::new(Echo))
+            .serve(address)
+            .await
+            .unwrap();
     });
 }
 
@@ -78,7 +92,11 @@ impl EchoProcess {
     pub(crate) fn start() -> Self {
         let address = integration_tests::ports::free();
         let own = std::env::current_exe().unwrap();
-        let child = std::process::Command::new(own).arg("--echo").arg(address.to_string()).spawn().unwrap();
+        let child = std::process::Command::new(own)
+            .arg("--echo")
+            .arg(address.to_string())
+            .spawn()
+            .unwrap();
         Self { address, child }
     }
 }

@@ -36,14 +36,32 @@ fn main() {
         return echo::run(arguments[position + 1].parse().expect("an address to listen on"));
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
-    let wanted = |name: &str| !["unary", "delivery", "abort"].iter().any(|other| arguments.iter().any(|a| a == other))
-        || arguments.iter().any(|argument| argument == name);
-    let effort = if quick {
-        Effort { rounds: 3, requests: 2_000, writes: 30, aborts: 1 }
-    } else {
-        Effort { rounds: 15, requests: 20_000, writes: 200, aborts: 9 }
+    let wanted = |name: &str| {
+        !["unary", "delivery", "abort"]
+            .iter()
+            .any(|other| arguments.iter().any(|a| a == other))
+            || arguments.iter().any(|argument| argument == name)
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let effort = if quick {
+        Effort {
+            rounds: 3,
+            requests: 2_000,
+            writes: 30,
+            aborts: 1,
+        }
+    } else {
+        Effort {
+            rounds: 15,
+            requests: 20_000,
+            writes: 200,
+            aborts: 9,
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         if wanted("unary") {
             unary::run(effort).await;

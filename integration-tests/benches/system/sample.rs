@@ -17,7 +17,10 @@ impl Sample {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let last = sorted.len().saturating_sub(1);
-        sorted.get((last as f64 * fraction).round() as usize).copied().unwrap_or_default()
+        sorted
+            .get((last as f64 * fraction).round() as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The median in milliseconds, as text.

@@ -28,15 +28,29 @@ pub(crate) async fn run(effort: Effort) {
     let echo = EchoProcess::start();
     let reference = Evaluator::new(echo.address);
     wait::until("the echo to answer", async || {
-        reference.boolean("bench", "user-1").await.map(|_| ()).map_err(|status| status.to_string())
+        reference
+            .boolean("bench", "user-1")
+            .await
+            .map(|_| ())
+            .map_err(|status| status.to_string())
     })
     .await;
     println!("\n## Unary evaluation over TCP, beside a bare tonic echo\n");
-    println!("| calls in flight | agent, requests/s | echo, requests/s | ratio | agent p50 / p99 ms | echo p50 / p99 ms |");
+    println!(
+        "| calls in flight | agent, requests/s | echo, requests/s | ratio | agent p50 / p99 ms | echo p50 / p99 ms |"
+    );
     println!("|---|---|---|---|---|---|");
     for in_flight in [1, 16, 64] {
-        let side = |name, client| Side { name, client, throughput: Vec::new(), latency: Sample::default() };
-        let mut sides = [side("agent", agent.evaluator()), side("echo", Evaluator::new(echo.address))];
+        let side = |name, client| Side {
+            name,
+            client,
+            throughput: Vec::new(),
+            latency: Sample::default(),
+        };
+        let mut sides = [
+            side("agent", agent.evaluator()),
+            side("echo", Evaluator::new(echo.address)),
+        ];
         for round in 0..effort.rounds {
             for turn in 0..sides.len() {
                 let chosen = (round + turn) % sides.len();

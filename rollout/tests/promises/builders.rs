@@ -56,6 +56,7 @@ pub(crate) fn heard() -> Totals {
 pub(crate) fn good() -> Facts {
     Facts {
         latched: false,
+        off: false,
         delivery: Delivery {
             live: 10,
             applied: 10,

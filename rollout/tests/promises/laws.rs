@@ -38,11 +38,12 @@ fn facts() -> impl Strategy<Value = Facts> {
         1 => (0..4_u32, 0..4_u32, 0..4_u32).prop_map(|(live, applied, persisted)| Delivery { live, applied, persisted }),
     ];
     let number = prop_oneof![4 => Just(None), 1 => (0.01..99.0_f64).prop_map(evidence)];
-    let flags = prop::array::uniform3(prop::bool::weighted(0.1));
+    let flags = prop::array::uniform4(prop::bool::weighted(0.1));
     (delivery, totals(), totals(), number, flags).prop_map(|(delivery, treatment, control, evidence, flags)| {
-        let [stale, positions_full, resumed] = flags;
+        let [stale, positions_full, resumed, off] = flags;
         Facts {
             latched: false,
+            off,
             delivery,
             arms: ArmTotals { treatment, control },
             evidence,

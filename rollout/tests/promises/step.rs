@@ -418,3 +418,42 @@ fn deadlines_are_what_time_alone_can_bring() {
     rollout.after(1, &harmful(101.0));
     assert_eq!(rollout.state.next_deadline(&rollout.plan, rollout.now), None);
 }
+
+#[test]
+fn a_killed_flag_is_held_and_never_promoted() {
+    let mut rollout = Rollout::soaking();
+    let off = Facts { off: true, ..good() };
+    assert_eq!(rollout.after(1, &off), Some(Transition::Held(HoldReason::FlagOff)));
+    let soaked_us = rollout.state.soaked_us;
+    assert_eq!(rollout.every_second(3_600, &off), []);
+    assert_eq!(rollout.state.soaked_us, soaked_us);
+    assert_eq!(rollout.after(1, &good()), Some(Transition::Resumed));
+    let latched = Facts { latched: true, ..off };
+    assert!(matches!(rollout.after(1, &latched), Some(Transition::Aborted(_))));
+}
+
+#[test]
+fn an_abort_is_not_proved_by_the_first_agent_that_comes_back() {
+    let mut rollout = Rollout::soaking();
+    rollout.after(
+        1,
+        &Facts {
+            latched: true,
+            ..good()
+        },
+    );
+    let back = |live| Facts {
+        delivery: Delivery {
+            live,
+            applied: live,
+            persisted: live,
+        },
+        ..good()
+    };
+    let first = Facts {
+        resumed: true,
+        ..back(1)
+    };
+    assert_eq!(rollout.every_second(10, &first), []);
+    assert_eq!(rollout.after(1, &back(2)), Some(Transition::AbortDelivered));
+}

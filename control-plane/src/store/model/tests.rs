@@ -170,6 +170,9 @@ fn rollout(phase: Phase) -> RolloutRecord {
             persisted_at_us: Some(3),
             last_treatment_exposure_us: None,
             time_to_zero_us: Some(0),
+            batches: 3,
+            fresh: true,
+            awaited: vec!["agent".into()],
         }),
         revision: 5,
     }
@@ -186,6 +189,7 @@ fn a_record_reads_back_as_it_was_written() {
         HoldReason::TooFewUnits,
         HoldReason::Stale,
         HoldReason::Evidence,
+        HoldReason::FlagOff,
     ];
     let others = [
         Phase::Delivering,

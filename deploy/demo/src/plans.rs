@@ -1,0 +1,88 @@
+//! The documents of the story: its flags and its plan.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proto::v1;
+
+/// Stages of both rollouts: name, treatment's buckets, dwell.
+const STAGES: [(&str, u32, Duration); 3] = [
+    ("canary", 5_000, Duration::from_secs(10)),
+    ("quarter", 25_000, Duration::from_secs(10)),
+    ("all", 100_000, Duration::from_secs(6)),
+];
+
+/// A boolean flag that serves off to everyone.
+pub(crate) fn flag(key: &str) -> v1::Flag {
+    let value = |boolean| v1::Value {
+        kind: Some(v1::value::Kind::Boolean(boolean)),
+    };
+    let variants = [("on", true), ("off", false)].map(|(name, boolean)| (name.to_owned(), value(boolean)));
+    v1::Flag {
+        key: key.to_owned(),
+        r#type: v1::FlagType::Boolean.into(),
+        description: "Made by tidegate-demo".to_owned(),
+        enabled: true,
+        variants: BTreeMap::from(variants).into_iter().collect(),
+        off_variant: "off".to_owned(),
+        default_serve: Some(v1::Serve {
+            kind: Some(v1::serve::Kind::Variant("off".to_owned())),
+        }),
+        ..v1::Flag::default()
+    }
+}
+
+/// From off to on, in three stages; all that is not said here is Tidegate's default.
+pub(crate) fn plan(flag: &str) -> v1::Plan {
+    let stage = |(name, buckets, dwell): (&str, u32, Duration)| v1::Stage {
+        name: name.to_owned(),
+        buckets,
+        // Seconds fit.
+        dwell_us: i64::try_from(dwell.as_micros()).unwrap_or(i64::MAX),
+        ..v1::Stage::default()
+    };
+    v1::Plan {
+        flag: flag.to_owned(),
+        treatment: "on".to_owned(),
+        control: "off".to_owned(),
+        stages: STAGES.map(stage).to_vec(),
+        ..v1::Plan::default()
+    }
+}
+
+/// The stages of the plan as options of `tidegate rollout start`.
+pub(crate) fn stage_options() -> String {
+    let option = |(name, buckets, dwell): (&str, u32, Duration)| {
+        format!("--stage {name}:{}%:{}s", f64::from(buckets) / 1_000.0, dwell.as_secs())
+    };
+    STAGES.map(option).join(" ")
+}
+
+/// What a flag serves to everyone; None: not one variant.
+pub(crate) fn default_variant(flag: &v1::Flag) -> Option<&str> {
+    match flag.default_serve.as_ref()?.kind.as_ref()? {
+        v1::serve::Kind::Variant(variant) => Some(variant),
+        v1::serve::Kind::Split(_) | v1::serve::Kind::CallerDefault(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_begins_where_the_flag_is_and_ends_with_everyone() {
+        let (flag, plan) = (flag("checkout-v2"), plan("checkout-v2"));
+        assert_eq!(default_variant(&flag), Some(plan.control.as_str()));
+        assert!(flag.variants.contains_key(&plan.treatment));
+        assert!(plan.stages.is_sorted_by(|one, next| one.buckets < next.buckets));
+        assert_eq!(plan.stages.last().map(|stage| stage.buckets), Some(100_000));
+    }
+
+    #[test]
+    fn stages_are_written_as_they_are_typed() {
+        assert_eq!(
+            stage_options(),
+            "--stage canary:5%:10s --stage quarter:25%:10s --stage all:100%:6s"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Which port each part listens on, and whether they are free.
+//!
+//! The standard ports come first, so that what the demo prints is what the documentation prints. Every port is tried
+//! before anything starts, so that a busy one is a line to read and not a child that dies; all busy ones are named at
+//! once.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+/// How many ports the demo needs.
+const COUNT: u16 = 8;
+
+/// The standard ports, in the order of [`Ports::named`].
+const STANDARD: [u16; COUNT as usize] = [7420, 7421, 8013, 8014, 8023, 8024, 8018, 8028];
+
+/// Where every part listens, on loopback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// The control plane's gRPC.
+    pub(crate) control_plane: SocketAddr,
+    /// The control plane's probes and metrics.
+    pub(crate) control_plane_ops: SocketAddr,
+    /// Both agents.
+    pub(crate) agents: [AgentPorts; 2],
+    /// The service beside each agent.
+    pub(crate) services: [SocketAddr; 2],
+}
+
+/// Where an agent listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AgentPorts {
+    /// The flagd protocol, and outcomes.
+    pub(crate) listen: SocketAddr,
+    /// Probes and metrics.
+    pub(crate) ops: SocketAddr,
+}
+
+/// Ports that something else listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Busy(Vec<(&'static str, SocketAddr, String)>);
+
+impl Ports {
+    /// The ports of the documentation.
+    pub(crate) fn standard() -> Self {
+        Self::of(STANDARD)
+    }
+
+    /// Consecutive ports from the first one on. None: they would end beyond 65,535, or the first is 0.
+    pub(crate) fn from_first(first: u16) -> Option<Self> {
+        if first == 0 || first.checked_add(COUNT - 1).is_none() {
+            return None;
+        }
+        let mut ports = STANDARD;
+        for (port, number) in ports.iter_mut().zip(first..) {
+            *port = number;
+        }
+        Some(Self::of(ports))
+    }
+
+    /// Whether the console finds the control plane without being told where it is.
+    pub(crate) fn has_standard_control_plane(&self) -> bool {
+        self.control_plane == Self::standard().control_plane
+    }
+
+    /// Tries to listen on each, briefly.
+    pub(crate) fn check(&self) -> Result<(), Busy> {
+        let refused = |(part, address): (&'static str, SocketAddr)| {
+            let error = TcpListener::bind(address).err()?;
+            Some((part, address, error.to_string()))
+        };
+        let busy: Vec<_> = self.named().into_iter().filter_map(refused).collect();
+        if busy.is_empty() { Ok(()) } else { Err(Busy(busy)) }
+    }
+
+    fn of(ports: [u16; COUNT as usize]) -> Self {
+        let [plane, plane_ops, one, one_ops, two, two_ops, first, second] =
+            ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let agent = |listen, ops| AgentPorts { listen, ops };
+        Self {
+            control_plane: plane,
+            control_plane_ops: plane_ops,
+            agents: [agent(one, one_ops), agent(two, two_ops)],
+            services: [first, second],
+        }
+    }
+
+    fn named(&self) -> [(&'static str, SocketAddr); COUNT as usize] {
+        let [one, two] = self.agents;
+        [
+            ("the control plane", self.control_plane),
+            ("the control plane's probes", self.control_plane_ops),
+            ("agent one", one.listen),
+            ("agent one's probes", one.ops),
+            ("agent two", two.listen),
+            ("agent two's probes", two.ops),
+            ("the service beside agent one", self.services[0]),
+            ("the service beside agent two", self.services[1]),
+        ]
+    }
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (part, address, error) in &self.0 {
+            writeln!(
+                f,
+                "port {} is needed for {part} but cannot be listened on: {error}",
+                address.port()
+            )?;
+        }
+        write!(
+            f,
+            "stop what listens there, or choose {COUNT} other ports in a row:\n  \
+             tidegate-demo --ports-from 17420        (or: make run DEMO=\"--ports-from 17420\")"
+        )
+    }
+}
+
+impl std::error::Error for Busy {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_standard_ports_are_those_of_the_documentation() {
+        let ports = Ports::standard();
+        assert_eq!(ports.control_plane.to_string(), "127.0.0.1:7420");
+        assert_eq!(ports.agents[0].listen.to_string(), "127.0.0.1:8013");
+        assert!(ports.has_standard_control_plane());
+    }
+
+    #[test]
+    fn ports_in_a_row_end_before_the_last_port() {
+        assert_eq!(Ports::from_first(0), None);
+        assert_eq!(Ports::from_first(65_529), None);
+        let last = Ports::from_first(65_528).unwrap();
+        assert_eq!(last.services[1].port(), 65_535);
+        assert!(!last.has_standard_control_plane());
+    }
+
+    #[test]
+    fn no_port_is_given_twice() {
+        for ports in [Ports::standard(), Ports::from_first(20_000).unwrap()] {
+            let mut numbers = ports.named().map(|(_, address)| address.port());
+            numbers.sort_unstable();
+            assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn a_busy_port_is_named_with_its_part_and_the_way_out() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut ports = Ports::standard();
+        ports.services = [taken.local_addr().unwrap(); 2];
+        let text = ports.check().unwrap_err().to_string();
+        let port = taken.local_addr().unwrap().port();
+        assert!(
+            text.contains(&format!("port {port} is needed for the service beside agent one")),
+            "{text}"
+        );
+        assert!(text.contains("--ports-from"), "{text}");
+    }
+}

@@ -1,0 +1,212 @@
+//! Aborts: by evidence when treatment harms and only then, by hand at any time, and for good.
+
+use std::time::Duration;
+
+use integration_tests::{
+    agent::Agent,
+    flags,
+    plans::{everybody, half_for_long, plan, stage},
+    service::{Service, Traffic},
+    system::System,
+    wait,
+};
+use proto::v1::{self, RolloutPhase};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harmful_rollout_is_aborted_by_evidence_and_nobody_gets_treatment_after() {
+    let system = System::start().await;
+    let agents = [system.agent("agent-1").await, system.agent("agent-2").await];
+    system.operator.create(flags::boolean("checkout")).await;
+    let service = Service::start(Traffic::of("checkout").failing(0.4, 0.01), &[&agents[0], &agents[1]]).await;
+    system
+        .operator
+        .start(plan("checkout", &[half_for_long(), everybody()]))
+        .await;
+
+    let rollout = system.operator.aborted("checkout#1").await;
+    proves_harm(&rollout);
+    nobody_gets_treatment(&[&agents[0], &agents[1]]).await;
+    gives_no_more_treatment(&service).await;
+    let flag = system.operator.get("checkout").await;
+    assert_eq!(
+        (flag.rollout.as_str(), flag.flag.unwrap().default_serve),
+        ("", Some(flags::variant("off")))
+    );
+    let audited = system.operator.audit("checkout#1").await;
+    assert!(
+        audited
+            .iter()
+            .any(|record| record.action == "rollout.abort" && record.actor == "tidegate"),
+        "{audited:#?}"
+    );
+    assert_eq!(service.stop().await.failed, Vec::<String>::new());
+}
+
+/// The end says what was seen when it was decided, and when treatment was gone.
+fn proves_harm(rollout: &v1::Rollout) {
+    let end = rollout.end.as_ref().unwrap();
+    assert_eq!(
+        (end.outcome.as_str(), end.cause.as_str(), end.actor.as_str()),
+        ("aborted", "evidence", "tidegate")
+    );
+    let evidence = end.evidence.as_ref().unwrap();
+    assert!(evidence.log_evidence.unwrap() >= evidence.log_abort, "{evidence:?}");
+    assert_eq!(evidence.level, "abort");
+    let treatment = end.counts.as_ref().unwrap().treatment.unwrap();
+    assert!(
+        treatment.bad_units > 0 && treatment.bad >= treatment.bad_units,
+        "{treatment:?}"
+    );
+    assert!(
+        treatment.units_at_least >= treatment.bad_units && treatment.outcomes >= treatment.bad,
+        "{treatment:?}"
+    );
+    assert_eq!((rollout.wanted_buckets, rollout.acked_buckets), (0, 0));
+    let delivery = rollout.delivery.as_ref().unwrap();
+    assert_eq!((delivery.live, delivery.applied, delivery.persisted), (2, 2, 2));
+    assert!(
+        end.decided_at_us <= end.published_at_us && end.published_at_us <= end.applied_at_us,
+        "{end:?}"
+    );
+    assert!(end.applied_at_us <= end.persisted_at_us, "{end:?}");
+    let zero_at_us = end.decided_at_us + end.time_to_zero_us;
+    assert_eq!(
+        zero_at_us,
+        end.applied_at_us.max(end.last_treatment_exposure_us),
+        "{end:?}"
+    );
+}
+
+/// No user of any agent is served treatment, or counted.
+async fn nobody_gets_treatment(agents: &[&Agent]) {
+    for agent in agents {
+        for answer in agent.evaluator().of_users("checkout", 200).await {
+            assert_eq!((answer.value, answer.arm, answer.token), (Some(false), None, None));
+        }
+    }
+}
+
+/// A running service makes 300 more evaluations, and none of them gives treatment.
+async fn gives_no_more_treatment(service: &Service) {
+    let before = service.seen();
+    let after = wait::until("300 more evaluations", async || {
+        let seen = service.seen();
+        if seen.unexposed >= before.unexposed + 300 {
+            Ok(seen)
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    })
+    .await;
+    assert_eq!(after.treatment, before.treatment);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harmful_rollout_that_splits_requests_is_aborted_too() {
+    let system = System::start().await;
+    let agents = [system.agent("agent-1").await, system.agent("agent-2").await];
+    system.operator.create(flags::boolean("checkout")).await;
+    let service = Service::start(
+        Traffic::of("checkout").by_request().failing(0.4, 0.01),
+        &[&agents[0], &agents[1]],
+    )
+    .await;
+    let by_request = v1::Plan {
+        unit: v1::SplittingUnit::Request.into(),
+        ..plan("checkout", &[half_for_long()])
+    };
+    system.operator.start(by_request).await;
+    let rollout = system.operator.aborted("checkout#1").await;
+    assert_eq!(rollout.end.unwrap().cause, "evidence");
+    nobody_gets_treatment(&[&agents[0], &agents[1]]).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_arms_failing_alike_do_not_abort() {
+    let system = System::start().await;
+    let agent = system.agent("agent").await;
+    system.operator.create(flags::boolean("checkout")).await;
+    let service = Service::start(Traffic::of("checkout").failing(0.3, 0.3), &[&agent]).await;
+    let half = v1::Stage {
+        minimum_outcomes: Some(500),
+        ..stage("half", 50_000, Duration::from_secs(2))
+    };
+    system.operator.start(plan("checkout", &[half, everybody()])).await;
+    let done = system.operator.phase("checkout#1", RolloutPhase::Completed).await;
+    let counts = done.total_counts.unwrap();
+    let (treatment, control) = (counts.treatment.unwrap(), counts.control.unwrap());
+    assert!(
+        treatment.bad > 100 && control.bad > 100,
+        "both arms failed: {treatment:?} {control:?}"
+    );
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_by_hand_says_who_and_why_and_cannot_be_repeated() {
+    let system = System::start().await;
+    let agent = system.agent("agent").await;
+    system.operator.create(flags::boolean("checkout")).await;
+    let service = Service::start(Traffic::of("checkout"), &[&agent]).await;
+    system.operator.start(plan("checkout", &[half_for_long()])).await;
+    let exposed = |rollout: &v1::Rollout| {
+        let counts = rollout.total_counts.as_ref();
+        counts
+            .and_then(|counts| counts.treatment)
+            .is_some_and(|treatment| treatment.outcomes > 0)
+    };
+    system
+        .operator
+        .rollout_until("treatment to be seen", "checkout#1", exposed)
+        .await;
+    let console = system.console();
+    let arguments = [
+        "rollout",
+        "abort",
+        "checkout#1",
+        "--actor",
+        "ann@desk",
+        "--reason",
+        "the phones ring",
+    ];
+    console.succeeds(&arguments).await;
+
+    let end = system.operator.aborted("checkout#1").await.end.unwrap();
+    assert_eq!(
+        (end.cause.as_str(), end.actor.as_str(), end.reason.as_str()),
+        ("person", "ann@desk", "the phones ring")
+    );
+    nobody_gets_treatment(&[&agent]).await;
+    gives_no_more_treatment(&service).await;
+    let again = system.operator.try_abort("checkout#1").await.unwrap_err();
+    assert_eq!(again.code(), tonic::Code::FailedPrecondition, "{again}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_names_the_agents_that_it_could_not_reach_until_they_are_back() {
+    let system = System::start().await;
+    let agents = [system.agent("agent-1").await, system.agent("agent-2").await];
+    system.operator.create(flags::boolean("checkout")).await;
+    system.operator.start(plan("checkout", &[half_for_long()])).await;
+    system.operator.delivered(2).await;
+    agents[1].freeze().await;
+    system.operator.try_abort("checkout#1").await.unwrap();
+    let rollout = system.operator.phase("checkout#1", RolloutPhase::Aborted).await;
+    assert_eq!(rollout.delivery.unwrap().unreached, ["agent-2"]);
+    nobody_gets_treatment(&[&agents[0]]).await;
+
+    agents[1].thaw().await;
+    let struck = |rollout: &v1::Rollout| {
+        rollout
+            .delivery
+            .as_ref()
+            .is_some_and(|delivery| delivery.unreached.is_empty())
+    };
+    system
+        .operator
+        .rollout_until("the agent to be struck off", "checkout#1", struck)
+        .await;
+    nobody_gets_treatment(&[&agents[1]]).await;
+}
