@@ -25,6 +25,8 @@ use tokio::sync::watch;
 
 use crate::{Effort, sample::Sample};
 
+/// Writes are this far apart: closer ones are published together (paced, each 5 ms).
+const APART: Duration = Duration::from_millis(10);
 /// Streams that acknowledge at once.
 const STREAMS: usize = 100;
 
@@ -116,6 +118,7 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
             }
         }
         acked.add(began.elapsed());
+        tokio::time::sleep(APART).await;
     }
     (acked, event)
 }
@@ -154,7 +157,7 @@ async fn many_streams(writes: usize) -> (Sample, Sample) {
         answered.add(began.elapsed());
         wait_for(written).await;
         last.add(began.elapsed());
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(APART).await;
     }
     (answered, last)
 }
