@@ -91,9 +91,11 @@ impl ArmCounts {
             .max(self.sampled_units)
     }
 
-    /// About how many units were exposed: 64 times the sampled ones, or those that are certain if they are more.
+    /// About how many units were exposed: 64 times the sampled ones, never more than exposures, never fewer than are
+    /// certain.
     pub(crate) fn units_estimate(&self) -> u64 {
-        self.sampled_units.saturating_mul(64).max(self.units_at_least())
+        let estimate = self.sampled_units.saturating_mul(64).min(self.exposures);
+        estimate.max(self.units_at_least())
     }
 
     /// How many units a gate may count on: what is certain up to the 64 unit buckets, the estimate beyond.

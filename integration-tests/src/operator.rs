@@ -281,4 +281,13 @@ impl Operator {
         };
         self.rollout_until(&what, name, is_proved).await
     }
+
+    /// Waits until no agent is listed as unreached by a rollout, and this many live ones hold what it wants on disk.
+    pub async fn nobody_is_unreached(&self, name: &str, live: u32) {
+        self.rollout_until("every agent to be reached", name, |rollout| {
+            let delivery = rollout.delivery.clone().unwrap_or_default();
+            delivery.unreached.is_empty() && (delivery.live, delivery.persisted) == (live, live)
+        })
+        .await;
+    }
 }

@@ -128,7 +128,8 @@ fn last_wanted(record: &RolloutRecord) -> u32 {
 
 /// What was exposed before what is wanted now.
 fn before(record: &RolloutRecord) -> u32 {
-    if record.state.is_aborted() {
+    // An end is wanted after the last stage, which was acknowledged before it.
+    if record.end.is_some() {
         return share(record, record.state.stage);
     }
     record

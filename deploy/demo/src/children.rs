@@ -14,7 +14,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    task::JoinSet,
+};
 
 /// How long a child may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -33,6 +36,7 @@ pub(crate) struct Children {
 #[derive(Debug)]
 struct Running {
     name: String,
+    binary: PathBuf,
     child: Child,
     log: PathBuf,
 }
@@ -76,6 +80,7 @@ impl Children {
             .with_context(|| format!("cannot start {}", binary.display()))?;
         self.running.push(Running {
             name: name.to_owned(),
+            binary: binary.to_owned(),
             child,
             log,
         });
@@ -92,13 +97,16 @@ impl Children {
         }
     }
 
-    /// Ends all, the last started first; says which had to be killed.
+    /// Ends all, the last started first, those that run the same binary together; says which had to be killed.
     pub(crate) async fn stop(mut self) -> Vec<String> {
         let mut killed = Vec::new();
-        while let Some(mut part) = self.running.pop() {
-            if !part.terminate().await {
-                killed.push(part.name);
+        while let Some(last) = self.running.last() {
+            let binary = last.binary.clone();
+            let mut together = JoinSet::new();
+            while let Some(part) = self.running.pop_if(|part| part.binary == binary) {
+                together.spawn(part.terminate());
             }
+            killed.extend(together.join_all().await.into_iter().flatten());
         }
         killed
     }
@@ -117,9 +125,9 @@ impl Children {
 }
 
 impl Running {
-    /// Ends it; whether it ended when asked, without force.
-    async fn terminate(&mut self) -> bool {
-        let Some(id) = self.child.id() else { return true };
+    /// Ends it; its name, if it did not end when asked and was killed.
+    async fn terminate(mut self) -> Option<String> {
+        let id = self.child.id()?;
         let asked = Command::new("/bin/sh")
             .args(["-c", &format!("kill -s TERM {id}")])
             .status()
@@ -132,7 +140,7 @@ impl Running {
             // Fails only for a child that has just ended, which is what was wanted.
             let _ = self.child.kill().await;
         }
-        ended
+        (!ended).then_some(self.name)
     }
 }
 

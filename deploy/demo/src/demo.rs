@@ -8,7 +8,8 @@ use crate::{
     args::DemoArgs, children::Children, folder::Folder, parts, ports::Ports, screen::Screen, signals, story, tries,
 };
 
-/// Runs it. Success: the story went as it should, or it was stopped after it was told.
+/// Runs it. Success: the story went as it should, or a person stopped it; a run that was only to tell the story has
+/// failed if it was stopped.
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let ports = args.ports_from.unwrap_or_else(Ports::standard);
     ports.check()?;
@@ -17,7 +18,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut children = Children::new(folder.path());
     let ended = tokio::select! {
         ended = demonstrate(&mut children, &ports, &args, &folder, &screen) => ended,
-        stopped = signals::stop() => stopped.map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        stopped = signals::stop() => stopped.map(|()| ending(!args.once)).map_err(Into::into),
     };
     screen.title("Stopping the parts");
     for name in children.stop().await {
@@ -46,12 +47,12 @@ async fn demonstrate(
     };
     screen.aside(format_args!("told in {}", crate::figures::took(screen.elapsed())));
     if args.once {
-        return Ok(if as_expected {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        });
+        return Ok(ending(as_expected));
     }
-    tries::print(ports, args.base_rate, screen)?;
+    tries::print(ports, args.base_rate, folder.path(), screen)?;
     Err(children.death().await.into())
+}
+
+fn ending(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

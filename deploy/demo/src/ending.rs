@@ -7,7 +7,7 @@ use std::time::Duration;
 use proto::v1;
 
 use crate::{
-    figures::{between, buckets, count, evidence, rate, took},
+    figures::{between, buckets, count, evidence, rate, seconds, took},
     operator::Operator,
     screen::Screen,
 };
@@ -21,7 +21,7 @@ pub(crate) fn levels(rollout: &v1::Rollout, screen: &Screen) {
     let stages = plan
         .stages
         .iter()
-        .map(|stage| format!("{} for {}", buckets(stage.buckets), took(between(0, stage.dwell_us))));
+        .map(|stage| format!("{} for {}", buckets(stage.buckets), seconds(stage.dwell_us)));
     let stages = stages.collect::<Vec<_>>().join(", then ");
     screen.line(format_args!(
         "{} started: {} instead of {} to {stages}",
@@ -74,20 +74,7 @@ pub(crate) fn aborted(rollout: &v1::Rollout, screen: &Screen) {
         "detected {} after the start",
         took(between(rollout.started_at_us, end.decided_at_us))
     ));
-    let after = |at_us: i64| {
-        if at_us == 0 {
-            "not yet".to_owned()
-        } else {
-            took(between(end.decided_at_us, at_us))
-        }
-    };
-    screen.good(format_args!("time to zero: {}", took(between(0, end.time_to_zero_us))));
-    screen.line(format_args!(
-        "from the decision: durable and published {}, applied by the last agent {}, on its disk {}",
-        after(end.published_at_us),
-        after(end.applied_at_us),
-        after(end.persisted_at_us),
-    ));
+    time_to_zero(&end, screen);
     let delivery = rollout.delivery.clone().unwrap_or_default();
     let unreached = if delivery.unreached.is_empty() {
         "none".to_owned()
@@ -97,6 +84,28 @@ pub(crate) fn aborted(rollout: &v1::Rollout, screen: &Screen) {
     screen.line(format_args!(
         "persisted by {} of {} live agents; not reached: {unreached}",
         delivery.persisted, delivery.live
+    ));
+}
+
+/// How long it took from the decision until treatment was gone, and the steps of it. A moment of 0 has not come.
+fn time_to_zero(end: &v1::RolloutEnd, screen: &Screen) {
+    if end.time_to_zero_us == 0 {
+        screen.bad("time to zero: not proved yet");
+    } else {
+        screen.good(format_args!("time to zero: {}", took(between(0, end.time_to_zero_us))));
+    }
+    let after = |at_us: i64| {
+        if at_us == 0 {
+            "not yet".to_owned()
+        } else {
+            took(between(end.decided_at_us, at_us))
+        }
+    };
+    screen.line(format_args!(
+        "from the decision: durable and published {}, applied by the last agent {}, on its disk {}",
+        after(end.published_at_us),
+        after(end.applied_at_us),
+        after(end.persisted_at_us),
     ));
 }
 
@@ -126,8 +135,8 @@ pub(crate) async fn still_zero(operator: &Operator, rollout: &v1::Rollout, scree
     };
     if end.last_treatment_exposure_us == before.last_treatment_exposure_us {
         screen.good(format_args!(
-            "last treatment exposure {last}; {} later none has been seen since",
-            took(LATER)
+            "last treatment exposure {last}; looked again after {} s: none since",
+            LATER.as_secs()
         ));
     } else {
         screen.bad(format_args!("treatment was seen again: the last exposure was {last}"));
@@ -165,7 +174,7 @@ fn arm(arm: Option<v1::ArmCount>) -> String {
     )
 }
 
-/// About how many units were exposed.
-fn units(arm: v1::ArmCount) -> u64 {
-    arm.units_estimate.max(arm.units_at_least)
+/// About how many units were exposed: the control plane's estimate, but no more than there were exposures.
+pub(crate) fn units(arm: v1::ArmCount) -> u64 {
+    arm.units_estimate.max(arm.units_at_least).min(arm.exposures)
 }

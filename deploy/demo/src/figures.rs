@@ -38,6 +38,8 @@ pub(crate) fn rate(part: u64, whole: u64) -> String {
 /// Evidence from its natural logarithm: `0.31`, `31.6`, `134`, `2e9`.
 pub(crate) fn evidence(log: f64) -> String {
     match log.exp() {
+        // A level, such as 20, is the logarithm of a whole number.
+        number if number > 0.5 && number < 999.5 && (number - number.round()).abs() < 1e-9 => format!("{number:.0}"),
         number if number < 9.995 => format!("{number:.2}"),
         number if number < 99.95 => format!("{number:.1}"),
         number if number < 999_999.5 => format!("{number:.0}"),
@@ -54,6 +56,11 @@ pub(crate) fn took(duration: Duration) -> String {
         1_000..100_000 => format!("{:.1} s", duration.as_secs_f64()),
         _ => format!("{}:{:02} min", ms / 60_000, ms / 1_000 % 60),
     }
+}
+
+/// How long, of what was written in whole seconds: `10 s`.
+pub(crate) fn seconds(us: i64) -> String {
+    format!("{} s", us as f64 / 1e6)
 }
 
 /// From one moment to a later one, both in microseconds; nothing if it is not later.
@@ -89,7 +96,7 @@ mod tests {
             24.0,
             f64::INFINITY,
         ];
-        assert_eq!(logs.map(evidence), ["0.00", "1.00", "31.6", "134", "1e10", "1einf"]);
+        assert_eq!(logs.map(evidence), ["0.00", "1", "31.6", "134", "1e10", "1einf"]);
     }
 
     #[test]

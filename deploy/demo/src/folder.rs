@@ -28,10 +28,13 @@ impl Folder {
     /// Opens or makes it; with `reset` it is empty afterwards.
     pub(crate) fn open(path: &Path, reset: bool) -> anyhow::Result<Self> {
         let shown = path.display();
-        if !is_ours_to_use(path).with_context(|| format!("cannot look into {shown}"))? {
+        if !is_ours_to_use(path)
+            .with_context(|| format!("cannot look into {shown}: choose another folder with --data"))?
+        {
             bail!("{shown} holds other things than a demo's: choose another folder with --data");
         }
-        fs::create_dir_all(path).with_context(|| format!("cannot make the folder {shown}"))?;
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the folder {shown}: choose another with --data"))?;
         let path = path.canonicalize().with_context(|| format!("cannot find {shown}"))?;
         let marker = claim(&path)?;
         if reset {

@@ -34,26 +34,31 @@ pub(crate) async fn start(
     args: &DemoArgs,
     screen: &Screen,
 ) -> anyhow::Result<()> {
-    let control_plane = ports.control_plane;
-    let options = [
-        ("listen", control_plane.to_string()),
-        ("ops", ports.control_plane_ops.to_string()),
-    ];
-    let data = [("data", "control-plane".to_owned())];
-    children.start(
-        "control-plane",
-        &children::binary("tidegate-control-plane")?,
-        &written(options.into_iter().chain(data)),
-    )?;
-    let took = ready(children, "the control plane", ports.control_plane_ops, "/readyz").await?;
-    screen.line(format_args!(
-        "control plane   gRPC on {control_plane}, ready after {took}"
-    ));
+    control_plane(children, ports, screen).await?;
+    agents(children, ports, screen).await?;
+    services(children, ports, args, screen).await?;
+    load(children, ports, args, screen)
+}
 
+async fn control_plane(children: &mut Children, ports: &Ports, screen: &Screen) -> anyhow::Result<()> {
+    let options = [
+        ("listen", ports.control_plane.to_string()),
+        ("ops", ports.control_plane_ops.to_string()),
+        ("data", "control-plane".to_owned()),
+    ];
+    let binary = children::binary("tidegate-control-plane")?;
+    children.start("control-plane", &binary, &written(options))?;
+    let took = ready(children, "the control plane", ports.control_plane_ops, "/readyz").await?;
+    let address = ports.control_plane;
+    screen.line(format_args!("control plane   gRPC on {address}, ready after {took}"));
+    Ok(())
+}
+
+async fn agents(children: &mut Children, ports: &Ports, screen: &Screen) -> anyhow::Result<()> {
     for (name, agent) in AGENTS.into_iter().zip(ports.agents) {
         let options = [
             ("id", name.to_owned()),
-            ("control-plane", format!("http://{control_plane}")),
+            ("control-plane", format!("http://{}", ports.control_plane)),
             ("listen", agent.listen.to_string()),
             ("ops", agent.ops.to_string()),
             ("data", name.to_owned()),
@@ -61,13 +66,12 @@ pub(crate) async fn start(
         ];
         children.start(name, &children::binary("tidegate-agent")?, &written(options))?;
         let took = ready(children, name, agent.ops, "/readyz").await?;
+        let address = agent.listen;
         screen.line(format_args!(
-            "{name}       flagd protocol on {}, ready after {took}",
-            agent.listen
+            "{name}       flagd protocol on {address}, ready after {took}"
         ));
     }
-    services(children, ports, args, screen).await?;
-    load(children, ports, args, screen)
+    Ok(())
 }
 
 async fn services(children: &mut Children, ports: &Ports, args: &DemoArgs, screen: &Screen) -> anyhow::Result<()> {

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proto::v1;
 
-/// Stages of both rollouts: name, treatment's buckets, dwell.
+/// Stages of both rollouts: name, treatment's buckets, dwell. At the default load the canary lasts three times as long
+/// as five times the errors usually need to be found, so that the harm is met while few units are exposed.
 const STAGES: [(&str, u32, Duration); 3] = [
-    ("canary", 5_000, Duration::from_secs(10)),
-    ("quarter", 25_000, Duration::from_secs(10)),
-    ("all", 100_000, Duration::from_secs(6)),
+    ("canary", 5_000, Duration::from_secs(20)),
+    ("quarter", 25_000, Duration::from_secs(15)),
+    ("all", 100_000, Duration::from_secs(8)),
 ];
 
 /// A boolean flag that serves off to everyone.
@@ -82,7 +83,7 @@ mod tests {
     fn stages_are_written_as_they_are_typed() {
         assert_eq!(
             stage_options(),
-            "--stage canary:5%:10s --stage quarter:25%:10s --stage all:100%:6s"
+            "--stage canary:5%:20s --stage quarter:25%:15s --stage all:100%:8s"
         );
     }
 }

@@ -7,10 +7,14 @@
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
 };
 
 /// How many ports the demo needs.
 const COUNT: u16 = 8;
+
+/// Where other ports are looked for: below those that the system gives to outgoing connections.
+const PROPOSED: Range<u16> = 17_420..32_000;
 
 /// The standard ports, in the order of [`Ports::named`].
 const STANDARD: [u16; COUNT as usize] = [7420, 7421, 8013, 8014, 8023, 8024, 8018, 8028];
@@ -37,9 +41,16 @@ pub(crate) struct AgentPorts {
     pub(crate) ops: SocketAddr,
 }
 
-/// Ports that something else listens on.
+/// Ports that cannot be listened on, and a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Busy(Vec<(&'static str, SocketAddr, String)>);
+pub(crate) struct Busy {
+    refused: Vec<Refused>,
+    /// The first of ports in a row that are free.
+    free_from: u16,
+}
+
+/// A part, its address, and what the system said.
+type Refused = (&'static str, SocketAddr, String);
 
 impl Ports {
     /// The ports of the documentation.
@@ -53,8 +64,8 @@ impl Ports {
             return None;
         }
         let mut ports = STANDARD;
-        for (port, number) in ports.iter_mut().zip(first..) {
-            *port = number;
+        for (port, offset) in ports.iter_mut().zip(0..COUNT) {
+            *port = first + offset;
         }
         Some(Self::of(ports))
     }
@@ -66,12 +77,21 @@ impl Ports {
 
     /// Tries to listen on each, briefly.
     pub(crate) fn check(&self) -> Result<(), Busy> {
+        let refused = self.refused();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let is_free = |first: &u16| Self::from_first(*first).is_some_and(|ports| ports.refused().is_empty());
+        let free_from = PROPOSED.step_by(1_000).find(is_free).unwrap_or(PROPOSED.start);
+        Err(Busy { refused, free_from })
+    }
+
+    fn refused(&self) -> Vec<Refused> {
         let refused = |(part, address): (&'static str, SocketAddr)| {
             let error = TcpListener::bind(address).err()?;
             Some((part, address, error.to_string()))
         };
-        let busy: Vec<_> = self.named().into_iter().filter_map(refused).collect();
-        if busy.is_empty() { Ok(()) } else { Err(Busy(busy)) }
+        self.named().into_iter().filter_map(refused).collect()
     }
 
     fn of(ports: [u16; COUNT as usize]) -> Self {
@@ -103,17 +123,17 @@ impl Ports {
 
 impl fmt::Display for Busy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (part, address, error) in &self.0 {
-            writeln!(
-                f,
-                "port {} is needed for {part} but cannot be listened on: {error}",
-                address.port()
-            )?;
+        for (part, address, error) in &self.refused {
+            writeln!(f, "port {}, needed for {part}, cannot be used: {error}", address.port())?;
         }
+        let first = self.free_from;
         write!(
             f,
-            "stop what listens there, or choose {COUNT} other ports in a row:\n  \
-             tidegate-demo --ports-from 17420        (or: make run DEMO=\"--ports-from 17420\")"
+            "Stop what listens there (ss -ltnp names it), or give the demo {COUNT} other ports, these are free:\n  "
+        )?;
+        write!(
+            f,
+            "make run DEMO=\"--ports-from {first}\"        or: tidegate-demo --ports-from {first}"
         )
     }
 }
@@ -160,7 +180,7 @@ mod tests {
         let text = ports.check().unwrap_err().to_string();
         let port = taken.local_addr().unwrap().port();
         assert!(
-            text.contains(&format!("port {port} is needed for the service beside agent one")),
+            text.contains(&format!("port {port}, needed for the service beside agent one")),
             "{text}"
         );
         assert!(text.contains("--ports-from"), "{text}");

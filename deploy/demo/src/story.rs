@@ -30,6 +30,16 @@ pub(crate) enum Verdict {
     Held,
 }
 
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+            Self::Held => "held",
+        }
+    }
+}
+
 /// What a rollout should have come to; None: chance may decide either way.
 pub(crate) fn expected(fault: f64, base_rate: f64) -> Option<Verdict> {
     if fault <= base_rate {
@@ -57,34 +67,34 @@ pub(crate) async fn tell(ports: &Ports, args: &DemoArgs, screen: &Screen) -> any
     ));
     let first = act(&operator, good, screen).await?;
 
-    let title = format!(
-        "{harmful} fails in {} of its requests, the path before in {}",
-        percent(args.fault),
-        percent(args.base_rate)
-    );
-    screen.title(format_args!(
-        "4  {}: {title}",
-        if args.fault > args.base_rate {
-            "A harmful rollout"
-        } else {
-            "A harmless one"
-        }
-    ));
+    screen.title(format_args!("4  {}", second_title(harmful, args)));
     let second = act(&operator, harmful, screen).await?;
 
-    let mut as_expected = true;
-    for (key, verdict, should) in [
-        (good, first, Some(Verdict::Completed)),
-        (harmful, second, expected(args.fault, args.base_rate)),
-    ] {
-        if should.is_some_and(|should| should != verdict) {
-            screen.bad(format_args!(
-                "{key} was {verdict:?}, which is not what these error rates should lead to"
-            ));
-            as_expected = false;
-        }
+    let good_went_well = judged(good, first, Some(Verdict::Completed), screen);
+    let harmful_went_well = judged(harmful, second, expected(args.fault, args.base_rate), screen);
+    Ok(good_went_well && harmful_went_well)
+}
+
+fn second_title(flag: &str, args: &DemoArgs) -> String {
+    let kind = if args.fault > args.base_rate {
+        "A harmful rollout"
+    } else {
+        "A harmless one"
+    };
+    let (fault, base_rate) = (percent(args.fault), percent(args.base_rate));
+    format!("{kind}: {flag} fails in {fault} of its requests, the path before in {base_rate}")
+}
+
+/// Whether a rollout went as it should; says so if not.
+fn judged(flag: &str, verdict: Verdict, should: Option<Verdict>, screen: &Screen) -> bool {
+    let went_well = should.is_none_or(|should| should == verdict);
+    if !went_well {
+        screen.bad(format_args!(
+            "the rollout of {flag} was {}, which is not what these error rates should lead to",
+            verdict.word()
+        ));
     }
-    Ok(as_expected)
+    went_well
 }
 
 /// One rollout from start to end, and what is left of it.

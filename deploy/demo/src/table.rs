@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use proto::v1;
 
-use crate::figures::{buckets, count, evidence, rate};
+use crate::{
+    ending::units,
+    figures::{buckets, count, evidence, rate},
+};
 
 /// Names of the columns.
 pub(crate) fn header() -> String {
@@ -14,7 +17,7 @@ pub(crate) fn header() -> String {
         "stage",
         "state",
         ["wanted", "acked", "soaked", "evidence"],
-        ["treatment: errors", "control: errors"],
+        ["treatment errors", "control errors"],
         "exposed",
     )
 }
@@ -26,7 +29,7 @@ pub(crate) fn line(rollout: &v1::Rollout, since_start: Duration) -> String {
     let total = rollout.total_counts.unwrap_or_default().treatment.unwrap_or_default();
     row(
         &format!("{:.1} s", since_start.as_secs_f64()),
-        &stage(rollout),
+        stage_name(rollout, rollout.stage),
         phase(rollout.phase()),
         [
             &buckets(rollout.wanted_buckets),
@@ -35,7 +38,7 @@ pub(crate) fn line(rollout: &v1::Rollout, since_start: Duration) -> String {
             &evidence_number(rollout),
         ],
         [&errors(treatment), &errors(counts.control.unwrap_or_default())],
-        &count(total.units_estimate.max(total.units_at_least)),
+        &count(units(total)),
     )
 }
 
@@ -48,14 +51,9 @@ fn row(time: &str, stage: &str, state: &str, middle: [&str; 4], arms: [&str; 2],
     let [wanted, acked, soaked, evidence] = middle;
     let [treatment, control] = arms;
     format!(
-        "{time:>7}  {stage:<11} {state:<10} {wanted:>6} {acked:>6} {soaked:>8} {evidence:>8}  {treatment:>21} \
-         {control:>22} {exposed:>7}"
+        "{time:>6}  {stage:<8} {state:<10} {wanted:>6} {acked:>6} {soaked:>7} {evidence:>9}  {treatment:>16}  \
+         {control:>16}  {exposed:>7}"
     )
-}
-
-fn stage(rollout: &v1::Rollout) -> String {
-    let stages = rollout.plan.as_ref().map_or(0, |plan| plan.stages.len());
-    format!("{} {}/{stages}", stage_name(rollout, rollout.stage), rollout.stage + 1)
 }
 
 fn planned(rollout: &v1::Rollout, number: u32) -> Option<&v1::Stage> {
@@ -77,14 +75,12 @@ fn evidence_number(rollout: &v1::Rollout) -> String {
     log.map_or_else(|| "-".to_owned(), evidence)
 }
 
-/// Errors of outcomes: `4 of 412 0.97 %`.
+/// How many outcomes were errors, and of how many: `0.97 % of 412`.
 fn errors(arm: v1::ArmCount) -> String {
-    format!(
-        "{} of {} {:>7}",
-        count(arm.bad),
-        count(arm.outcomes),
-        rate(arm.bad, arm.outcomes)
-    )
+    if arm.outcomes == 0 {
+        return "-".to_owned();
+    }
+    format!("{} of {}", rate(arm.bad, arm.outcomes), count(arm.outcomes))
 }
 
 /// Where a rollout stands, in a word.
@@ -109,6 +105,7 @@ mod tests {
             Some(v1::ArmCount {
                 bad,
                 outcomes,
+                exposures: 420,
                 units_estimate: 371,
                 ..v1::ArmCount::default()
             })
@@ -139,12 +136,12 @@ mod tests {
         let line = line(&rollout(), Duration::from_millis(12_340));
         for part in [
             "12.3 s",
-            "canary 1/3",
+            "canary",
             "soaking",
-            "3/10 s",
-            "1.00",
-            "4 of 412  0.97 %",
-            "61 of 7,820  0.78 %",
+            "3/20 s",
+            " 1 ",
+            "0.97 % of 412",
+            "0.78 % of 7,820",
             "371",
         ] {
             assert!(line.contains(part), "{part} in {line}");

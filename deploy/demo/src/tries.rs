@@ -8,18 +8,18 @@ use std::{
 use crate::{faults::PATHS, plans, ports::Ports, screen::Screen};
 
 /// Prints the five.
-pub(crate) fn print(ports: &Ports, base_rate: f64, screen: &Screen) -> anyhow::Result<()> {
+pub(crate) fn print(ports: &Ports, base_rate: f64, data: &Path, screen: &Screen) -> anyhow::Result<()> {
     let folder = here(&env::current_exe()?)
         .parent()
         .map(Path::to_owned)
         .unwrap_or_default();
     screen
         .title("Still running, load included. Five things to try in another terminal (Ctrl-C here stops everything):");
-    screen.verbatim(text(ports, base_rate, &folder));
+    screen.verbatim(text(ports, base_rate, &folder, &here(data)));
     Ok(())
 }
 
-fn text(ports: &Ports, base_rate: f64, folder: &Path) -> String {
+fn text(ports: &Ports, base_rate: f64, folder: &Path, data: &Path) -> String {
     let server = if ports.has_standard_control_plane() {
         String::new()
     } else {
@@ -34,6 +34,7 @@ fn text(ports: &Ports, base_rate: f64, folder: &Path) -> String {
             ports.services.map(|service| service.to_string()).join(",")
         ),
     };
+    let python = quoted(&data.join("python"));
     let ([_, good, harmful], stages) = (PATHS, plans::stage_options());
     let (host, port) = (ports.agents[0].listen.ip(), ports.agents[0].listen.port());
     format!(
@@ -44,8 +45,8 @@ fn text(ports: &Ports, base_rate: f64, folder: &Path) -> String {
    {tidegate} get my-flag
 
 2. Your own OpenFeature client, here Python, asks the agent for it
-   python3 -m venv openfeature && openfeature/bin/pip install openfeature-sdk openfeature-provider-flagd
-   openfeature/bin/python - <<'END'
+   python3 -m venv {python} && {python}/bin/pip install --quiet openfeature-sdk openfeature-provider-flagd
+   {python}/bin/python - <<'END'
 from openfeature import api
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.evaluation_context import EvaluationContext
@@ -101,9 +102,18 @@ mod tests {
 
     #[test]
     fn on_standard_ports_commands_are_as_in_the_documentation() {
-        let text = text(&Ports::standard(), 0.008, Path::new("target/release"));
+        let text = text(
+            &Ports::standard(),
+            0.008,
+            Path::new("target/release"),
+            Path::new("data"),
+        );
         assert!(
             text.contains("\n   target/release/tidegate create my-flag --type boolean\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("python3 -m venv data/python && data/python/bin/pip"),
             "{text}"
         );
         assert!(text.contains("host=\"127.0.0.1\", port=8013"), "{text}");
@@ -112,7 +122,12 @@ mod tests {
 
     #[test]
     fn on_other_ports_every_command_says_where() {
-        let text = text(&Ports::from_first(17_420).unwrap(), 0.008, Path::new("target/release"));
+        let text = text(
+            &Ports::from_first(17_420).unwrap(),
+            0.008,
+            Path::new("target/release"),
+            Path::new("data"),
+        );
         let commands = text.lines().filter(|line| line.contains("release/tidegate ")).count();
         assert_eq!(text.matches("--server http://127.0.0.1:17420").count(), commands);
         assert!(

@@ -6,6 +6,7 @@ mod bad_input;
 mod console;
 mod crashes;
 mod delivery;
+mod interrupted_aborts;
 mod outage;
 mod providers;
 mod reports;
