@@ -21,4 +21,4 @@ pub(crate) mod service;
 mod sessions;
 
 #[cfg(test)]
-mod builders;
+pub(crate) mod builders;

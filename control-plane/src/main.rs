@@ -6,6 +6,8 @@ mod api;
 mod app;
 mod args;
 mod audit;
+#[cfg(test)]
+mod builders;
 mod change;
 mod compile;
 mod engine;

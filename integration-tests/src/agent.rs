@@ -1,4 +1,6 @@
 //! An agent: its process, its doors and its data folder, that outlives the process.
+//!
+//! Starting does not wait for readiness: whether an agent becomes ready, and with what, is often what a test asks.
 
 use std::{
     ffi::OsString,

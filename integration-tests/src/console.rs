@@ -1,4 +1,7 @@
 //! The command line as an operator runs it: arguments in; exit code, output and errors out.
+//!
+//! The environment is cleared, so that the settings of whoever runs the tests do not matter; the server's address comes
+//! by its variable, so that arguments read as an operator types them.
 
 use std::{net::SocketAddr, process::Stdio};
 

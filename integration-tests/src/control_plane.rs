@@ -1,4 +1,7 @@
 //! A control plane: its process, its doors and its store, that outlives the process.
+//!
+//! Its addresses are its own for the whole test, so that agents find it again after a restart as they would find a
+//! service behind its name.
 
 use std::{
     ffi::OsString,

@@ -1,4 +1,7 @@
 //! Evaluations as a flagd client sees them, on the wire.
+//!
+//! Bare calls of the protocol, without an SDK's cache or defaults between: what the agent answers is what a test sees,
+//! a refusal included.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -1,4 +1,6 @@
 //! The ops port of a process, read with a bare HTTP request, as a probe or a scraper would.
+//!
+//! A process that is away is an error and not a panic: most callers are waiting for it to come.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 

@@ -1,4 +1,6 @@
 //! Plans for tests: `on` against `off`, with stages that a test can wait for.
+//!
+//! Everything that a test does not name keeps the control plane's own default, because that is what most users have.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
 //! The unmodified OpenFeature flagd providers, driven over JSON lines (see `clients/`).
+//!
+//! One process has one provider. Answers are passed on as the driver gave them, because what an SDK makes of an answer
+//! is what is tested.
 
 use std::{
     net::SocketAddr,

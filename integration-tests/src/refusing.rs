@@ -1,4 +1,7 @@
 //! A control plane that knows no environment: it refuses every agent, with NOT_FOUND.
+//!
+//! The real one has its environments for good, so it cannot be brought to refuse an agent that it once served; this one
+//! speaks the same wire and stands behind a proxy that an agent is led to.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,7 @@
 //! Raw streams of an agent that is none: what a broken, malicious or stuck peer sends.
+//!
+//! A stream spoken by hand can stop reading, say things twice or out of order, and acknowledge what it does not hold,
+//! which no build of the real agent does.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! A small Tidegate of one test: a folder, a control plane, and what the test adds to it.
+//!
+//! Nothing is shared between tests, so they run side by side and a failure of one says nothing about another.
 
 use std::path::Path;
 

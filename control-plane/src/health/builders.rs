@@ -1,119 +1,33 @@
-//! Rollouts and frames with good defaults for the tests of this room, so that a test shows only what differs; and a
-//! shelf that keeps what transactions write, as a store would.
+//! Frames with good defaults for the tests of this room, beside the records of the whole crate; and a shelf that seals
+//! into itself.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use evaluation::{Arm, Environment, EnvironmentKind, Key};
+use evaluation::Arm;
 use proto::{tick, v1};
-use rollout::{Guard, Horizon, Level, Metric, Plan, Share, Stage, Unit, Visit};
 use uuid::Uuid;
 
 use super::{
+    coverage::Coverage,
     frames::{Cell, Frame, MetricCell, Place, Reporter},
     ledger::Ledger,
     load::Stored,
 };
-use crate::{
-    record::RolloutRecord,
-    state::State,
-    store::{self, Item, Op, Txn, keys},
+pub(crate) use crate::builders::{
+    INDEX, SECOND_US, START_TICK, START_US, Shelf, production, rollout, rollout_of, state,
 };
+use crate::{record::RolloutRecord, store::keys};
 
-pub(crate) const SECOND_US: i64 = 1_000_000;
-/// The tick in which every rollout here starts.
-pub(crate) const START_TICK: u32 = 200_000_000;
-/// When every rollout here starts.
-pub(crate) const START_US: i64 = tick::EPOCH_US + START_TICK as i64 * SECOND_US;
-/// The index of every rollout here.
-pub(crate) const INDEX: u32 = 7;
-
-pub(crate) fn production() -> Key {
-    Key::parse("production").unwrap()
-}
-
-/// Stages of these shares (in percent), all of which the rollout has reached, a horizon for each.
-pub(crate) fn rollout_of(unit: Unit, percents: &[u32], dwell_us: i64) -> RolloutRecord {
-    let stage = |percent: &u32| Stage {
-        name: format!("at-{percent}"),
-        share: Share::new(percent * 1_000).unwrap(),
-        dwell_us,
-        minimum_outcomes: 100,
-        minimum_units: 3,
-    };
-    let plan = Plan {
-        key: "new-checkout".to_owned(),
-        flag: "checkout".to_owned(),
-        description: String::new(),
-        treatment: "new".to_owned(),
-        control: "old".to_owned(),
-        unit,
-        stages: percents.iter().map(stage).collect(),
-        guards: vec![Guard {
-            metric: Metric::ErrorRate,
-            limit: 1.0,
-            level: Level::Abort,
-        }],
-        alpha: Plan::DEFAULT_ALPHA,
-        max_control_rate: Plan::DEFAULT_MAX_CONTROL_RATE,
-        lost_after_us: Plan::DEFAULT_LOST_AFTER_US,
-    };
-    let mut state = rollout::start(&plan, START_US);
-    for stage in 1..percents.len() {
-        state.stage = stage;
-        state.visits.push(Visit {
-            stage,
-            visit: 1,
-            entered_at_us: START_US,
-        });
-        state.horizons.push(Horizon {
-            stage,
-            started_at_us: START_US,
-        });
-    }
-    RolloutRecord {
-        id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0001),
-        environment: production(),
-        index: INDEX,
-        number: 1,
-        plan: Arc::new(plan),
-        state,
-        measuring_key: 1,
-        salt: "salt".to_owned(),
-        started_by: "ada".to_owned(),
-        started_at_us: START_US,
-        transitions: Vec::new(),
-        end: None,
-        revision: 1,
-    }
-}
-
-/// Units, at 5 % and then 50 %.
-pub(crate) fn rollout() -> RolloutRecord {
-    rollout_of(Unit::Unit, &[5, 50], 60 * SECOND_US)
-}
-
-/// A state with one environment and these rollouts.
-pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State {
-    let kind = EnvironmentKind::Production;
-    let environment = Environment {
-        key: production(),
-        kind,
-        order: 2,
-        token_key: 1,
-    };
-    State {
-        environments: Arc::new([(production(), Arc::new(environment))].into()),
-        rollouts: Arc::new(
-            rollouts
-                .into_iter()
-                .map(|rollout| ((production(), rollout.id), Arc::new(rollout)))
-                .collect(),
-        ),
-        ..State::default()
-    }
+/// One agent, which has reported up to a tick, and the state shows it.
+pub(crate) fn covered(rollout: Uuid, last_tick: u32) -> Coverage {
+    let (coverage, agent) = (Coverage::default(), Arc::<str>::from("a"));
+    coverage.expect(rollout, vec![agent.clone()], SECOND_US, tick::begins_us(last_tick));
+    coverage.report(rollout, &agent, last_tick);
+    coverage.settle(rollout);
+    coverage
 }
 
 pub(crate) fn ledger(rollout: &RolloutRecord) -> Ledger {
@@ -206,42 +120,7 @@ pub(crate) fn wire_frame(sequence: u64) -> v1::Frame {
     }
 }
 
-/// What committed transactions leave behind.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
-    pub(crate) items: BTreeMap<Bytes, Item>,
-    pub(crate) revision: u64,
-}
-
 impl Shelf {
-    /// Commits if the guards hold; the revision, or none.
-    pub(crate) fn commit(&mut self, txn: &Txn) -> Option<u64> {
-        txn.check().unwrap();
-        let modified = |key: &Bytes| self.items.get(key).map(|item| item.modified);
-        let holds = |guard: &store::Guard| match guard {
-            store::Guard::Absent(key) => modified(key).is_none(),
-            store::Guard::Unchanged(key, revision) => modified(key) == Some(*revision),
-        };
-        if !txn.guards.iter().all(holds) {
-            return None;
-        }
-        self.revision += 1;
-        for op in &txn.ops {
-            match op {
-                Op::Put(key, value) => {
-                    let item = Item {
-                        key: key.clone(),
-                        value: value.clone(),
-                        modified: self.revision,
-                    };
-                    self.items.insert(key.clone(), item);
-                }
-                Op::Delete(key) => _ = self.items.remove(key),
-            }
-        }
-        Some(self.revision)
-    }
-
     /// Seals and commits everything that waits; the acks.
     pub(crate) fn seal_all(
         &mut self,

@@ -4,6 +4,7 @@
 //! or says what is wrong with it, and the process refuses to start on one that it cannot read.
 
 mod audit;
+mod batch;
 mod end;
 mod evidence;
 mod flag;
@@ -11,7 +12,7 @@ mod plan;
 mod rollout;
 
 pub(crate) use audit::{Act, AuditRecord};
-pub(crate) use evidence::{MarkPage, PositionPage, SampleSet, SealedBatch, SealedCounts, StoredMark};
+pub(crate) use batch::{MarkPage, PositionPage, SampleSet, SealedBatch, SealedCounts, StoredMark};
 
 use bytes::Bytes;
 use prost::Message;

@@ -4,17 +4,20 @@
 //! of its own. Readers never wait for it. Watchers are woken by a number and read the log, so that none of them can
 //! hold the writer up or miss a revision. The file's lock is the leadership of this process.
 
+mod writer;
+
 use std::{path::Path, sync::Arc, thread::JoinHandle};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table,
-    TableDefinition, WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
+    WriteTransaction,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Commit, Error, Event, Guard, Item, Op, Order, Outcome, Page, Store, Txn};
+use self::writer::Writer;
+use super::{Commit, Error, Event, Item, Order, Outcome, Page, Store, Txn};
 
 /// Key -> (revision of the last write, value).
 const LIVE: TableDefinition<'_, &[u8], (u64, &[u8])> = TableDefinition::new("live");
@@ -28,12 +31,8 @@ type Logged<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// Transactions that wait for the writer.
 const QUEUE: usize = 1_024;
-/// Transactions that share one fsync at most.
-const GROUP: usize = 256;
 /// Revisions that one answer to a watcher holds at most.
 const WATCH_PAGE: usize = 1_024;
-/// Revisions that the log keeps.
-const LOG_KEPT: u64 = 10_000;
 
 /// The embedded store.
 #[derive(Debug)]
@@ -272,133 +271,6 @@ fn begin(database: &Database) -> Result<WriteTransaction, Error> {
     write.set_two_phase_commit(true);
     write.set_quick_repair(true);
     Ok(write)
-}
-
-/// The one thread that writes.
-struct Writer {
-    database: Arc<Database>,
-    revision: u64,
-    head: watch::Sender<u64>,
-}
-
-impl Writer {
-    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        while let Some(first) = requests.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP
-                && let Ok(next) = requests.try_recv()
-            {
-                group.push(next);
-            }
-            if !self.commit(group) {
-                tracing::error!("the store takes no more writes; the process must be started again");
-                return;
-            }
-        }
-    }
-
-    /// Commits a group with one fsync and answers each of its transactions; false if the engine failed.
-    ///
-    /// After a failure nobody knows what the file holds, and the engine refuses everything until it is opened again. So
-    /// the writer ends, watchers learn that the store is closed, and the process stops instead of limping on.
-    fn commit(&mut self, group: Vec<Request>) -> bool {
-        let (txns, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|request| (request.txn, request.reply)).unzip();
-        let written = self.write(&txns);
-        let is_sound = written.is_ok();
-        let answers = match written {
-            Ok((revision, outcomes)) => {
-                if revision > self.revision {
-                    self.revision = revision;
-                    self.head.send_replace(revision);
-                }
-                outcomes.into_iter().map(Ok).collect::<Vec<_>>()
-            }
-            Err(error) => {
-                tracing::error!(%error, "a group of transactions was not committed");
-                let message = error.to_string();
-                replies.iter().map(|_| Err(Error::Engine(message.clone()))).collect()
-            }
-        };
-        for (reply, answer) in replies.into_iter().zip(answers) {
-            // A caller that went away does not need its answer; what it asked for is done all the same.
-            let _ = reply.send(answer);
-        }
-        is_sound
-    }
-
-    fn write(&self, txns: &[Txn]) -> Result<(u64, Vec<Outcome>), Error> {
-        let write = begin(&self.database)?;
-        let mut revision = self.revision;
-        let mut outcomes = Vec::with_capacity(txns.len());
-        {
-            let mut live = write.open_table(LIVE).map_err(engine)?;
-            let mut log = write.open_table(LOG).map_err(engine)?;
-            for txn in txns {
-                let outcome = match refusal(&live, &txn.guards)? {
-                    Some(refused) => refused,
-                    None => {
-                        revision += 1;
-                        apply(&mut live, &mut log, revision, &txn.ops)?;
-                        Outcome::Committed(revision)
-                    }
-                };
-                outcomes.push(outcome);
-            }
-            let mut meta = write.open_table(META).map_err(engine)?;
-            meta.insert("revision", u128::from(revision)).map_err(engine)?;
-            let oldest = revision.saturating_sub(LOG_KEPT);
-            if oldest > 0 {
-                log.retain_in(..(oldest + 1, 0), |_, _| false).map_err(engine)?;
-                meta.insert("compacted", u128::from(oldest)).map_err(engine)?;
-            }
-        }
-        if revision == self.revision {
-            write.abort().map_err(engine)?;
-        } else {
-            write.commit().map_err(engine)?;
-        }
-        Ok((revision, outcomes))
-    }
-}
-
-/// The first guard that does not hold.
-fn refusal(live: &Table<'_, &[u8], (u64, &[u8])>, guards: &[Guard]) -> Result<Option<Outcome>, Error> {
-    for guard in guards {
-        let (key, wanted) = match guard {
-            Guard::Absent(key) => (key, None),
-            Guard::Unchanged(key, revision) => (key, Some(*revision)),
-        };
-        let found = live.get(key.as_ref()).map_err(engine)?.map(|found| found.value().0);
-        if found != wanted {
-            return Ok(Some(Outcome::Refused {
-                key: key.clone(),
-                found,
-            }));
-        }
-    }
-    Ok(None)
-}
-
-fn apply(
-    live: &mut Table<'_, &[u8], (u64, &[u8])>,
-    log: &mut Table<'_, (u64, u32), Logged<'static>>,
-    revision: u64,
-    ops: &[Op],
-) -> Result<(), Error> {
-    for (number, op) in (0u32..).zip(ops) {
-        match op {
-            Op::Put(key, value) => {
-                live.insert(key.as_ref(), (revision, value.as_ref())).map_err(engine)?;
-                log.insert((revision, number), (key.as_ref(), Some(value.as_ref())))
-                    .map_err(engine)?;
-            }
-            Op::Delete(key) => {
-                live.remove(key.as_ref()).map_err(engine)?;
-                log.insert((revision, number), (key.as_ref(), None)).map_err(engine)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -133,8 +133,8 @@ async fn serve(
 /// Checks a Hello; every violation at once.
 fn greet(hello: v1::Hello) -> Result<Greeting, Status> {
     let mut violations = Vec::new();
-    if hello.agent.is_empty() || hello.agent.chars().count() > 200 {
-        violations.push(violation("hello.agent", "must be 1 to 200 characters"));
+    if hello.agent.is_empty() || hello.agent.len() > 200 {
+        violations.push(violation("hello.agent", "must be 1 to 200 bytes"));
     }
     let mut key = |field: &str, text: &str| {
         Key::parse(text)

@@ -1,4 +1,6 @@
 //! Aborts: by evidence when treatment harms and only then, by hand at any time, and for good.
+//!
+//! An abort is believed when no user of any agent gets treatment, not when the control plane says so.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
 //! Bad input over gRPC: a precise error that names every violation at once, nothing written, nothing crashed.
+//!
+//! Tables of (what is wrong, the input, the fields to name): the field paths are part of the promise, because tools and
+//! people mend their input by them.
 
 use bytes::Bytes;
 use integration_tests::{

@@ -1,4 +1,6 @@
 //! The command line against a real control plane: what it does, what it says, and its exit codes.
+//!
+//! Scripts depend on exit codes and on the JSON, people on the words of a refusal; each is checked where it matters.
 
 use integration_tests::{
     console::{Console, Ran},

@@ -1,4 +1,7 @@
 //! Delivery: from an operator's write to an agent's answer, over connections that break.
+//!
+//! What was sent is counted, not only what arrived: a returning agent must not cost a snapshot, and one that does not
+//! read must cost nobody anything.
 
 use bytes::Bytes;
 use integration_tests::{

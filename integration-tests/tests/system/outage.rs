@@ -1,4 +1,6 @@
 //! The control plane is away: agents keep serving the last good snapshot, also after a restart of their own.
+//!
+//! The faults are those of real machines: killed processes, frozen peers, torn and rotten files, a store that was lost.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,7 @@
 //! The unmodified OpenFeature flagd providers of Python and Node: ready, right, and told of changes.
+//!
+//! Both go through the same promise. Writes come from the command line, so this is the whole way from an operator's
+//! hand to a value in a service.
 
 use integration_tests::{
     flags,

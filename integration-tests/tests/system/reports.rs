@@ -1,4 +1,7 @@
 //! Bad reports: observations that cannot be counted never fail a service, frames that are malformed are never counted.
+//!
+//! Two doors with opposite manners: the agent takes anything from the service beside it and says what it dropped; the
+//! control plane takes a message of frames whole or not at all.
 
 use futures::stream::iter;
 use integration_tests::{

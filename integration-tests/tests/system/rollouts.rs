@@ -1,4 +1,6 @@
 //! Rollouts that go well, and rollouts about which nothing is known: the first are promoted, the second never.
+//!
+//! Each kind of silence has a reason of its own, and none of them is good news.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! What a start is refused for, what a rollout forbids, and what a retry begins with.
+//!
+//! A rollout compares two arms that must stay what they were, so nothing may be moved under it.
 
 use integration_tests::{
     flags,

@@ -1,4 +1,6 @@
 //! A process that cannot start says why, in words that help, and takes nothing from the one that runs.
+//!
+//! And one that is asked to end does so well, whatever streams are open, and finds all of it again at its next start.
 
 use integration_tests::{flags, ports, system::System};
 

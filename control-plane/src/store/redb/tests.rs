@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::VALUE_LIMIT;
+use crate::store::{Guard, VALUE_LIMIT};
 
 fn key(name: &str) -> Bytes {
     Bytes::copy_from_slice(name.as_bytes())

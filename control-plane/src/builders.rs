@@ -1,0 +1,322 @@
+//! Records with good defaults for the tests of this crate, so that a test shows only what differs; a shelf that keeps
+//! what transactions write, as a store would; and a world, which shows it as the feed does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use evaluation::{EntryId, Environment, EnvironmentKind, Flag, FlagType, Key, Serve, Value};
+use proto::tick;
+use rollout::{Guard, Horizon, Level, Metric, Phase, Plan, Share, Stage, Unit, Visit};
+use uuid::Uuid;
+
+use crate::{
+    change::{
+        self,
+        rollout::{self as changes, Count},
+    },
+    compile,
+    identity::Actor,
+    record::{FlagRecord, RolloutRecord, TransitionRecord},
+    state::State,
+    store::{self, Item, Op, Txn, keys, model},
+};
+
+pub(crate) const SECOND_US: i64 = 1_000_000;
+/// The tick in which every rollout here starts.
+pub(crate) const START_TICK: u32 = 200_000_000;
+/// When every rollout here starts.
+pub(crate) const START_US: i64 = tick::EPOCH_US + START_TICK as i64 * SECOND_US;
+/// The index of every rollout that stands alone.
+pub(crate) const INDEX: u32 = 7;
+
+pub(crate) fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+pub(crate) fn production() -> Key {
+    key("production")
+}
+
+/// Somebody with a reason.
+pub(crate) fn actor() -> Actor {
+    Actor {
+        name: "ada".to_owned(),
+        reason: "because".to_owned(),
+        peer: String::new(),
+        at_us: START_US,
+    }
+}
+
+/// An enabled flag with the variants new and old that serves old.
+pub(crate) fn flag(name: &str) -> Flag {
+    let variants = ["new", "old"].map(|variant| (variant.to_owned(), Value::String(variant.into())));
+    Flag {
+        key: key(name),
+        flag_type: FlagType::String,
+        description: String::new(),
+        owner: String::new(),
+        tags: [].into(),
+        set: None,
+        enabled: true,
+        killed: false,
+        salt: format!("salt-of-{name}"),
+        variants: variants.into(),
+        off_variant: None,
+        default: Serve::Variant("old".to_owned()),
+        deny: Vec::new(),
+        allow: BTreeMap::new(),
+        rules: Vec::new(),
+    }
+}
+
+/// A plan for a flag with stages of these shares (in percent).
+pub(crate) fn plan_of(flag: &str, unit: Unit, percents: &[u32], dwell_us: i64) -> Plan {
+    let stage = |percent: &u32| Stage {
+        name: format!("at-{percent}"),
+        share: Share::new(percent * 1_000).unwrap(),
+        dwell_us,
+        minimum_outcomes: 100,
+        minimum_units: 3,
+    };
+    Plan {
+        key: format!("new-{flag}"),
+        flag: flag.to_owned(),
+        description: String::new(),
+        treatment: "new".to_owned(),
+        control: "old".to_owned(),
+        unit,
+        stages: percents.iter().map(stage).collect(),
+        guards: vec![Guard {
+            metric: Metric::ErrorRate,
+            limit: 1.0,
+            level: Level::Abort,
+        }],
+        alpha: Plan::DEFAULT_ALPHA,
+        max_control_rate: Plan::DEFAULT_MAX_CONTROL_RATE,
+        lost_after_us: Plan::DEFAULT_LOST_AFTER_US,
+    }
+}
+
+/// A rollout in its first stage.
+pub(crate) fn started(plan: Plan, index: u32) -> RolloutRecord {
+    RolloutRecord {
+        id: Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 + u128::from(index)),
+        environment: production(),
+        index,
+        number: 1,
+        state: rollout::start(&plan, START_US),
+        plan: Arc::new(plan),
+        measuring_key: 1,
+        salt: "salt".to_owned(),
+        started_by: "ada".to_owned(),
+        started_at_us: START_US,
+        transitions: Vec::new(),
+        end: None,
+        revision: 1,
+    }
+}
+
+/// Stages of these shares (in percent), all of which the rollout has reached, a horizon for each.
+pub(crate) fn rollout_of(unit: Unit, percents: &[u32], dwell_us: i64) -> RolloutRecord {
+    let mut record = started(plan_of("checkout", unit, percents, dwell_us), INDEX);
+    for stage in 1..percents.len() {
+        enter(&mut record, stage);
+    }
+    record
+}
+
+/// Units, at 5 % and then 50 %.
+pub(crate) fn rollout() -> RolloutRecord {
+    rollout_of(Unit::Unit, &[5, 50], 60 * SECOND_US)
+}
+
+fn enter(record: &mut RolloutRecord, stage: usize) {
+    record.state.stage = stage;
+    record.state.visits.push(Visit {
+        stage,
+        visit: 1,
+        entered_at_us: START_US,
+    });
+    record.state.horizons.push(Horizon {
+        stage,
+        started_at_us: START_US,
+    });
+}
+
+/// A rollout after a transition into a phase.
+pub(crate) fn moved(before: &RolloutRecord, phase: Phase, kind: &str) -> RolloutRecord {
+    let mut after = before.clone();
+    after.state.phase = phase;
+    after.state.sequence += 1;
+    after.push(TransitionRecord {
+        sequence: after.state.sequence,
+        at_us: START_US,
+        kind: kind.to_owned(),
+        stage: after.state.stage as u32,
+        detail: String::new(),
+        actor: "tidegate".to_owned(),
+    });
+    after
+}
+
+/// A rollout in its next stage.
+pub(crate) fn advanced(before: &RolloutRecord) -> RolloutRecord {
+    let mut record = before.clone();
+    enter(&mut record, before.state.stage + 1);
+    moved(&record, Phase::Delivering, "advanced")
+}
+
+/// A state with one environment and these rollouts.
+pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State {
+    let kind = EnvironmentKind::Production;
+    let environment = Environment {
+        key: production(),
+        kind,
+        order: 2,
+        token_key: 1,
+    };
+    State {
+        environments: Arc::new([(production(), Arc::new(environment))].into()),
+        rollouts: Arc::new(
+            rollouts
+                .into_iter()
+                .map(|rollout| ((production(), rollout.id), Arc::new(rollout)))
+                .collect(),
+        ),
+        ..State::default()
+    }
+}
+
+/// What committed transactions leave behind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shelf {
+    pub(crate) items: BTreeMap<Bytes, Item>,
+    pub(crate) revision: u64,
+}
+
+impl Shelf {
+    /// Commits if the guards hold; the revision, or none.
+    pub(crate) fn commit(&mut self, txn: &Txn) -> Option<u64> {
+        txn.check().unwrap();
+        let modified = |key: &Bytes| self.items.get(key).map(|item| item.modified);
+        let holds = |guard: &store::Guard| match guard {
+            store::Guard::Absent(key) => modified(key).is_none(),
+            store::Guard::Unchanged(key, revision) => modified(key) == Some(*revision),
+        };
+        if !txn.guards.iter().all(holds) {
+            return None;
+        }
+        self.revision += 1;
+        for op in &txn.ops {
+            match op {
+                Op::Put(key, value) => {
+                    let item = Item {
+                        key: key.clone(),
+                        value: value.clone(),
+                        modified: self.revision,
+                    };
+                    self.items.insert(key.clone(), item);
+                }
+                Op::Delete(key) => _ = self.items.remove(key),
+            }
+        }
+        Some(self.revision)
+    }
+}
+
+/// Entries that a commit may have changed, by environment.
+pub(crate) type Touched = BTreeMap<Key, Vec<EntryId>>;
+
+/// A store with its environments, and the state that shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) shelf: Shelf,
+    pub(crate) state: State,
+}
+
+impl World {
+    /// The three first environments, and nothing in them.
+    pub(crate) fn new() -> Self {
+        let mut world = Self {
+            shelf: Shelf::default(),
+            state: State::default(),
+        };
+        world.commit(&change::first_environments(|| 1));
+        world
+    }
+
+    /// Commits what must not be refused.
+    pub(crate) fn commit(&mut self, txn: &Txn) -> Touched {
+        self.offer(txn).expect("all guards hold")
+    }
+
+    /// Commits if the guards hold; what was touched.
+    pub(crate) fn offer(&mut self, txn: &Txn) -> Option<Touched> {
+        let revision = self.shelf.commit(txn)?;
+        let mut touched = Touched::new();
+        for op in &txn.ops {
+            let (key, value) = match op {
+                Op::Put(key, value) => (key, Some(value)),
+                Op::Delete(key) => (key, None),
+            };
+            let subject = self.state.apply(revision, key, value).unwrap();
+            if let Some((environment, ids)) = subject.and_then(|subject| compile::touched(&self.state, &subject)) {
+                touched.entry(environment).or_default().extend(ids);
+            }
+        }
+        self.state.revision = revision;
+        Some(touched)
+    }
+
+    /// Creates a flag in production, or replaces its document.
+    pub(crate) fn write(&mut self, flag: Flag) -> Touched {
+        let txn = self.writing(flag);
+        self.commit(&txn)
+    }
+
+    /// What [`Self::write`] would commit.
+    pub(crate) fn writing(&self, flag: Flag) -> Txn {
+        let before = self.state.flag(&production(), &flag.key);
+        let after = FlagRecord {
+            flag,
+            version: before.map_or(1, |before| before.version + 1),
+            created_at_us: START_US,
+            updated_at_us: START_US,
+            revision: 0,
+        };
+        match before {
+            Some(before) => change::update_flag(&self.state, &production(), before, &after, "flag.update", &actor()),
+            None => change::create_flag(&production(), &after, &actor()),
+        }
+    }
+
+    /// Starts a rollout of a flag at 5 %, with 50 % and 100 % to come.
+    pub(crate) fn start(&mut self, flag: &str) -> (Arc<RolloutRecord>, Touched) {
+        let plan = plan_of(flag, Unit::Unit, &[5, 50, 100], 60 * SECOND_US);
+        let record = started(plan, self.count().value + 1);
+        let txn = changes::start(&record, &self.flag(flag), self.count(), &actor());
+        let touched = self.commit(&txn);
+        (self.rollout(record.id), touched)
+    }
+
+    /// How many rollouts production has had.
+    pub(crate) fn count(&self) -> Count {
+        let item = self.shelf.items.get(&keys::rollout_count(&production()));
+        Count {
+            value: item.map_or(0, |item| model::read_count(&item.value).unwrap()),
+            revision: item.map(|item| item.modified),
+        }
+    }
+
+    /// A flag of production that is there.
+    pub(crate) fn flag(&self, name: &str) -> Arc<FlagRecord> {
+        self.state.flag(&production(), &key(name)).unwrap().clone()
+    }
+
+    /// A rollout of production that is there.
+    pub(crate) fn rollout(&self, id: Uuid) -> Arc<RolloutRecord> {
+        self.state.rollout(&production(), id).unwrap().clone()
+    }
+}
