@@ -7,7 +7,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use proto::token;
-use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
+use runtime::{
+    folder,
+    listen::{self, BoundSocket},
+    ops,
+    readiness::Readiness,
+    shutdown::Shutdown,
+    telemetry,
+};
 use tokio::net::{TcpListener, UnixListener};
 use tonic::service::Routes;
 
@@ -17,13 +24,14 @@ use crate::{
     disk::{self, Disk, Writer},
     evaluate::Evaluator,
     health::{
+        carried::Carried,
         counters::Counters,
         observe::Observer,
         reporter::{Outboxes, Reporter},
     },
     identity::{self, AgentId, FolderLock, Identity},
     metrics::{self, Evaluations},
-    serve,
+    serve::{self, DoorOpen, DoorsClosed},
     server_clock::ServerClock,
     snapshot::Holder,
     sync::{
@@ -54,7 +62,7 @@ struct Kept {
 struct Doors {
     port: TcpListener,
     ops: TcpListener,
-    socket: Option<(UnixListener, PathBuf)>,
+    socket: Option<(UnixListener, BoundSocket)>,
 }
 
 /// What several parts share; each clone is a cheap handle.
@@ -82,14 +90,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (readiness, shutdown) = (Readiness::new(), Shutdown::new());
     watch_snapshot(&readiness, &shared, &shutdown);
     let routes = routes(&args, &shared, &shutdown)?;
-    let socket = open(doors, routes, readiness, recorded, &shutdown);
-    connect(&args, kept, shared, &shutdown);
+    let (door, closed) = serve::doors();
+    let Doors { port, ops, socket } = doors;
+    let socket = open(port, socket, routes, door, &shutdown);
+    readiness.condition("listeners").met();
+    serve_ops(ops, readiness, recorded, &shutdown);
+    connect(&args, kept, shared, closed, &shutdown);
 
     shutdown.on_signals().await;
     shutdown.finished(DRAIN_DEADLINE).await;
-    if let Some(path) = socket {
-        // Nobody listens there any more; a file that stays is replaced at the next start.
-        let _ = std::fs::remove_file(path);
+    if let Some(socket) = socket {
+        // It stays if a successor has bound its own there.
+        socket.remove();
     }
     match shutdown.panicked() {
         Some(task) => anyhow::bail!("the task {task} panicked"),
@@ -142,7 +154,7 @@ fn routes(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<R
 }
 
 /// Begins to keep in step with the control plane, and to report to it.
-fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
+fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown: &Shutdown) {
     let endpoint = upstream::endpoint(&args.control_plane);
     let Kept {
         lock,
@@ -168,6 +180,8 @@ fn connect(args: &Args, kept: Kept, shared: Shared, shutdown: &Shutdown) {
         counters,
         clock: clock.clone(),
         outboxes: Outboxes::new(),
+        carried: Carried::default(),
+        doors,
     };
     shutdown.spawn("health reporter", reporter.run(shutdown.clone()));
     let client = Client {
@@ -228,30 +242,36 @@ async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doo
     let port = listen::tcp("the agent", "--listen", args.listen).await?;
     let ops = listen::tcp("the agent's ops port", "--ops", args.ops).await?;
     let socket = match args.socket(data) {
-        Some(path) => Some((listen::unix("the agent's socket", "--socket", &path).await?, path)),
+        Some(path) => {
+            let listener = listen::unix("the agent's socket", "--socket", &path).await?;
+            let bound = BoundSocket::at(path).context("the agent's socket")?;
+            Some((listener, bound))
+        }
         None => None,
     };
     Ok(Doors { port, ops, socket })
 }
 
-/// Begins to serve; gives the socket's path.
+/// Begins to serve services; gives the socket that is to be removed in the end.
 fn open(
-    doors: Doors,
+    port: TcpListener,
+    socket: Option<(UnixListener, BoundSocket)>,
     routes: Routes,
-    readiness: Readiness,
-    recorded: telemetry::Metrics,
+    door: DoorOpen,
     shutdown: &Shutdown,
-) -> Option<PathBuf> {
-    let listening = readiness.condition("listeners");
-    shutdown.spawn("port", serve::tcp(doors.port, routes.clone(), shutdown.clone()));
-    let socket = doors.socket.map(|(listener, path)| {
-        shutdown.spawn("socket", serve::unix(listener, routes, shutdown.clone()));
-        path
-    });
-    listening.met();
+) -> Option<BoundSocket> {
+    shutdown.spawn("port", serve::tcp(port, routes.clone(), shutdown.clone(), door.clone()));
+    socket.map(|(listener, bound)| {
+        shutdown.spawn("socket", serve::unix(listener, routes, shutdown.clone(), door));
+        bound
+    })
+}
+
+/// Begins to serve operators.
+fn serve_ops(listener: TcpListener, readiness: Readiness, recorded: telemetry::Metrics, shutdown: &Shutdown) {
     let ending = shutdown.clone();
     shutdown.spawn("ops", async move {
-        let served = ops::serve(doors.ops, readiness, recorded, ending.clone())
+        let served = ops::serve(listener, readiness, recorded, ending.clone())
             .await
             .context("the ops port");
         if let Err(error) = served {
@@ -259,7 +279,6 @@ fn open(
             ending.drain();
         }
     });
-    socket
 }
 
 /// Keeps readiness and the age of the snapshot true.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Parser, builder::FalseyValueParser};
 use evaluation::Key;
 use runtime::telemetry::LogFormat;
 use tonic::transport::Uri;
@@ -23,7 +23,7 @@ use crate::{disk::Scope, identity::AgentId};
 #[derive(Debug, Parser)]
 #[command(name = "tidegate-agent", version, after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where the control plane is.
+    /// Where the control plane is; the port is 7420 if none is given.
     #[arg(long, env = "TIDEGATE_CONTROL_PLANE", default_value = "http://127.0.0.1:7420", value_name = "URL", value_parser = control_plane)]
     pub(crate) control_plane: Uri,
 
@@ -63,6 +63,7 @@ pub(crate) struct Args {
 
     /// The Unix socket that serves the same as --listen; `none` for no socket
     /// [default: tidegate/agent.sock in $XDG_RUNTIME_DIR, without that agent.sock in the data folder].
+    /// Its user and its group may connect (mode 0660).
     #[arg(long, env = "TIDEGATE_SOCKET", value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
 
@@ -71,12 +72,12 @@ pub(crate) struct Args {
     pub(crate) runtime_folder: Option<OsString>,
 
     /// Keep nothing on disk: after a restart nothing is served until the control plane is reached.
-    #[arg(long, env = "TIDEGATE_DISKLESS")]
+    #[arg(long, env = "TIDEGATE_DISKLESS", value_parser = FalseyValueParser::new())]
     pub(crate) diskless: bool,
 
     /// Let a control plane with a new, empty store empty this agent. Refused otherwise, because it is how losing the
     /// store looks from here.
-    #[arg(long, env = "TIDEGATE_ACCEPT_EMPTY")]
+    #[arg(long, env = "TIDEGATE_ACCEPT_EMPTY", value_parser = FalseyValueParser::new())]
     pub(crate) accept_empty: bool,
 
     /// Say in the metadata `tidegate.stale_s` of each answer when the control plane has been silent for longer.
@@ -128,6 +129,9 @@ impl Args {
 }
 
 /// A URL of the control plane; host and port alone mean http.
+/// Where a control plane listens unless told otherwise.
+const CONTROL_PLANE_PORT: u16 = 7420;
+
 fn control_plane(text: &str) -> Result<Uri, String> {
     let url = if text.contains("://") {
         text.to_owned()
@@ -138,9 +142,21 @@ fn control_plane(text: &str) -> Result<Uri, String> {
         .parse::<Uri>()
         .map_err(|error| format!("{error}; give it as http://host:port"))?;
     match uri.scheme_str() {
-        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
+        Some("http") if uri.host().is_some_and(|host| !host.is_empty()) => with_port(uri),
         Some(_) | None => Err("give it as http://host:port".to_owned()),
     }
+}
+
+/// The address with its port; without one it would be that of the web, where no control plane is.
+fn with_port(uri: Uri) -> Result<Uri, String> {
+    if uri.port().is_some() {
+        return Ok(uri);
+    }
+    let host = uri.host().unwrap_or_default();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    format!("http://{host}:{CONTROL_PLANE_PORT}{path}")
+        .parse()
+        .map_err(|error| format!("{error}; give it as http://host:port"))
 }
 
 fn flag_set(text: &str) -> Result<FlagSet, String> {

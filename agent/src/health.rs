@@ -3,6 +3,7 @@
 //! `observe` names what an observation belongs to, `counters` count it, `frame` cuts counts into frames that never
 //! change, `reporter` sends them until they are durable. Only rollouts that the held snapshot measures are counted.
 
+pub(crate) mod carried;
 pub(crate) mod counters;
 mod frame;
 pub(crate) mod observe;

@@ -15,23 +15,23 @@ use uuid::Uuid;
 
 use crate::disk::Scope;
 
-/// The longest id, in characters.
+/// The longest id, in bytes; the control plane refuses longer ones.
 const ID_LIMIT: usize = 200;
 
-/// An agent's id: 1 to 200 printable characters.
+/// An agent's id: printable characters, 1 to 200 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentId(String);
 
 /// A text is not an agent's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an agent's id has 1 to {ID_LIMIT} printable characters")]
+#[error("an agent's id has 1 to {ID_LIMIT} bytes of printable characters")]
 pub(crate) struct IdError;
 
 impl FromStr for AgentId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let fits = (1..=ID_LIMIT).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let fits = (1..=ID_LIMIT).contains(&text.len()) && !text.chars().any(char::is_control);
         if fits { Ok(Self(text.to_owned())) } else { Err(IdError) }
     }
 }
@@ -164,9 +164,11 @@ mod tests {
 
     #[test]
     fn ids_are_printable_and_short() {
-        for refused in ["", "a\nb", &"x".repeat(201)] {
+        for refused in ["", "a\nb", &"x".repeat(201), &"ü".repeat(101)] {
             assert_eq!(refused.parse::<AgentId>(), Err(IdError), "{refused:?}");
         }
-        assert!("pod-7/checkout".parse::<AgentId>().is_ok());
+        for accepted in ["pod-7/checkout", &"x".repeat(200), &"ü".repeat(100)] {
+            assert!(accepted.parse::<AgentId>().is_ok(), "{accepted}");
+        }
     }
 }

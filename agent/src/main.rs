@@ -19,21 +19,29 @@ mod upstream;
 #[cfg(test)]
 mod samples;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
+
+/// How long the process waits for a disk that hangs, after everything else has ended.
+const BLOCKED_DEADLINE: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
     runtime::telemetry::init_logging(args.log_format, args.log.as_deref());
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(app::run(args)));
-    match ended {
+    match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidegate-agent: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the agent; does not wait for threads that are stuck in the system when it has ended.
+fn run(args: args::Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let ended = runtime.block_on(app::run(args));
+    runtime.shutdown_timeout(BLOCKED_DEADLINE);
+    ended
 }

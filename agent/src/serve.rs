@@ -7,7 +7,7 @@ mod events;
 pub(crate) mod flagd;
 pub(crate) mod outcomes;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use proto::{
     MESSAGE_LIMIT,
@@ -15,7 +15,10 @@ use proto::{
     v1::outcomes_server::{OutcomesServer, SERVICE_NAME as OUTCOMES},
 };
 use runtime::shutdown::Shutdown;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::mpsc,
+};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     service::Routes,
@@ -30,6 +33,30 @@ use crate::{evaluate::Evaluator, health::observe::Observer, snapshot::Holder};
 const EVALUATION_LIMIT: usize = 1_000_000;
 /// A client that vanished without a word is noticed after this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Kept by a door until it has closed.
+#[derive(Debug, Clone)]
+pub(crate) struct DoorOpen {
+    _open: mpsc::Sender<Infallible>,
+}
+
+/// Tells when no door is open any more.
+#[derive(Debug)]
+pub(crate) struct DoorsClosed(mpsc::Receiver<Infallible>);
+
+impl DoorsClosed {
+    /// Ends when every door has closed; at once if none was opened.
+    pub(crate) async fn wait(&mut self) {
+        // Nothing is ever sent: the channel ends with its last sender.
+        let _ = self.0.recv().await;
+    }
+}
+
+/// For the doors, and for who waits until they have closed.
+pub(crate) fn doors() -> (DoorOpen, DoorsClosed) {
+    let (open, closed) = mpsc::channel(1);
+    (DoorOpen { _open: open }, DoorsClosed(closed))
+}
 
 /// The services, for both listeners.
 pub(crate) fn routes(
@@ -77,22 +104,24 @@ pub(crate) async fn report_health(reporter: HealthReporter, holder: Holder, shut
 }
 
 /// Serves the port until the process drains and the open calls have ended.
-pub(crate) async fn tcp(listener: TcpListener, routes: Routes, shutdown: Shutdown) {
+pub(crate) async fn tcp(listener: TcpListener, routes: Routes, shutdown: Shutdown, open: DoorOpen) {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let served = server()
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, shutdown.draining())
         .await;
+    drop(open);
     ended("port", served, &shutdown);
 }
 
 /// Serves the socket until the process drains and the open calls have ended.
-pub(crate) async fn unix(listener: UnixListener, routes: Routes, shutdown: Shutdown) {
+pub(crate) async fn unix(listener: UnixListener, routes: Routes, shutdown: Shutdown, open: DoorOpen) {
     let incoming = UnixListenerStream::new(listener);
     let served = server()
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, shutdown.draining())
         .await;
+    drop(open);
     ended("socket", served, &shutdown);
 }
 

@@ -7,10 +7,13 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+/// Who may connect to a socket on disk: its user and its group.
+const SOCKET_MODE: u32 = 0o660;
 
 /// Why a listener could not be bound. `what` is the listener in the operator's words, `option` the flag that moves it.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +105,8 @@ pub async fn tcp(what: &str, option: &str, address: SocketAddr) -> Result<TcpLis
     })
 }
 
-/// Binds a socket on disk: creates its folder, replaces a socket that nobody answers.
+/// Binds a socket on disk: creates its folder, replaces a socket that nobody answers, and lets its user and its group
+/// connect (mode 0660), whatever the umask says.
 ///
 /// # Errors
 /// If a live process answers there, if something else than a socket stands there, or if the system refuses.
@@ -132,7 +136,44 @@ pub async fn unix(what: &str, option: &str, path: &Path) -> Result<UnixListener,
             return Err(ListenError::NotASocket { what, option, path });
         }
     }
-    UnixListener::bind(path).map_err(failed)
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// A socket on disk as it was bound, so that another that took its place is told from it.
+#[derive(Debug)]
+pub struct BoundSocket {
+    path: PathBuf,
+    bound: SocketIdentity,
+}
+
+/// Device, inode and time of the last change. The time is needed because a freed inode is soon given again.
+#[derive(Debug, PartialEq, Eq)]
+struct SocketIdentity(u64, u64, i64, i64);
+
+impl SocketIdentity {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self(found.dev(), found.ino(), found.ctime(), found.ctime_nsec()))
+    }
+}
+
+impl BoundSocket {
+    /// The socket that was bound at this path just now.
+    ///
+    /// # Errors
+    /// If nothing can be seen there.
+    pub fn at(path: PathBuf) -> io::Result<Self> {
+        let bound = SocketIdentity::of(&path)?;
+        Ok(Self { path, bound })
+    }
+
+    /// Removes it, unless something else stands at its path by now; says whether it did. A socket that stays is replaced
+    /// by whoever binds it next.
+    pub fn remove(self) -> bool {
+        SocketIdentity::of(&self.path).is_ok_and(|found| found == self.bound) && fs::remove_file(&self.path).is_ok()
+    }
 }
 
 /// What stands at a socket's path.
@@ -200,6 +241,30 @@ mod tests {
         drop(live);
         assert!(path.exists());
         unix("agent", "--socket", &path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_for_its_user_and_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let _listener = unix("agent", "--socket", &path).await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_another_process_bound_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let ours = unix("agent", "--socket", &path).await.unwrap();
+        let bound = BoundSocket::at(path.clone()).unwrap();
+        drop(ours);
+        let theirs = folder.path().join("theirs.sock");
+        let _theirs = unix("agent", "--socket", &theirs).await.unwrap();
+        fs::rename(&theirs, &path).unwrap();
+        assert!(!bound.remove());
+        assert!(path.exists());
+        assert!(BoundSocket::at(path.clone()).unwrap().remove());
+        assert!(!path.exists());
     }
 
     #[tokio::test]

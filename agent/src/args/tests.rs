@@ -37,6 +37,18 @@ fn a_control_plane_has_a_host() {
 }
 
 #[test]
+fn a_control_plane_without_a_port_is_on_its_usual_one() {
+    for (text, address) in [
+        ("flags.internal", "http://flags.internal:7420/"),
+        ("http://flags.internal", "http://flags.internal:7420/"),
+        ("http://[::1]", "http://[::1]:7420/"),
+        ("http://flags.internal:80", "http://flags.internal:80/"),
+    ] {
+        assert_eq!(control_plane(text).unwrap().to_string(), address);
+    }
+}
+
+#[test]
 fn the_socket_is_where_it_is_told_or_where_the_system_keeps_them() {
     let data = Path::new("/data");
     let socket = |arguments: &[&str]| args(arguments).unwrap().socket(Some(data));

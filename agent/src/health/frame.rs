@@ -26,6 +26,8 @@ const INTERVAL_BOUNDS: (u32, u32) = (1, 600);
 #[derive(Debug)]
 pub(crate) struct Outbox {
     rollout: u32,
+    /// The rollout's id: an index means another rollout after a store was replaced.
+    id: u128,
     environment: String,
     sequence: u64,
     /// The first tick that no frame covers.
@@ -38,9 +40,10 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Of a rollout that is measured from this tick on.
-    pub(crate) fn new(rollout: u32, environment: &str, tick: u32) -> Self {
+    pub(crate) fn new((rollout, id): (u32, u128), environment: &str, tick: u32) -> Self {
         Self {
             rollout,
+            id,
             environment: environment.to_owned(),
             sequence: 0,
             next_tick: tick,
@@ -48,6 +51,11 @@ impl Outbox {
             waiting: VecDeque::new(),
             sent: 0,
         }
+    }
+
+    /// Whether it holds frames of this rollout, and not of another that had its index.
+    pub(crate) fn is_of(&self, id: u128) -> bool {
+        self.id == id
     }
 
     /// Whether a frame up to this tick is due and has room.
@@ -144,6 +152,11 @@ impl Outbox {
             self.waiting.pop_front();
             self.sent = self.sent.saturating_sub(1);
         }
+    }
+
+    /// Whether the frame of this sequence waits for its ack.
+    pub(crate) fn waits_for(&self, sequence: u64) -> bool {
+        self.waiting.front().is_some_and(|frame| frame.sequence <= sequence) && sequence <= self.sequence
     }
 
     /// How many frames wait for their ack.

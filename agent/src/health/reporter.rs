@@ -2,10 +2,11 @@
 //!
 //! Owns the outboxes, one per measured rollout, and one stream with a backoff of its own: health must not wait for
 //! delivery, nor delivery for health. Frames are cut right after each tick has ended, and only while the stream is
-//! open; a new stream begins with everything that is not acknowledged. On drain what was counted is sent once more.
+//! open; a new stream begins with everything that is not acknowledged. On drain, once services can report no more, what was
+//! counted is sent for the last time.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -20,8 +21,14 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming, transport::Endpoint};
 
-use super::{counters::Counters, frame::Outbox};
-use crate::{identity::Identity, metrics, server_clock::ServerClock, snapshot::Holder, upstream::with_causes};
+use super::{
+    carried::{Carried, FrameName},
+    counters::Counters,
+    frame::Outbox,
+};
+use crate::{
+    identity::Identity, metrics, serve::DoorsClosed, server_clock::ServerClock, snapshot::Holder, upstream::with_causes,
+};
 
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
 const BACKOFF_CAP: Duration = Duration::from_secs(10);
@@ -30,7 +37,11 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 const ACK_DEADLINE: Duration = Duration::from_secs(30);
 /// The control plane may wait for as many intervals before it seals a batch.
 const BATCH_INTERVALS: u32 = 4;
-/// How long the last frames may take when the process drains.
+/// How long a stream may take to open when the process drains.
+const LAST_OPEN_DEADLINE: Duration = Duration::from_secs(1);
+/// How long the doors may take to close when the process drains; a call that does not end must not cost the last frames.
+const DOORS_DEADLINE: Duration = Duration::from_secs(1);
+/// How long the last frames may take. With the two above it fits the time that a process has to end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 /// After a tick has ended, the counts of its last requests are waited for.
 const AFTER_TICK_US: i64 = 10_000;
@@ -54,6 +65,8 @@ enum Ended {
     Silent(Duration),
     #[error("flushed")]
     Flushed,
+    #[error("a rollout's index means another rollout now")]
+    Replaced,
 }
 
 impl From<Status> for Ended {
@@ -77,6 +90,10 @@ pub(crate) struct Reporter {
     pub(crate) clock: ServerClock,
     /// The frames, by rollout.
     pub(crate) outboxes: Outboxes,
+    /// What the stream has carried.
+    pub(crate) carried: Carried,
+    /// When nothing more can be counted.
+    pub(crate) doors: DoorsClosed,
 }
 
 /// Outboxes by rollout.
@@ -117,11 +134,18 @@ impl Reporter {
     }
 
     /// Gives up the frames that a server which calls them malformed has seen: they cannot be changed, and would be
-    /// refused for ever, with every later frame behind them.
+    /// refused for ever, with every later frame behind them. Other rollouts keep theirs, if it can be told which.
     fn abandon(&mut self, status: &Status) {
-        let frames: usize = self.outboxes.values_mut().map(Outbox::abandon_sent).sum();
+        let suspects = self.carried.suspects(status, |frame| waits(&self.outboxes, frame));
+        let frames: usize = self
+            .outboxes
+            .iter_mut()
+            .filter(|(rollout, _)| suspects.is_empty() || suspects.contains(rollout))
+            .map(|(_, outbox)| outbox.abandon_sent())
+            .sum();
         tracing::error!(
             frames,
+            rollouts = ?suspects,
             reason = status.message(),
             "the control plane refuses frames as malformed; they are lost"
         );
@@ -137,7 +161,8 @@ impl Reporter {
         let mut revision = self.holder.watch();
         loop {
             revision.borrow_and_update();
-            self.follow();
+            // No stream is open, so none has to end.
+            let _ = self.follow();
             if !self.outboxes.is_empty() || revision.changed().await.is_err() {
                 return;
             }
@@ -147,6 +172,7 @@ impl Reporter {
     /// One stream, from dialling to its end; Ok: flushed because the process drains.
     async fn stream(&mut self, shutdown: &Shutdown, lively: &mut bool) -> Result<(), Ended> {
         let (sender, receiver) = mpsc::channel(OUTBOUND);
+        self.carried.clear();
         for outbox in self.outboxes.values_mut() {
             outbox.rewind();
         }
@@ -158,9 +184,11 @@ impl Reporter {
                 Err(_) => return Err(Ended::Silent(OPEN_DEADLINE)),
             },
             // A stream that is about to open is still good for the last frames.
-            () = async { shutdown.draining().await; tokio::time::sleep(FLUSH_DEADLINE).await } => return Ok(()),
+            () = async { shutdown.draining().await; tokio::time::sleep(LAST_OPEN_DEADLINE).await } => return Ok(()),
         };
         let mut progress = Instant::now();
+        // Kept over messages: one that comes just after a tick must not put off its cut to the next.
+        let mut tick_ends = Instant::now() + until_cut(self.clock.now_us());
         loop {
             tokio::select! {
                 message = inbound.message() => {
@@ -168,29 +196,40 @@ impl Reporter {
                     *lively = true;
                     progress = Instant::now();
                 }
-                () = tokio::time::sleep(self.until_tick_ends()) => {
-                    self.follow();
+                () = tokio::time::sleep_until(tick_ends) => {
+                    self.follow()?;
                     self.cut(self.clock.tick().saturating_sub(1));
+                    tick_ends = Instant::now() + until_cut(self.clock.now_us());
                 }
                 () = shutdown.draining() => return self.flush(&sender, inbound).await,
             }
             self.send(&sender, false)?;
-            let waiting = self.waiting();
-            metrics::frames_pending(waiting);
-            if waiting == 0 {
-                progress = Instant::now();
-            } else if progress.elapsed() > self.ack_deadline() {
-                return Err(Ended::Silent(self.ack_deadline()));
-            }
+            self.check_progress(&mut progress)?;
         }
     }
 
-    /// Cuts and sends what is left, the current tick included, and waits shortly for the acks.
+    /// An error if frames have waited for too long since the server last said anything.
+    fn check_progress(&self, progress: &mut Instant) -> Result<(), Ended> {
+        let waiting = self.waiting();
+        metrics::frames_pending(waiting);
+        if waiting == 0 {
+            *progress = Instant::now();
+        } else if progress.elapsed() > self.ack_deadline() {
+            return Err(Ended::Silent(self.ack_deadline()));
+        }
+        Ok(())
+    }
+
+    /// Waits shortly until services can report no more, cuts and sends what is left, the current tick included, and waits
+    /// shortly for the acks.
     async fn flush(
         &mut self,
         sender: &mpsc::Sender<v1::ReportRequest>,
         mut inbound: Streaming<v1::ReportResponse>,
     ) -> Result<(), Ended> {
+        if tokio::time::timeout(DOORS_DEADLINE, self.doors.wait()).await.is_err() {
+            tracing::info!("calls are still open; what they report from now on is not counted");
+        }
         let through = self.clock.tick();
         self.cut_if(through, |outbox| outbox.behind(through));
         self.send(sender, false)?;
@@ -212,19 +251,30 @@ impl Reporter {
         }
     }
 
-    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer.
-    fn follow(&mut self) {
+    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. An error if an
+    /// index means another rollout than before: an ack on the open stream would be of the other's frames.
+    fn follow(&mut self) -> Result<(), Ended> {
         let snapshot = self.holder.load_full();
-        let measured: HashSet<u32> = snapshot.measurements().map(|measurement| measurement.rollout).collect();
-        self.counters.retain(&measured);
-        self.outboxes
-            .retain(|rollout, outbox| measured.contains(rollout) || outbox.waiting() > 0);
+        let measured: HashMap<u32, u128> = snapshot
+            .measurements()
+            .map(|measurement| (measurement.rollout, measurement.id))
+            .collect();
+        self.counters.retain(&measured.keys().copied().collect::<HashSet<_>>());
+        let mut replaced = false;
+        self.outboxes.retain(|rollout, outbox| match measured.get(rollout) {
+            Some(id) => {
+                replaced |= !outbox.is_of(*id);
+                outbox.is_of(*id)
+            }
+            None => outbox.waiting() > 0,
+        });
         let tick = self.clock.tick();
         for rollout in measured {
             self.outboxes
-                .entry(rollout)
+                .entry(rollout.0)
                 .or_insert_with(|| Outbox::new(rollout, &self.identity.scope.environment, tick));
         }
+        if replaced { Err(Ended::Replaced) } else { Ok(()) }
     }
 
     /// Cuts the frames that are due up to a tick.
@@ -235,7 +285,7 @@ impl Reporter {
     fn cut_if(&mut self, through: u32, due: impl Fn(&Outbox) -> bool) {
         let snapshot = self.holder.load_full();
         for (rollout, outbox) in self.outboxes.iter_mut().filter(|(_, outbox)| due(outbox)) {
-            if let Some(measurement) = snapshot.measurement(*rollout) {
+            if let Some(measurement) = snapshot.measurement(*rollout).filter(|found| outbox.is_of(found.id)) {
                 outbox.cut(measurement, self.counters.drain(measurement, through), through);
             }
         }
@@ -255,6 +305,7 @@ impl Reporter {
                 return Ok(());
             }
             greeting = false;
+            self.carried.add(&frames, |frame| waits(&self.outboxes, frame));
             permit.send(v1::ReportRequest {
                 agent: self.identity.agent.to_string(),
                 epoch: self.identity.epoch,
@@ -298,14 +349,19 @@ impl Reporter {
     fn waiting(&self) -> usize {
         self.outboxes.values().map(Outbox::waiting).sum()
     }
+}
 
-    fn until_tick_ends(&self) -> Duration {
-        let now_us = self.clock.now_us();
-        let next_us = tick::begins_us(tick::at(now_us).saturating_add(1)).saturating_add(AFTER_TICK_US);
-        // Beyond the last tick, or before the first, look again in a second.
-        let wait_us = next_us.saturating_sub(now_us).clamp(0, 1_000_000 + AFTER_TICK_US);
-        Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
-    }
+/// How long until the next frames are cut, shortly after a tick has ended.
+fn until_cut(now_us: i64) -> Duration {
+    let last = tick::at(now_us.saturating_sub(AFTER_TICK_US));
+    let next_us = tick::begins_us(last.saturating_add(1)).saturating_add(AFTER_TICK_US);
+    // Beyond the last tick, or before the first, look again in a second.
+    let wait_us = next_us.saturating_sub(now_us).clamp(0, 1_000_000 + AFTER_TICK_US);
+    Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
+}
+
+fn waits(outboxes: &Outboxes, (rollout, sequence): FrameName) -> bool {
+    outboxes.get(&rollout).is_some_and(|outbox| outbox.waits_for(sequence))
 }
 
 async fn open(

@@ -72,7 +72,7 @@ impl Flagd {
         counts.answered(decision.reason);
         Ok(Resolved {
             value,
-            reason: reason(decision.reason).to_owned(),
+            reason: reason(&decision).to_owned(),
             variant: decision.variant.map(str::to_owned),
             metadata: Some(metadata(&selection, &decision, named, self.evaluator.stale_s())),
         })
@@ -181,13 +181,18 @@ fn mismatch() -> Status {
     Status::invalid_argument("Type mismatch error")
 }
 
-/// A reason in flagd's words; an error that could not be answered as a status serves the caller's default.
-fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Split => Reason::TargetingMatch.as_str(),
-        Reason::Error => Reason::Default.as_str(),
-        Reason::Static | Reason::Default | Reason::TargetingMatch | Reason::Disabled => reason.as_str(),
+/// A reason in flagd's words. Without a value it is DEFAULT or DISABLED, because clients take an unset value for the
+/// caller's default with these two only; so an error that could not be answered as a status serves that too.
+fn reason(decision: &Decision<'_>) -> &'static str {
+    let reason = match decision.reason {
+        Reason::Split => Reason::TargetingMatch,
+        Reason::Error => Reason::Default,
+        Reason::Static | Reason::Default | Reason::TargetingMatch | Reason::Disabled => decision.reason,
+    };
+    if decision.value.is_none() && reason != Reason::Disabled {
+        return Reason::Default.as_str();
     }
+    reason.as_str()
 }
 
 /// Reads the selector header: nothing, `flagSetId=...`, `source=...`, or a source alone.

@@ -32,6 +32,7 @@ struct Doors {
     port: Channel,
     socket: Channel,
     shutdown: Shutdown,
+    closed: DoorsClosed,
     _folder: TempDir,
 }
 
@@ -49,11 +50,10 @@ impl Doors {
             clock,
         };
         let (routes, reporter) = routes(Arc::new(evaluator), observer, &shutdown).unwrap();
-        shutdown.spawn("port", tcp(listener, routes.clone(), shutdown.clone()));
-        shutdown.spawn(
-            "socket",
-            unix(UnixListener::bind(&path).unwrap(), routes, shutdown.clone()),
-        );
+        let (open, closed) = doors();
+        shutdown.spawn("port", tcp(listener, routes.clone(), shutdown.clone(), open.clone()));
+        let socket = UnixListener::bind(&path).unwrap();
+        shutdown.spawn("socket", unix(socket, routes, shutdown.clone(), open));
         shutdown.spawn("health", report_health(reporter, holder.clone(), shutdown.clone()));
         let port = Endpoint::from_shared(format!("http://{address}"))
             .unwrap()
@@ -66,6 +66,7 @@ impl Doors {
             port,
             socket: over_socket(&path).await,
             shutdown,
+            closed,
             _folder: folder,
         }
     }
@@ -176,7 +177,7 @@ async fn outcomes_are_counted_as_they_arrive_and_answered_when_the_process_drain
 
 #[tokio::test]
 async fn clients_are_told_before_the_process_ends() {
-    let doors = Doors::open(Contents::production().held(1)).await;
+    let mut doors = Doors::open(Contents::production().held(1)).await;
     let mut events = ServiceClient::new(doors.port.clone())
         .event_stream(EventStreamRequest {})
         .await
@@ -185,8 +186,9 @@ async fn clients_are_told_before_the_process_ends() {
     assert_eq!(events.message().await.unwrap().unwrap().r#type, "provider_ready");
     doors.shutdown.drain();
     assert_eq!(events.message().await.unwrap().unwrap().r#type, "provider_shutdown");
-    assert_eq!(events.message().await.unwrap(), None);
+    assert_eq!(events.message().await.unwrap_err().code(), Code::Unavailable);
     drop(events);
+    doors.closed.wait().await;
     assert!(doors.shutdown.finished(Duration::from_secs(20)).await);
 }
 

@@ -178,6 +178,10 @@ fn report(ended: &Ended, pause: Duration) {
         {
             tracing::error!(%ended, ?pause, "the control plane refuses this agent; serving what is held");
         }
+        Ended::Status(status) if status.code() == Code::Aborted => tracing::error!(
+            %ended, ?pause,
+            "another agent with this id took over the stream; give each agent its own --id, or its own --data folder"
+        ),
         Ended::Status(_)
         | Ended::Unreachable(_)
         | Ended::Closed

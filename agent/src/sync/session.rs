@@ -24,6 +24,8 @@ use crate::{
 
 /// The heartbeat interval until the server names one.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(2);
+/// A stream that was heard this long after it opened was no failed attempt.
+const STEADY: Duration = DEFAULT_INTERVAL;
 /// Bounds of the interval that a server may name.
 const INTERVAL_BOUNDS_US: (i64, i64) = (100_000, 300_000_000);
 /// Silence of this many intervals ends a connection.
@@ -130,8 +132,10 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Speaks until the connection ends; `lively` says whether the server ever answered.
+    /// Speaks until the connection ends; `lively` says whether the server was heard after the first moments. One that
+    /// answers and ends each stream at once, as two agents with one id make it do, must not be asked ever faster.
     pub(super) async fn run(mut self, mut inbound: Streaming<v1::SyncResponse>, lively: &mut bool) -> Ended {
+        let opened = Instant::now();
         let mut persisted = self.client.persisted();
         let whole_wanted = self.client.whole_becomes_wanted();
         tokio::pin!(whole_wanted);
@@ -140,7 +144,7 @@ impl<'c> Session<'c> {
             let silence = self.interval * SILENT_INTERVALS;
             let step = tokio::select! {
                 message = inbound.message() => {
-                    *lively = true;
+                    *lively |= opened.elapsed() >= STEADY;
                     self.client.contact.heard();
                     let step = match message {
                         Ok(Some(message)) => self.hear(message).await,

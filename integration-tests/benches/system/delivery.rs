@@ -100,6 +100,8 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
         .unwrap();
     let mut events = events.into_inner();
     assert_eq!(events.message().await.unwrap().unwrap().r#type, "provider_ready");
+    // A new stream begins with the flags that there are.
+    assert_eq!(events.message().await.unwrap().unwrap().r#type, "configuration_change");
     let (mut acked, mut event) = (Sample::default(), Sample::default());
     for number in 1..=writes {
         let began = Instant::now();

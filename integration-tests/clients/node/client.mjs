@@ -3,7 +3,9 @@
 // One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
 // error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
 //
-//     {"op": "ready", "host", "port", "timeout_s"}       waits until the provider is READY; again: until it is READY again
+//     {"op": "ready", "host", "port", "timeout_s"}       waits until the provider is READY; again: until it is READY again;
+//                                                        forgets the changes so far, with the one that names every flag
+//                                                        when a stream opens
 //     {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
 //     {"op": "wait_change", "key", "timeout_s"}          waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
 //                                                        one that came since the last such wait for this key counts
@@ -19,10 +21,14 @@ import { FlagdProvider } from '@openfeature/flagd-provider';
 import { OpenFeature, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk';
 
 const DEFAULT_TIMEOUT_S = 15;
+// How long a new stream is given to name every flag; one without flags names none.
+const OPENING_S = 1;
 
 // One provider and what it has said so far.
 const news = new EventEmitter();
 const changed = new Set();
+// Whether the open stream has told of any change.
+let heard = false;
 let client;
 
 const operations = {
@@ -32,17 +38,27 @@ const operations = {
       client = OpenFeature.getClient();
       // Listened to on the client, and before the provider is set, so that no event is missed.
       client.addHandler(ProviderEvents.ConfigurationChanged, (details) => {
+        heard = true;
         for (const key of details?.flagsChanged ?? []) changed.add(key);
         news.emit('news');
       });
-      for (const event of [ProviderEvents.Ready, ProviderEvents.Stale, ProviderEvents.Error]) {
-        client.addHandler(event, () => news.emit('news'));
+      client.addHandler(ProviderEvents.Ready, () => news.emit('news'));
+      for (const event of [ProviderEvents.Stale, ProviderEvents.Error]) {
+        // The next stream begins anew.
+        client.addHandler(event, () => {
+          heard = false;
+          news.emit('news');
+        });
       }
       const provider = new FlagdProvider({ host: command.host, port: command.port });
       // An agent that is not there yet makes the first attempt fail; the provider goes on trying and says when it is ready.
       OpenFeature.setProviderAndWait(provider).catch((error) => console.error(`first attempt: ${error.message}`));
     }
     const reached = await holds(command, () => client.providerStatus === ProviderStatus.READY);
+    if (reached) {
+      await holds({ timeout_s: OPENING_S }, () => heard);
+      changed.clear();
+    }
     return { ready: reached, status: client.providerStatus };
   },
 

@@ -3,7 +3,9 @@
 One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
 error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
 
-    {"op": "ready", "host", "port", "timeout_s"}        waits until the provider is READY; again: until it is READY again
+    {"op": "ready", "host", "port", "timeout_s"}        waits until the provider is READY; again: until it is READY again;
+                                                        forgets the changes so far, with the one that names every flag
+                                                        when a stream opens
     {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
     {"op": "wait_change", "key", "timeout_s"}           waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
                                                         one that came since the last such wait for this key counts
@@ -26,6 +28,8 @@ from openfeature.event import ProviderEvent
 from openfeature.provider import ProviderStatus
 
 DEFAULT_TIMEOUT_S = 15.0
+# How long a new stream is given to name every flag; one without flags names none.
+OPENING_S = 1.0
 
 
 class Driver:
@@ -34,17 +38,24 @@ class Driver:
     def __init__(self):
         self.client = None
         self.changed = set()
+        # Whether the open stream has told of any change.
+        self.heard = False
         self.news = threading.Condition()
 
     def ready(self, command):
         """Makes the provider at the first call; every call waits until it is READY."""
         if self.client is None:
             api.add_handler(ProviderEvent.PROVIDER_CONFIGURATION_CHANGED, self.on_change)
-            for event in (ProviderEvent.PROVIDER_READY, ProviderEvent.PROVIDER_STALE, ProviderEvent.PROVIDER_ERROR):
-                api.add_handler(event, self.on_status)
+            api.add_handler(ProviderEvent.PROVIDER_READY, self.on_ready)
+            for event in (ProviderEvent.PROVIDER_STALE, ProviderEvent.PROVIDER_ERROR):
+                api.add_handler(event, self.on_lost)
             api.set_provider(FlagdProvider(host=command["host"], port=command["port"]))
             self.client = api.get_client()
         reached = self.wait(command, lambda: self.client.get_provider_status() == ProviderStatus.READY)
+        if reached:
+            self.wait({"timeout_s": OPENING_S}, lambda: self.heard)
+            with self.news:
+                self.changed.clear()
         return {"ready": reached, "status": self.client.get_provider_status().value}
 
     def evaluate(self, command):
@@ -92,12 +103,19 @@ class Driver:
     def on_change(self, details):
         """Remembers which flags changed."""
         with self.news:
+            self.heard = True
             self.changed.update(details.flags_changed or [])
             self.news.notify_all()
 
-    def on_status(self, _details):
+    def on_ready(self, _details):
         """Wakes whoever waits for a status."""
         with self.news:
+            self.news.notify_all()
+
+    def on_lost(self, _details):
+        """The next stream begins anew."""
+        with self.news:
+            self.heard = False
             self.news.notify_all()
 
 

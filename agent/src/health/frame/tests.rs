@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn outbox(tick: u32) -> Outbox {
-    Outbox::new(ROLLOUT, "production", tick)
+    Outbox::new((ROLLOUT, measurement().id), "production", tick)
 }
 
 fn unsent(outbox: &Outbox) -> Vec<v1::Frame> {

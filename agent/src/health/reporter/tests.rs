@@ -2,9 +2,12 @@
 
 use std::pin::Pin;
 
-use evaluation::{Arm, Buckets};
+use evaluation::{Arm, Buckets, Measurement};
 use futures::Stream;
-use proto::v1::health_server::{Health, HealthServer};
+use proto::{
+    status::{invalid, violation},
+    v1::health_server::{Health, HealthServer},
+};
 use tonic::{
     Request, Response,
     transport::{Server, server::TcpIncoming},
@@ -15,6 +18,7 @@ use crate::{
     disk::Scope,
     health::counters::Outcome,
     samples::{Contents, ROLLOUT, exposure, measurement},
+    serve::{DoorOpen, doors},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,6 +99,8 @@ struct Agent {
     counters: Arc<Counters>,
     clock: ServerClock,
     conversations: mpsc::Receiver<Conversation>,
+    /// Through which a service may still report.
+    door: Option<DoorOpen>,
     shutdown: Shutdown,
 }
 
@@ -107,6 +113,7 @@ impl Agent {
         let serving = tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
         let (shutdown, counters, clock) = (Shutdown::new(), Arc::new(Counters::default()), ServerClock::new());
         clock.adjust(0);
+        let (door, closed) = doors();
         let scope = Scope {
             environment: "production".into(),
             flag_set: String::new(),
@@ -122,6 +129,8 @@ impl Agent {
             counters: Arc::clone(&counters),
             clock: clock.clone(),
             outboxes: Outboxes::new(),
+            carried: Carried::default(),
+            doors: closed,
         };
         let running = shutdown.clone();
         shutdown.spawn("reporter", async move {
@@ -132,6 +141,7 @@ impl Agent {
             counters,
             clock,
             conversations,
+            door: Some(door),
             shutdown,
         }
     }
@@ -197,8 +207,11 @@ async fn frames_that_were_not_acknowledged_come_again_unchanged() {
 async fn a_draining_agent_sends_what_it_has_counted_and_waits_for_the_ack() {
     let mut agent = Agent::start(measured());
     let mut control_plane = agent.conversation().await;
-    agent.observe(4);
+    agent.observe(2);
     agent.shutdown.drain();
+    // Until the doors have closed, services report on.
+    agent.observe(2);
+    agent.door.take();
     let frames = control_plane.outcomes(4).await;
     control_plane.ack(frames.last().unwrap().sequence).await;
     assert!(agent.shutdown.finished(PATIENCE).await);
@@ -234,4 +247,87 @@ async fn an_agent_with_nothing_to_report_calls_nobody_until_a_rollout_is_measure
     assert!(agent.conversations.try_recv().is_err());
     Contents::production().rollout(Buckets::ALL).install(&holder, 2);
     agent.conversation().await;
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_end_costs_no_frames() {
+    let mut agent = Agent::start(measured());
+    let mut control_plane = agent.conversation().await;
+    agent.observe(4);
+    agent.shutdown.drain();
+    let frames = control_plane.outcomes(4).await;
+    control_plane.ack(frames.last().unwrap().sequence).await;
+    assert!(agent.shutdown.finished(PATIENCE).await);
+    assert!(agent.door.is_some());
+}
+
+#[tokio::test]
+async fn malformed_frames_of_one_rollout_do_not_cost_another_its_own() {
+    let other = Measurement {
+        rollout: ROLLOUT + 1,
+        id: 78,
+        ..measurement()
+    };
+    let contents = Contents::production().rollout(Buckets::ALL).measured(&other);
+    let mut agent = Agent::start(contents.held(1));
+    agent.observe(2);
+    let mut control_plane = agent.conversation().await;
+    let kept = control_plane.outcomes(2).await;
+    // The rollouts are in ascending order, so the other's frame is at the second place of each message.
+    let refusal = invalid(&[violation("frames[1].horizon", "has not begun")]);
+    control_plane.outbound.send(Err(refusal)).await.unwrap();
+    let mut control_plane = agent.conversation().await;
+    let again = control_plane.outcomes(2).await;
+    let of = |frames: &[v1::Frame], rollout| -> Vec<v1::Frame> {
+        frames
+            .iter()
+            .filter(|frame| frame.rollout == rollout)
+            .cloned()
+            .collect()
+    };
+    let (kept_own, again_own) = (of(&kept, ROLLOUT), of(&again, ROLLOUT));
+    assert_eq!(again_own[..kept_own.len()], kept_own[..]);
+    let first_again = of(&again, other.rollout).first().map(|frame| frame.sequence);
+    assert!(first_again.is_none_or(|sequence| sequence > 1), "{first_again:?}");
+}
+
+#[tokio::test]
+async fn an_index_that_means_another_rollout_begins_anew() {
+    let holder = measured();
+    let mut agent = Agent::start(holder.clone());
+    agent.observe(3);
+    let mut control_plane = agent.conversation().await;
+    control_plane.outcomes(3).await;
+    let other = Measurement {
+        id: 78,
+        ..measurement()
+    };
+    Contents::production()
+        .rollout(Buckets::ALL)
+        .measured(&other)
+        .install(&holder, 2);
+    let mut control_plane = agent.conversation().await;
+    agent
+        .counters
+        .observed(&other, &exposure(Arm::Control, 1), Outcome::Ok, agent.clock.tick());
+    let frames = control_plane.outcomes(1).await;
+    assert_eq!((frames[0].sequence, outcomes(&frames)), (1, 1));
+}
+
+#[test]
+fn frames_are_cut_shortly_after_each_tick_however_often_it_is_asked() {
+    let begins_us = tick::begins_us(1_000);
+    for (after_us, wait_us) in [
+        (0, 10_000),
+        (9_999, 1),
+        (10_000, 1_000_000),
+        (500_000, 510_000),
+        (999_999, 10_001),
+    ] {
+        assert_eq!(
+            until_cut(begins_us + after_us),
+            Duration::from_micros(wait_us),
+            "{after_us}"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use evaluation::{Flag, Key};
 use futures::StreamExt as _;
+use tonic::Code;
 
 use super::*;
 use crate::samples::{Contents, boolean, text};
@@ -44,8 +45,29 @@ async fn a_client_is_ready_at_once_when_a_snapshot_is_held() {
     );
 }
 
+/// Ready, and told of these flags.
+async fn opened(events: &mut (impl Stream<Item = Result<EventStreamResponse, Status>> + Unpin), flags: &[&str]) {
+    assert_eq!(events.next().await.unwrap().unwrap().r#type, "provider_ready");
+    let named: Vec<_> = flags.iter().map(|key| (*key, "update")).collect();
+    assert_eq!(changes(&events.next().await.unwrap().unwrap()), pairs(&named));
+}
+
 #[tokio::test]
-async fn a_client_is_ready_when_the_first_snapshot_arrives_and_hears_no_change_for_it() {
+async fn many_flags_are_named_in_several_messages() {
+    let keys: Vec<String> = (0..FLAGS + 1).map(|number| format!("flag-{number:05}")).collect();
+    let contents = keys
+        .iter()
+        .fold(Contents::production(), |contents, key| contents.flag(&boolean(key)));
+    let mut events = Box::pin(events(contents.held(1), Selection::All, Shutdown::new()));
+    assert_eq!(events.next().await.unwrap().unwrap().r#type, "provider_ready");
+    let first = changes(&events.next().await.unwrap().unwrap());
+    let second = changes(&events.next().await.unwrap().unwrap());
+    assert_eq!((first.len(), second.len()), (FLAGS, 1));
+    assert!(first.iter().chain(&second).map(|(key, _)| key).eq(&keys));
+}
+
+#[tokio::test]
+async fn a_client_is_ready_when_the_first_snapshot_arrives_and_told_of_its_flags() {
     let holder = Holder::new(false);
     let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
     let (first, ()) = tokio::join!(events.next(), async {
@@ -53,6 +75,10 @@ async fn a_client_is_ready_when_the_first_snapshot_arrives_and_hears_no_change_f
         Contents::production().flag(&boolean("a")).install(&holder, 1);
     });
     assert_eq!(first.unwrap().unwrap().r#type, "provider_ready");
+    assert_eq!(
+        changes(&events.next().await.unwrap().unwrap()),
+        pairs(&[("a", "update")])
+    );
     Contents::production()
         .flag(&boolean("a"))
         .flag(&boolean("b"))
@@ -68,7 +94,7 @@ async fn a_slow_client_hears_the_sum_of_what_it_missed() {
     let before = Contents::production().flag(&boolean("a")).flag(&boolean("b"));
     let holder = before.held(1);
     let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
-    events.next().await.unwrap().unwrap();
+    opened(&mut events, &["a", "b"]).await;
     let between = before.clone().flag(&boolean("gone")).without("a");
     between.install(&holder, 2);
     between
@@ -92,7 +118,7 @@ async fn a_selected_set_is_all_that_a_client_sees() {
     let before = Contents::production().flag(&of("a", "one")).flag(&of("b", "two"));
     let holder = before.held(1);
     let mut events = Box::pin(events(holder.clone(), Selection::Set("one".into()), Shutdown::new()));
-    events.next().await.unwrap().unwrap();
+    opened(&mut events, &["a"]).await;
     before
         .without("b")
         .flag(&of("a", "two"))
@@ -113,6 +139,8 @@ async fn silence_is_broken_and_the_end_is_said() {
     assert_eq!((sign.r#type.as_str(), sign.data), ("keep_alive", None));
     shutdown.drain();
     assert_eq!(events.next().await.unwrap().unwrap().r#type, "provider_shutdown");
+    // Providers connect again after an error only, and drop what they cached.
+    assert_eq!(events.next().await.unwrap().unwrap_err().code(), Code::Unavailable);
     assert!(events.next().await.is_none());
 }
 
@@ -121,7 +149,7 @@ async fn a_new_number_for_the_same_content_is_no_change() {
     let contents = Contents::production().flag(&boolean("a"));
     let holder = contents.held(1);
     let mut events = Box::pin(events(holder.clone(), Selection::All, Shutdown::new()));
-    events.next().await.unwrap().unwrap();
+    opened(&mut events, &["a"]).await;
     contents.install(&holder, 2);
     assert_eq!(events.next().await.unwrap().unwrap().r#type, "keep_alive");
 }

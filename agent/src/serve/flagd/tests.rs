@@ -79,6 +79,17 @@ async fn decisions_are_answered_in_the_words_of_flagd() {
         off_variant: Some("off".into()),
         ..boolean("f")
     };
+    let denied_without_off = Flag {
+        off_variant: None,
+        ..denied.clone()
+    };
+    let ruled_out = Flag {
+        rules: vec![Rule {
+            serve: Serve::CallerDefault,
+            ..ruled.rules[0].clone()
+        }],
+        ..boolean("f")
+    };
     let disabled = Flag {
         enabled: false,
         ..boolean("f")
@@ -89,9 +100,11 @@ async fn decisions_are_answered_in_the_words_of_flagd() {
     };
     for (flag, context, value, reason) in [
         (boolean("f"), None, Some(true), "STATIC"),
-        (ruled.clone(), staff, Some(false), "TARGETING_MATCH"),
+        (ruled.clone(), staff.clone(), Some(false), "TARGETING_MATCH"),
         (ruled, None, Some(true), "DEFAULT"),
         (denied, unit("ada"), Some(false), "TARGETING_MATCH"),
+        (denied_without_off, unit("ada"), None, "DEFAULT"),
+        (ruled_out, staff, None, "DEFAULT"),
         (
             Flag {
                 default: split(),
