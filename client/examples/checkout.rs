@@ -22,7 +22,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let flag = args.next().unwrap_or_else(|| "checkout-v2".to_owned());
     let treatment: f64 = args.next().unwrap_or_else(|| "0.008".to_owned()).parse()?;
     let control: f64 = args.next().unwrap_or_else(|| "0.008".to_owned()).parse()?;
-    let agent: Address = args.next().map_or_else(|| Ok(Address::default()), |address| address.parse())?;
+    let agent: Address = args
+        .next()
+        .map_or_else(|| Ok(Address::default()), |address| address.parse())?;
     let tidegate = Client::connect(agent)?;
     println!("evaluating {flag}; treatment fails in {treatment}, control in {control} of all requests; Ctrl-C ends it");
 
@@ -36,7 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         checkout.report(if failed { Outcome::Error } else { Outcome::Ok });
 
         if number % (10 * RATE) == 0 {
-            println!("{number} requests; the last one got {} ({:?})", checkout.value, checkout.reason);
+            println!(
+                "{number} requests; the last one got {} ({:?})",
+                checkout.value, checkout.reason
+            );
         }
     }
     Ok(())
