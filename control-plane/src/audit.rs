@@ -147,3 +147,6 @@ fn condition(condition: &Condition) -> Json {
     });
     json!({ "attribute": condition.attribute, "one_of": literals.collect::<Vec<_>>() })
 }
+
+#[cfg(test)]
+mod tests;

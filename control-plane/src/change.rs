@@ -93,3 +93,6 @@ fn hold_unchanged(state: &State, environment: &Key, flag: &Key) -> Guard {
         None => Guard::Absent(key),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,6 @@ fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
 fn id_number(id: Uuid) -> u128 {
     id.as_u128()
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,3 +235,6 @@ fn strata(plan: &Plan, counts: &BTreeMap<u8, (u64, u64)>) -> Vec<Stratum> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,3 +134,6 @@ fn take(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ impl EndCause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

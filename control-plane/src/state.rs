@@ -168,3 +168,6 @@ fn set<K: Ord + Clone, V: Clone>(map: &mut Arc<BTreeMap<K, V>>, key: K, value: O
         None => map.remove(&key),
     };
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,3 +5,6 @@
 pub(crate) mod fleet;
 pub(crate) mod service;
 mod session;
+
+#[cfg(test)]
+mod builders;

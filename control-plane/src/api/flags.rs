@@ -246,21 +246,27 @@ impl Flags for FlagsApi {
 fn checked(wire: v1::Flag) -> Result<Flag, Status> {
     let mut violations = too_large(&wire);
     let (flag, unreadable) = proto::flag::read(wire);
+    let meaningless = evaluation::compile(&flag, None).err().unwrap_or_default();
+    // What could not be read stands in the flag as its empty form; its own rule would only say it again.
+    let known = |found: &Violation| unreadable.iter().any(|known| is_within(&found.field, &known.field));
+    let news = meaningless
+        .into_iter()
+        .filter(|found| !known(found))
+        .collect::<Vec<_>>();
     violations.extend(unreadable);
-    if let Err(meaningless) = evaluation::compile(&flag, None) {
-        // What could not be read stands in the flag as its empty form; its own rule would only say it again.
-        let known = |found: &Violation| violations.iter().any(|known| found.field.starts_with(&known.field));
-        let news = meaningless
-            .into_iter()
-            .filter(|found| !known(found))
-            .collect::<Vec<_>>();
-        violations.extend(news);
-    }
+    violations.extend(news);
     if violations.is_empty() {
         Ok(flag)
     } else {
         Err(invalid(&named_fields(violations)))
     }
+}
+
+/// Whether a field is another one or a part of it: `rules[1].name` is of `rules[1]`, `rules[10]` is not.
+fn is_within(field: &str, whole: &str) -> bool {
+    field
+        .strip_prefix(whole)
+        .is_some_and(|part| part.is_empty() || part.starts_with(['.', '[']))
 }
 
 /// What is too large to be stored with its history and an account of what changed.
@@ -302,27 +308,26 @@ fn named_fields(violations: Vec<Violation>) -> Vec<Violation> {
 /// Refuses an edit that would move the units or the meaning of a rollout under way.
 fn undisturbed(rollout: &RolloutRecord, before: &Flag, after: &Flag) -> Result<(), Status> {
     let arms = [&rollout.plan.treatment, &rollout.plan.control];
-    let arm = arms
+    let arms = arms
         .into_iter()
-        .find(|arm| before.variants.get(*arm) != after.variants.get(*arm));
-    let moved = [
-        (before.salt != after.salt).then(|| "salt".to_owned()),
-        (before.default != after.default).then(|| "default".to_owned()),
-        (before.set != after.set).then(|| "flag set".to_owned()),
-        arm.map(|arm| format!("variant {arm}")),
+        .filter(|arm| before.variants.get(*arm) != after.variants.get(*arm))
+        .map(|arm| format!("the variant {arm}"));
+    let others = [
+        (before.salt != after.salt, "the salt"),
+        (before.default != after.default, "the default"),
+        (before.set != after.set, "the flag set"),
     ];
-    let moved = moved.into_iter().flatten().next();
-    match moved {
-        Some(what) => Err(refusal::precondition(
-            "ROLLOUT",
-            &rollout.name(),
-            format!(
-                "the {what} cannot change while rollout {} is under way; abort it first",
-                rollout.name()
-            ),
-        )),
-        None => Ok(()),
+    let others = others.into_iter().filter(|(moved, _)| *moved);
+    let moved = others.map(|(_, what)| what.to_owned()).chain(arms).collect::<Vec<_>>();
+    if moved.is_empty() {
+        return Ok(());
     }
+    let name = rollout.name();
+    let description = format!(
+        "{} cannot change while rollout {name} is under way; abort it first",
+        moved.join(", ")
+    );
+    Err(refusal::precondition("ROLLOUT", &name, description))
 }
 
 fn find<'s>(state: &'s State, named: &Named) -> Result<&'s FlagRecord, Status> {
@@ -355,3 +360,6 @@ fn draw_salt() -> String {
         .map(|_| char::from(SALT_ALPHABET[random.random_range(0..SALT_ALPHABET.len())]))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

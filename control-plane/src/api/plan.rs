@@ -20,7 +20,7 @@ pub(super) fn read(wire: v1::Plan) -> Result<Plan, Vec<Violation>> {
         }],
         guards => (0..)
             .zip(guards)
-            .filter_map(|(number, guard)| read_guard(number, guard, &mut violations))
+            .map(|(number, guard)| read_guard(number, guard, &mut violations))
             .collect(),
     };
     let plan = Plan {
@@ -95,17 +95,8 @@ fn read_stage(number: usize, stage: v1::Stage, violations: &mut Vec<Violation>) 
     }
 }
 
-fn read_guard(number: usize, guard: &v1::Guard, violations: &mut Vec<Violation>) -> Option<Guard> {
-    let level = match v1::GuardLevel::try_from(guard.level) {
-        Ok(v1::GuardLevel::Unspecified | v1::GuardLevel::Abort) => Level::Abort,
-        Ok(v1::GuardLevel::Hold) => Level::Hold,
-        Ok(v1::GuardLevel::Warn) => Level::Warn,
-        Err(_) => {
-            let description = format!("{} is not a level; there are: warn, hold, abort", guard.level);
-            violations.push(violation(format!("guards[{number}].level"), description));
-            return None;
-        }
-    };
+/// What cannot be read is kept in its strictest form, so that the guards behind it keep their numbers.
+fn read_guard(number: usize, guard: &v1::Guard, violations: &mut Vec<Violation>) -> Guard {
     if guard.metric != Metric::ErrorRate.name() {
         let known = Metric::ErrorRate.name();
         violations.push(violation(
@@ -115,13 +106,22 @@ fn read_guard(number: usize, guard: &v1::Guard, violations: &mut Vec<Violation>)
                 guard.metric.chars().take(80).collect::<String>()
             ),
         ));
-        return None;
     }
-    Some(Guard {
+    let level = match v1::GuardLevel::try_from(guard.level) {
+        Ok(v1::GuardLevel::Unspecified | v1::GuardLevel::Abort) => Level::Abort,
+        Ok(v1::GuardLevel::Hold) => Level::Hold,
+        Ok(v1::GuardLevel::Warn) => Level::Warn,
+        Err(_) => {
+            let description = format!("{} is not a level; there are: warn, hold, abort", guard.level);
+            violations.push(violation(format!("guards[{number}].level"), description));
+            Level::Abort
+        }
+    };
+    Guard {
         metric: Metric::ErrorRate,
         limit: or_default(guard.limit, Guard::DEFAULT_LIMIT),
         level,
-    })
+    }
 }
 
 /// A plan on the wire.
@@ -167,3 +167,6 @@ fn write_guard(guard: &Guard) -> v1::Guard {
         level: level.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

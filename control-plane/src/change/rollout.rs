@@ -214,3 +214,6 @@ impl EndCause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

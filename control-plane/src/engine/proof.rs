@@ -12,7 +12,8 @@ use crate::{
     sync::fleet::Fleet,
 };
 
-/// Frames must cover this much time behind the last ack before treatment counts as gone.
+/// Frames must cover this much time behind the last ack, and behind the last exposure that was seen, before treatment
+/// counts as gone.
 const QUIET_US: i64 = 1_000_000;
 
 /// The record with what has become known of its end; none if there is no news.
@@ -39,13 +40,14 @@ pub(super) fn prove(
         end.persisted_at_us = end.persisted_at_us.or(Some(now_us));
     }
     if let (Some(applied_at_us), true) = (end.applied_at_us, end.cause != EndCause::Completed) {
+        let last_us = state.evidence_of(record.id).last_treatment_exposure_us;
+        let zero_at_us = applied_at_us.max(last_us);
         let covered = coverage
             .covered_until_us(record.id)
-            .is_some_and(|until_us| until_us >= applied_at_us + QUIET_US);
+            .is_some_and(|until_us| until_us >= zero_at_us.saturating_add(QUIET_US));
         if covered && end.time_to_zero_us.is_none() {
-            let last_us = state.evidence_of(record.id).last_treatment_exposure_us;
             end.last_treatment_exposure_us = (last_us > 0).then_some(last_us);
-            end.time_to_zero_us = Some(applied_at_us.max(last_us) - end.decided_at_us);
+            end.time_to_zero_us = Some(zero_at_us.saturating_sub(end.decided_at_us));
         }
     }
     (end != *before).then(|| RolloutRecord {
@@ -53,3 +55,6 @@ pub(super) fn prove(
         ..record.clone()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,3 +182,6 @@ fn detail(record: &RolloutRecord, transition: Transition) -> String {
 fn shown(log: f64) -> f64 {
     log.min(700.0).exp()
 }
+
+#[cfg(test)]
+mod tests;

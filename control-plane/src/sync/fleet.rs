@@ -93,7 +93,7 @@ pub(crate) struct Reach {
     pub(crate) delivery: Delivery,
     /// The live agents.
     pub(crate) live: Vec<String>,
-    /// Agents that are not live and have not got it.
+    /// Agents that were heard of in the last day, are not live and have not got it.
     pub(crate) unreached: Vec<String>,
 }
 
@@ -119,6 +119,11 @@ impl AgentRecord {
     /// Whether its stream is open and it was heard of lately.
     pub(crate) fn is_live(&self, now_us: i64) -> bool {
         self.connection.is_some() && now_us - self.seen_at_us <= 3 * self.interval_us
+    }
+
+    /// Whether it was heard of in the last day; an agent that was not is no longer waited for.
+    fn is_remembered(&self, now_us: i64) -> bool {
+        self.connection.is_some() || now_us - self.seen_at_us <= REMEMBERED_US
     }
 
     /// Whether it serves what its revision says of a flag.
@@ -310,7 +315,7 @@ impl Fleet {
                 reach.delivery.live += 1;
                 reach.delivery.applied += u32::from(has(record.applied));
                 reach.delivery.persisted += u32::from(has(record.persisted));
-            } else if !has(record.persisted) {
+            } else if record.is_remembered(now_us) && !has(record.persisted) {
                 reach.unreached.push(agent.to_string());
             }
         }
@@ -319,5 +324,8 @@ impl Fleet {
 }
 
 fn forget(agents: &mut BTreeMap<(Key, Arc<str>), AgentRecord>, now_us: i64) {
-    agents.retain(|_, record| record.connection.is_some() || now_us - record.seen_at_us <= REMEMBERED_US);
+    agents.retain(|_, record| record.is_remembered(now_us));
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,6 @@ fn greet(hello: v1::Hello) -> Result<Greeting, Status> {
         _ => Err(invalid(&violations)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -345,3 +345,6 @@ fn problems(problems: &[v1::EntryProblem]) -> Vec<String> {
     };
     problems.iter().take(20).map(words).collect()
 }
+
+#[cfg(test)]
+mod tests;
