@@ -46,8 +46,7 @@ unit: check-tools ## unit and property tests of every crate
 
 system: check-tools clients ## the real binaries, over real sockets, with real clients and real faults
 	$(CARGO) build --workspace --all-targets --locked
-	$(CARGO) test -p integration-tests --locked --lib
-	$(CARGO) test -p integration-tests --locked --test system -- --test-threads=2
+	$(CARGO) test --workspace --locked --test system -- --test-threads=2
 
 lint: check ## check, then licences, bans and sources of dependencies, and the protocol's own lint
 	@$(CARGO) deny --version 2>/dev/null | grep -q $(DENY_VERSION) || $(CARGO) install cargo-deny --version $(DENY_VERSION) --locked

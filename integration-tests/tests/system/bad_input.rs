@@ -294,7 +294,7 @@ fn wrong_plans() -> Vec<(&'static str, v1::Plan, Vec<&'static str>)> {
                 }],
                 ..good()
             },
-            vec!["plan.guards", "plan.guards[0].metric"],
+            vec!["plan.guards[0].metric"],
         ),
         (
             "everything",
