@@ -192,13 +192,16 @@ impl Agent {
 
     /// The next message that is not a heartbeat.
     pub(super) async fn news(&mut self) -> Message {
-        loop {
-            match self.next().await {
-                Some(Ok(Message::Heartbeat(_))) => {}
-                Some(Ok(news)) => return news,
-                ended => panic!("the stream has ended: {ended:?}"),
+        let news = async {
+            loop {
+                match self.next().await {
+                    Some(Ok(Message::Heartbeat(_))) => {}
+                    Some(Ok(news)) => return news,
+                    ended => panic!("the stream has ended: {ended:?}"),
+                }
             }
-        }
+        };
+        tokio::time::timeout(FAR, news).await.expect("there are news")
     }
 
     /// The next heartbeat; nothing else may come before it.
@@ -230,13 +233,16 @@ impl Agent {
 
     /// What the stream ended with.
     pub(super) async fn end(&mut self) -> Status {
-        loop {
-            match self.next().await {
-                Some(Ok(_)) => {}
-                Some(Err(status)) => return status,
-                None => return Status::ok("closed"),
+        let end = async {
+            loop {
+                match self.next().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(status)) => return status,
+                    None => return Status::ok("closed"),
+                }
             }
-        }
+        };
+        tokio::time::timeout(FAR, end).await.expect("the stream ends")
     }
 
     /// Acknowledges a transfer.

@@ -115,6 +115,14 @@ fn a_guard_keeps_its_number_whatever_is_wrong_with_those_before_it() {
         ..wire()
     };
     assert_eq!(wrong(plan), ["guards[0].metric", "guards", "guards[1].limit"]);
+    let plan = v1::Plan {
+        guards: vec![guard("error-rate", -1.0, 0), guard("latency", 1.0, 9)],
+        ..wire()
+    };
+    assert_eq!(
+        wrong(plan),
+        ["guards[1].metric", "guards[1].level", "guards", "guards[0].limit"]
+    );
 }
 
 #[test]
