@@ -1,6 +1,7 @@
 //! Where things lie in the store: `/tg/v1/<kind>/<environment>/<key or id>`, numbers big-endian.
 //!
-//! The only file that builds or reads a key. Once released, a layout is never changed, only added to.
+//! The only file that builds a key; `health/load.rs` reads the numbers at the end of the keys of its own pages. Once
+//! released, a layout is never changed, only added to.
 
 use bytes::Bytes;
 use evaluation::Key;
