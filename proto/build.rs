@@ -9,13 +9,21 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "tidegate/v1/audit.proto",
+        "tidegate/v1/changes.proto",
+        "tidegate/v1/configuration.proto",
         "tidegate/v1/environments.proto",
-        "tidegate/v1/fleet.proto",
+        "tidegate/v1/evaluation.proto",
         "tidegate/v1/flags.proto",
+        "tidegate/v1/fleet.proto",
         "tidegate/v1/health.proto",
+        "tidegate/v1/history.proto",
+        "tidegate/v1/inspection.proto",
         "tidegate/v1/outcomes.proto",
         "tidegate/v1/rollouts.proto",
+        "tidegate/v1/schedules.proto",
+        "tidegate/v1/segments.proto",
         "tidegate/v1/sync.proto",
+        "flagd/evaluation/v1/evaluation.proto",
         "flagd/evaluation/v2/evaluation.proto",
     ];
     println!("cargo:rerun-if-changed=proto");

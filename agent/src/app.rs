@@ -3,41 +3,45 @@
 //! Order matters twice. What is on disk is in use before anything listens, so that the first caller is answered without
 //! the control plane. And everything binds before the control plane is dialled, so that a busy port is said at once.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use axum::Router;
 use proto::token;
 use runtime::{
-    folder,
     listen::{self, BoundSocket},
     ops,
     readiness::Readiness,
     shutdown::Shutdown,
     telemetry,
 };
-use tokio::net::{TcpListener, UnixListener};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+};
 use tonic::service::Routes;
 
 use crate::{
     args::Args,
     contact::Contact,
-    disk::{self, Disk, Writer},
-    evaluate::Evaluator,
+    disk::Writer,
+    evaluate::{Evaluator, derived::Derived},
     health::{
         carried::Carried,
         counters::Counters,
         observe::Observer,
         reporter::{Outboxes, Reporter},
     },
-    identity::{self, AgentId, FolderLock, Identity},
+    identity::{AgentId, FolderLock, Identity},
+    kept::{self, Kept},
     metrics::{self, Evaluations},
-    serve::{self, DoorOpen, DoorsClosed},
+    serve::{
+        self, DoorOpen, DoorsClosed,
+        ofrep::{self, Pages},
+    },
     server_clock::ServerClock,
     snapshot::Holder,
-    sync::{
-        apply::{HeldBack, restore},
-        client::Client,
-    },
+    sync::{client::Client, trouble::Trouble},
     upstream,
 };
 
@@ -46,23 +50,19 @@ const DRAIN_DEADLINE: Duration = Duration::from_millis(4_500);
 /// How often the age of the snapshot is shown.
 const AGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What this agent keeps on disk; nothing of it if diskless.
-#[derive(Debug, Default)]
-struct Kept {
-    folder: Option<PathBuf>,
-    lock: Option<FolderLock>,
-    id: Option<AgentId>,
-    disk: Option<Disk>,
-    writer: Option<Writer>,
-    held_back: Vec<HeldBack>,
-}
-
 /// Where services are answered.
 #[derive(Debug)]
 struct Doors {
     port: TcpListener,
-    ops: TcpListener,
     socket: Option<(UnixListener, BoundSocket)>,
+    ofrep: Option<TcpListener>,
+}
+
+/// What is answered there.
+#[derive(Debug)]
+struct Services {
+    grpc: Routes,
+    ofrep: Router,
 }
 
 /// What several parts share; each clone is a cheap handle.
@@ -80,19 +80,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let recorded = telemetry::init_metrics()?;
     metrics::describe();
     let holder = Holder::new(args.accept_empty);
-    let mut kept = keep(&args, &holder)?;
+    let mut kept = kept::open(&args, &holder)?;
+    let ops = listen::tcp("the agent's ops port", "--ops", args.ops).await?;
     let doors = bind(&args, kept.folder.as_deref()).await?;
     let shared = share(&args, kept.id.take(), holder);
     tracing::info!(
         agent = %shared.identity.agent, environment = %args.environment, control_plane = %args.control_plane,
-        listen = %args.listen, ops = %args.ops, data = ?kept.folder, "started"
+        listen = %args.listen, ofrep = ?args.ofrep, ops = %args.ops, data = ?kept.folder, "started"
     );
     let (readiness, shutdown) = (Readiness::new(), Shutdown::new());
     watch_snapshot(&readiness, &shared, &shutdown);
-    let routes = routes(&args, &shared, &shutdown)?;
+    let services = services(&args, &shared, &shutdown)?;
     let (door, closed) = serve::doors();
-    let Doors { port, ops, socket } = doors;
-    let socket = open(port, socket, routes, door, &shutdown);
+    let socket = open(doors, services, door, &shutdown);
     readiness.condition("listeners").met();
     serve_ops(ops, readiness, recorded, &shutdown);
     connect(&args, kept, shared, closed, &shutdown);
@@ -126,7 +126,7 @@ fn share(args: &Args, kept_id: Option<AgentId>, holder: Holder) -> Shared {
 }
 
 /// The services, and their health.
-fn routes(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<Routes> {
+fn services(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<Services> {
     let Shared {
         identity,
         holder,
@@ -145,12 +145,21 @@ fn routes(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<R
         clock,
         contact,
         stale_after: args.stale_after,
+        stale: watch::Sender::new(false),
         minter: token::minter(identity.agent.as_str()),
+        derived: Derived::default(),
         evaluations: Evaluations::new(),
     };
-    let (routes, health) = serve::routes(Arc::new(evaluator), observer, shutdown)?;
+    let evaluator = Arc::new(evaluator);
+    let pages = Pages {
+        origins: args.ofrep_origin.clone(),
+        events: args.ofrep_events,
+    };
+    let ofrep = ofrep::router(Arc::clone(&evaluator), pages, shutdown.clone());
+    let (grpc, health) = serve::routes(Arc::clone(&evaluator), observer, shutdown)?;
     shutdown.spawn("grpc health", serve::report_health(health, holder, shutdown.clone()));
-    Ok(routes)
+    shutdown.spawn("staleness", serve::watch_staleness(evaluator, shutdown.clone()));
+    Ok(Services { grpc, ofrep })
 }
 
 /// Begins to keep in step with the control plane, and to report to it.
@@ -192,6 +201,8 @@ fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown
         clock,
         contact,
         held_back,
+        transfer_limit: args.max_snapshot,
+        trouble: Trouble::default(),
     };
     shutdown.spawn("sync", client.run(shutdown.clone()));
 }
@@ -202,45 +213,13 @@ async fn write(writer: Writer, lock: Option<FolderLock>, shutdown: Shutdown) {
     drop(lock);
 }
 
-/// Opens the data folder and puts the last good snapshot in use.
-fn keep(args: &Args, holder: &Holder) -> anyhow::Result<Kept> {
-    if args.diskless {
-        return Ok(Kept::default());
-    }
-    let folder = folder::prepare(&args.data)?;
-    let lock = identity::lock(&folder)?;
-    let id = match &args.id {
-        Some(id) => id.clone(),
-        None => identity::kept_id(&folder)?,
-    };
-    let (disk, writer, stored) = disk::open(&folder, args.scope());
-    let mut held_back = Vec::new();
-    if let Some(stored) = stored {
-        let (snapshot, not_understood) = restore(&stored);
-        match holder.install(snapshot, stored.stamp.digest) {
-            Ok(()) => {
-                tracing::info!(revision = %stored.stamp.revision, held_back = not_understood.len(), "snapshot from disk in use");
-                metrics::revision(stored.stamp.revision.number);
-                metrics::held_back(not_understood.len());
-                held_back = not_understood;
-            }
-            Err(refusal) => tracing::error!(%refusal, "the snapshot on disk is not used"),
-        }
-    }
-    Ok(Kept {
-        folder: Some(folder),
-        lock: Some(lock),
-        id: Some(id),
-        disk: Some(disk),
-        writer: Some(writer),
-        held_back,
-    })
-}
-
 /// Binds everything, or says what is in the way.
 async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doors> {
     let port = listen::tcp("the agent", "--listen", args.listen).await?;
-    let ops = listen::tcp("the agent's ops port", "--ops", args.ops).await?;
+    let ofrep = match args.ofrep {
+        Some(address) => Some(listen::tcp("the agent's OFREP port", "--ofrep", address).await?),
+        None => None,
+    };
     let socket = match args.socket(data) {
         Some(path) => {
             let listener = listen::unix("the agent's socket", "--socket", &path).await?;
@@ -249,20 +228,20 @@ async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doo
         }
         None => None,
     };
-    Ok(Doors { port, ops, socket })
+    Ok(Doors { port, socket, ofrep })
 }
 
 /// Begins to serve services; gives the socket that is to be removed in the end.
-fn open(
-    port: TcpListener,
-    socket: Option<(UnixListener, BoundSocket)>,
-    routes: Routes,
-    door: DoorOpen,
-    shutdown: &Shutdown,
-) -> Option<BoundSocket> {
-    shutdown.spawn("port", serve::tcp(port, routes.clone(), shutdown.clone(), door.clone()));
+fn open(doors: Doors, services: Services, door: DoorOpen, shutdown: &Shutdown) -> Option<BoundSocket> {
+    let Doors { port, socket, ofrep } = doors;
+    let grpc = services.grpc;
+    shutdown.spawn("port", serve::tcp(port, grpc.clone(), shutdown.clone(), door.clone()));
+    if let Some(listener) = ofrep {
+        let serving = ofrep::serve(listener, services.ofrep, shutdown.clone(), door.clone());
+        shutdown.spawn("OFREP", serving);
+    }
     socket.map(|(listener, bound)| {
-        shutdown.spawn("socket", serve::unix(listener, routes, shutdown.clone(), door));
+        shutdown.spawn("socket", serve::unix(listener, grpc, shutdown.clone(), door));
         bound
     })
 }
@@ -284,7 +263,8 @@ fn serve_ops(listener: TcpListener, readiness: Readiness, recorded: telemetry::M
 /// Keeps readiness and the age of the snapshot true.
 fn watch_snapshot(readiness: &Readiness, shared: &Shared, shutdown: &Shutdown) {
     let condition = readiness.condition("snapshot");
-    condition.unmet("no snapshot of the environment has been received or found on disk");
+    const NOTHING: &str = "no snapshot of the environment has been received or found on disk";
+    condition.unmet(NOTHING);
     let (holder, contact, ending) = (shared.holder.clone(), shared.contact.clone(), shutdown.clone());
     shutdown.spawn("snapshot watch", async move {
         let mut revision = holder.watch();
@@ -292,6 +272,8 @@ fn watch_snapshot(readiness: &Readiness, shared: &Shared, shutdown: &Shutdown) {
         loop {
             if holder.holds_any() {
                 condition.met();
+            } else {
+                condition.unmet(NOTHING);
             }
             metrics::age(contact.silence());
             tokio::select! {

@@ -2,6 +2,8 @@
 //!
 //! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid.
 
+#![allow(rustdoc::bare_urls, reason = "doc comments of options are help texts")]
+
 use std::{
     ffi::OsString,
     net::SocketAddr,
@@ -14,12 +16,12 @@ use evaluation::Key;
 use runtime::telemetry::LogFormat;
 use tonic::transport::Uri;
 
-use crate::{disk::Scope, identity::AgentId};
+use crate::{disk::Scope, identity::AgentId, serve::ofrep::cors::Origins};
 
 /// The process beside each service: evaluates feature flags, and reports how each variant is doing.
 ///
-/// It keeps the flags of one environment in step with the control plane and answers any OpenFeature flagd provider on
-/// its port or its socket. Without the control plane it keeps serving the last good snapshot, also after a restart.
+/// It keeps the flags of one environment in step with the control plane and answers any OpenFeature provider: flagd's
+/// protocols on its port or its socket, OFREP on a port of its own. Without the control plane it keeps serving the last good snapshot, also after a restart.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate-agent", version, after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -48,7 +50,21 @@ pub(crate) struct Args {
     )]
     pub(crate) data: PathBuf,
 
-    /// Where services find flags (flagd protocol) and report outcomes.
+    /// The snapshot that a fresh machine starts from before the control plane is reached: the file `snapshot`, copied
+    /// from the data folder of another agent of the same environment and flag set. What is in the data folder goes first.
+    #[arg(long, env = "TIDEGATE_BOOTSTRAP", value_name = "FILE")]
+    pub(crate) bootstrap: Option<OsString>,
+
+    /// The largest snapshot that is accepted, 1GiB at most; a larger one is refused before it takes memory. Bytes, or a
+    /// number with KiB, MiB or GiB.
+    #[arg(long, env = "TIDEGATE_MAX_SNAPSHOT", default_value = "256MiB", value_name = "SIZE", value_parser = size)]
+    pub(crate) max_snapshot: u64,
+
+    /// How many threads evaluate [default: one for each processor, 4 at most].
+    #[arg(long, env = "TIDEGATE_THREADS", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+
+    /// Where services find flags (gRPC: flagd.evaluation.v1 and v2, tidegate.v1) and report outcomes.
     #[arg(
         long,
         env = "TIDEGATE_LISTEN",
@@ -56,6 +72,21 @@ pub(crate) struct Args {
         value_name = "ADDRESS"
     )]
     pub(crate) listen: SocketAddr,
+
+    /// Where services find flags by HTTP (OpenFeature Remote Evaluation Protocol); `none` for nowhere.
+    #[arg(long, env = "TIDEGATE_OFREP", default_value = "127.0.0.1:8016", value_name = "ADDRESS", value_parser = ofrep)]
+    pub(crate) ofrep: Ofrep,
+
+    /// The web pages that may ask --ofrep from a browser, by origin: `none`, `*` for all, or a list such as
+    /// https://app.example.com,http://localhost:3000. A page of an allowed origin can read every flag that this agent
+    /// holds.
+    #[arg(long, env = "TIDEGATE_OFREP_ORIGIN", default_value = "none", value_name = "ORIGINS", value_parser = Origins::parse)]
+    pub(crate) ofrep_origin: Origins,
+
+    /// Say in OFREP answers for all flags where changes are streamed (server-sent events, GET /ofrep/v1/events), so that
+    /// web clients need not poll. Whatever lies between them and the agent must let that path through.
+    #[arg(long, env = "TIDEGATE_OFREP_EVENTS", value_parser = FalseyValueParser::new())]
+    pub(crate) ofrep_events: bool,
 
     /// Where /livez, /readyz and /metrics are.
     #[arg(long, env = "TIDEGATE_OPS", default_value = "127.0.0.1:8014", value_name = "ADDRESS")]
@@ -80,8 +111,8 @@ pub(crate) struct Args {
     #[arg(long, env = "TIDEGATE_ACCEPT_EMPTY", value_parser = FalseyValueParser::new())]
     pub(crate) accept_empty: bool,
 
-    /// Say in the metadata `tidegate.stale_s` of each answer when the control plane has been silent for longer.
-    /// Seconds, or a number with s, m or h.
+    /// From what silence of the control plane on answers are stale: their metadata says `tidegate.stale_s`, the native
+    /// protocol also says reason STALE, and flags that fall back then do. Seconds, or a number with s, m or h.
     #[arg(long, env = "TIDEGATE_STALE_AFTER", default_value = "5m", value_name = "TIME", value_parser = duration)]
     pub(crate) stale_after: Duration,
 
@@ -97,11 +128,25 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   tidegate-agent --environment staging
-  tidegate-agent --listen 127.0.0.1:9013 --ops 127.0.0.1:9014 --socket none --data ./second-agent
+  tidegate-agent --listen 127.0.0.1:9013 --ofrep 127.0.0.1:9016 --ops 127.0.0.1:9014 --socket none --data ./second-agent
 
-Then point an OpenFeature flagd provider (resolver rpc) at 127.0.0.1:8013, and see what the agent does:
+A fresh machine that must answer before it reaches the control plane:
+  scp other-host:/var/lib/tidegate/agent/snapshot ./bootstrap
+  tidegate-agent --bootstrap ./bootstrap
+
+Then point an OpenFeature flagd provider (resolver rpc) at 127.0.0.1:8013 or an OFREP provider at
+http://127.0.0.1:8016, or ask by hand, and see what the agent does:
+  curl -d '{\"context\": {\"targetingKey\": \"user-7\"}}' http://127.0.0.1:8016/ofrep/v1/evaluate/flags
   curl http://127.0.0.1:8014/readyz
   curl http://127.0.0.1:8014/metrics";
+
+/// No snapshot may be larger, in bytes.
+pub(crate) const LARGEST_SNAPSHOT: u64 = 1 << 30;
+/// How many threads evaluate at most unless told.
+const MOST_THREADS: usize = 4;
+
+/// Where OFREP is served; None: nowhere.
+pub(crate) type Ofrep = Option<SocketAddr>;
 
 /// The flag set to serve; None: all.
 pub(crate) type FlagSet = Option<Key>;
@@ -112,6 +157,23 @@ impl Args {
         Scope {
             environment: self.environment.to_string(),
             flag_set: self.flag_set.as_ref().map(Key::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// The file to start from, if one is given; an empty setting means none.
+    pub(crate) fn bootstrap(&self) -> Option<&Path> {
+        let given = self.bootstrap.as_deref().filter(|path| !path.is_empty());
+        given.map(Path::new)
+    }
+
+    /// How many threads evaluate. An agent beside a service is not to take the machine's cores; a few answer more than
+    /// any service asks, and each costs memory.
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            Some(threads) => usize::from(threads),
+            None => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(MOST_THREADS),
         }
     }
 
@@ -159,6 +221,15 @@ fn with_port(uri: Uri) -> Result<Uri, String> {
         .map_err(|error| format!("{error}; give it as http://host:port"))
 }
 
+fn ofrep(text: &str) -> Result<Ofrep, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| "give it as 127.0.0.1:8016, or none".to_owned())
+}
+
 fn flag_set(text: &str) -> Result<FlagSet, String> {
     if text.is_empty() {
         return Ok(None);
@@ -184,6 +255,19 @@ fn duration(text: &str) -> Result<Duration, String> {
         .checked_mul(unit_s)
         .map(Duration::from_secs)
         .ok_or_else(|| "longer than time itself".to_owned())
+}
+
+/// A size as `1048576`, `64KiB`, `256MiB` or `1GiB`.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let (digits, unit) = units
+        .into_iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .unwrap_or((text, 1));
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|bytes| (1..=LARGEST_SNAPSHOT).contains(bytes))
+        .ok_or_else(|| "give it as 1048576, 64KiB, 256MiB or 1GiB, which is the most".to_owned())
 }
 
 #[cfg(test)]

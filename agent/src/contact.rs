@@ -32,6 +32,13 @@ impl Contact {
         self.heard_us.store(now_us(), Ordering::Relaxed);
     }
 
+    /// As if it had last been heard so much earlier.
+    #[cfg(test)]
+    pub(crate) fn forget(&self, earlier: Duration) {
+        let earlier_us = i64::try_from(earlier.as_micros()).unwrap_or(i64::MAX);
+        self.heard_us.fetch_sub(earlier_us, Ordering::Relaxed);
+    }
+
     /// For how long it has been silent.
     pub(crate) fn silence(&self) -> Duration {
         let silent_us = now_us().saturating_sub(self.heard_us.load(Ordering::Relaxed));
@@ -53,7 +60,7 @@ mod tests {
         let contact = Contact::new();
         contact.heard();
         assert_eq!(contact.silence_beyond(Duration::from_secs(3_600)), None);
-        contact.heard_us.fetch_sub(7_200_000_000, Ordering::Relaxed);
+        contact.forget(Duration::from_secs(7_200));
         assert!(contact.silence_beyond(Duration::from_secs(3_600)).is_some());
         contact.heard();
         assert_eq!(contact.silence_beyond(Duration::from_secs(3_600)), None);

@@ -7,23 +7,24 @@
 
 mod files;
 mod format;
+mod update;
 
 use std::{
-    collections::BTreeMap,
     fmt, io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
-use evaluation::EntryId;
-use proto::entry::RawEntry;
 use runtime::{backoff::Backoff, shutdown::Shutdown};
 use tokio::sync::{Notify, watch};
 
-use self::files::{Files, ReadError};
-pub(crate) use self::format::{Scope, Stored};
+use self::files::Files;
+pub(crate) use self::{
+    files::{ReadError, read},
+    format::{Scope, Stored},
+    update::Update,
+};
 use crate::{
     metrics::{self, DiskResult},
     snapshot::Stamp,
@@ -31,67 +32,6 @@ use crate::{
 
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_CAP: Duration = Duration::from_secs(30);
-
-/// What leads from the file to a newer one.
-#[derive(Debug, Clone)]
-pub(crate) struct Update {
-    /// What the file is after it.
-    pub(crate) stamp: Stamp,
-    /// Whether `entries` are all there are; else they change what the file has.
-    pub(crate) whole: bool,
-    /// Bodies as received; None: removed.
-    pub(crate) entries: BTreeMap<EntryId, Option<Bytes>>,
-}
-
-impl Update {
-    /// An update from entries as received.
-    pub(crate) fn new(stamp: Stamp, whole: bool, entries: Vec<RawEntry>) -> Self {
-        let entries = entries
-            .into_iter()
-            .map(|raw| {
-                (
-                    EntryId {
-                        kind: raw.kind,
-                        key: Arc::from(raw.key),
-                    },
-                    raw.body,
-                )
-            })
-            .collect();
-        Self { stamp, whole, entries }
-    }
-
-    /// This update and then `later`, as one.
-    fn then(self, later: Self) -> Self {
-        if later.whole {
-            return later;
-        }
-        let mut entries = self.entries;
-        entries.extend(later.entries);
-        Self {
-            stamp: later.stamp,
-            whole: self.whole,
-            entries,
-        }
-    }
-
-    /// The snapshot after this update.
-    fn applied_to(self, mut entries: BTreeMap<EntryId, Bytes>) -> Stored {
-        if self.whole {
-            entries.clear();
-        }
-        for (id, body) in self.entries {
-            match body {
-                Some(body) => entries.insert(id, body),
-                None => entries.remove(&id),
-            };
-        }
-        Stored {
-            stamp: self.stamp,
-            entries,
-        }
-    }
-}
 
 /// Why an update is not on disk.
 #[derive(Debug, thiserror::Error)]
@@ -256,18 +196,7 @@ impl Writer {
 }
 
 fn write(files: &Files, scope: &Scope, update: Update) -> Result<(), WriteError> {
-    let base = if update.whole {
-        BTreeMap::new()
-    } else {
-        match files.read_current() {
-            Ok((found, stored)) if found == *scope => stored.entries,
-            Ok(_) => return Err(WriteError::Base("it is of another environment or flag set".into())),
-            Err(ReadError::Io(error)) => return Err(WriteError::Io(error)),
-            Err(error @ (ReadError::Missing | ReadError::Format(_) | ReadError::Size(_))) => {
-                return Err(WriteError::Base(error.to_string()));
-            }
-        }
-    };
+    let base = base_of(files, scope, &update)?;
     let next = update.applied_to(base);
     if next.digest() != next.stamp.digest {
         return Err(WriteError::Base(
@@ -275,6 +204,30 @@ fn write(files: &Files, scope: &Scope, update: Update) -> Result<(), WriteError>
         ));
     }
     Ok(files.write(&next.encode(scope))?)
+}
+
+/// What an update changes, or serves from.
+fn base_of(files: &Files, scope: &Scope, update: &Update) -> Result<Stored, WriteError> {
+    let nothing = Stored::nothing(update.stamp);
+    if !update.needs_base() && !update.serves_from_base() {
+        return Ok(nothing);
+    }
+    let refused = match files.read_current() {
+        Ok((found, stored)) if found == *scope => return Ok(stored),
+        Ok(_) => WriteError::Base("it is of another environment or flag set".into()),
+        Err(ReadError::Io(error)) => WriteError::Io(error),
+        Err(error @ (ReadError::Missing | ReadError::Format(_) | ReadError::Size(_))) => {
+            WriteError::Base(error.to_string())
+        }
+    };
+    if update.needs_base() {
+        return Err(refused);
+    }
+    tracing::warn!(
+        error = %refused,
+        "after a restart, entries that are held back will not serve what they served before"
+    );
+    Ok(nothing)
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 //! Not `async`, and knows no door: it takes a context and gives a decision that borrows from the snapshot. A door asks
 //! for the exposure only once it knows that it can answer, so that what was never served is never counted.
 
-use std::{sync::Arc, time::Duration};
+pub(crate) mod derived;
 
-use evaluation::{Arm, Attribute, CompiledFlag, Context, Decision, Exposure, Snapshot};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use evaluation::{Arm, CompiledFlag, Context, Decision, Exposure, Json, Snapshot};
 use prost_types::{Struct, value::Kind};
 use proto::{Token, tick};
+use tokio::sync::watch;
 
+use self::derived::Derived;
 use crate::{
     contact::Contact, health::counters::Counters, metrics::Evaluations, server_clock::ServerClock, snapshot::Holder,
 };
@@ -26,8 +30,12 @@ pub(crate) struct Evaluator {
     pub(crate) contact: Contact,
     /// From what silence on it is.
     pub(crate) stale_after: Duration,
+    /// Whether it was when somebody last looked, for who waits for that to change.
+    pub(crate) stale: watch::Sender<bool>,
     /// The low byte of this agent's hash, for tokens.
     pub(crate) minter: u8,
+    /// What was worked out of the snapshot.
+    pub(crate) derived: Derived,
     /// Counts answers.
     pub(crate) evaluations: Evaluations,
 }
@@ -54,7 +62,22 @@ pub(crate) struct Named {
     pub(crate) arm: Arm,
 }
 
+impl Named {
+    /// The arm as it is written.
+    pub(crate) fn arm(&self) -> &'static str {
+        match self.arm {
+            Arm::Control => "control",
+            Arm::Treatment => "treatment",
+        }
+    }
+}
+
 impl Selection {
+    /// The flags of a set; all if none is named.
+    pub(crate) fn of_set(set: String) -> Self {
+        if set.is_empty() { Self::All } else { Self::Set(set) }
+    }
+
     /// Whether the flag is among them.
     pub(crate) fn admits(&self, flag: &CompiledFlag) -> bool {
         match self {
@@ -73,6 +96,20 @@ pub(crate) fn find<'s>(snapshot: &'s Snapshot, selection: &Selection, key: &str)
         .filter(|flag| selection.admits(flag))
 }
 
+/// What the flag serves to this context; `stale`: whether the snapshot is too old to be trusted.
+pub(crate) fn decide<'s>(
+    snapshot: &'s Snapshot,
+    flag: &'s CompiledFlag,
+    context: &Context,
+    stale: bool,
+) -> Decision<'s> {
+    if stale {
+        flag.evaluate_stale(snapshot, context)
+    } else {
+        flag.evaluate(snapshot, context)
+    }
+}
+
 impl Evaluator {
     /// Counts the exposure of a decision that is about to be answered, and names it. None outside rollouts.
     pub(crate) fn expose(&self, snapshot: &Snapshot, decision: &Decision<'_>) -> Option<Named> {
@@ -85,6 +122,12 @@ impl Evaluator {
         let start_tick = measurement.map_or_else(|| tick::at(time_us), |measurement| measurement.start_tick);
         let tick = tick::at(time_us).saturating_sub(start_tick);
         self.name(snapshot, exposure, tick)
+    }
+
+    /// Names the exposure that a bulk answer holds ready, and counts nothing: nobody knows whether the caller will use
+    /// it. Its tick is 0, so that the same caller gets the same text.
+    pub(crate) fn foresee(&self, snapshot: &Snapshot, decision: &Decision<'_>) -> Option<Named> {
+        self.name(snapshot, decision.exposure?, 0)
     }
 
     fn name(&self, snapshot: &Snapshot, exposure: Exposure, tick: u32) -> Option<Named> {
@@ -108,18 +151,39 @@ impl Evaluator {
             .silence_beyond(self.stale_after)
             .map(|silence| silence.as_secs())
     }
+
+    /// Tells who waits for it whether answers are stale by now.
+    pub(crate) fn look_at_staleness(&self) {
+        let now = self.stale_s().is_some();
+        self.stale
+            .send_if_modified(|stale| std::mem::replace(stale, now) != now);
+    }
 }
 
-/// A context from its wire form: scalars keep their value, anything else is there and equal to nothing.
+/// A context from its wire form; what it holds is moved. A value that is not set, or a number that is not finite, is null.
 pub(crate) fn context(fields: Option<Struct>) -> Context {
     let fields = fields.map(|fields| fields.fields).unwrap_or_default();
-    fields.into_iter().fold(Context::new(), |context, (name, value)| {
-        let attribute = match value.kind {
-            Some(Kind::StringValue(text)) => Attribute::Text(text),
-            Some(Kind::NumberValue(number)) => Attribute::Number(number),
-            Some(Kind::BoolValue(boolean)) => Attribute::Boolean(boolean),
-            Some(Kind::NullValue(_) | Kind::StructValue(_) | Kind::ListValue(_)) | None => Attribute::Other,
-        };
-        context.with(name, attribute)
-    })
+    fields
+        .into_iter()
+        .fold(Context::new(), |context, (name, value)| context.with(name, json(value)))
+}
+
+/// A value of protobuf. Its depth is bounded by the decoder.
+fn json(value: prost_types::Value) -> Json {
+    match value.kind {
+        Some(Kind::StringValue(text)) => Json::Text(text),
+        Some(Kind::NumberValue(number)) if number.is_finite() => Json::Number(number),
+        Some(Kind::BoolValue(boolean)) => Json::Boolean(boolean),
+        Some(Kind::ListValue(list)) => Json::List(list.values.into_iter().map(json).collect()),
+        Some(Kind::StructValue(fields)) => Json::Object(object(fields)),
+        Some(Kind::NumberValue(_) | Kind::NullValue(_)) | None => Json::Null,
+    }
+}
+
+fn object(fields: Struct) -> BTreeMap<String, Json> {
+    fields
+        .fields
+        .into_iter()
+        .map(|(name, value)| (name, json(value)))
+        .collect()
 }

@@ -4,11 +4,13 @@
 
 mod app;
 mod args;
+mod bootstrap;
 mod contact;
 mod disk;
 mod evaluate;
 mod health;
 mod identity;
+mod kept;
 mod metrics;
 mod serve;
 mod server_clock;
@@ -40,7 +42,10 @@ fn main() -> ExitCode {
 
 /// Runs the agent; does not wait for threads that are stuck in the system when it has ended.
 fn run(args: args::Args) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(args.threads())
+        .enable_all()
+        .build()?;
     let ended = runtime.block_on(app::run(args));
     runtime.shutdown_timeout(BLOCKED_DEADLINE);
     ended

@@ -17,14 +17,24 @@ pub(crate) const CONNECTED: &str = "tidegate_agent_connected";
 pub(crate) const HELD_BACK: &str = "tidegate_agent_entries_held_back";
 /// Revisions that were refused.
 pub(crate) const NACKS: &str = "tidegate_agent_nacks_total";
-/// Evaluations, by reason.
+/// Evaluations, by door and reason.
 pub(crate) const EVALUATIONS: &str = "tidegate_agent_evaluations_total";
+/// OFREP calls for all flags that were answered with 304.
+pub(crate) const UNCHANGED: &str = "tidegate_agent_unchanged_total";
 /// Exposures in observations, by result.
 pub(crate) const OBSERVATIONS: &str = "tidegate_agent_observations_total";
 /// Frames that are not acknowledged yet.
 pub(crate) const FRAMES_PENDING: &str = "tidegate_agent_frames_pending";
 /// Frames that the control plane refused for good.
 pub(crate) const FRAMES_REFUSED: &str = "tidegate_agent_frames_refused_total";
+/// Bootstrap files that were looked at, by result.
+pub(crate) const BOOTSTRAP: &str = "tidegate_agent_bootstrap_total";
+/// The revision that the control plane wants this agent to hold.
+pub(crate) const REVISION_WANTED: &str = "tidegate_agent_revision_wanted";
+/// 1 for the reason for which the last connection ended, until one lasts.
+pub(crate) const SYNC_TROUBLE: &str = "tidegate_agent_sync_trouble";
+/// Connections to the control plane that ended or were not made, by reason.
+pub(crate) const SYNC_ENDS: &str = "tidegate_agent_sync_ends_total";
 /// Writes of the snapshot file, by result.
 pub(crate) const DISK_WRITES: &str = "tidegate_agent_disk_writes_total";
 
@@ -39,10 +49,27 @@ pub(crate) fn describe() {
     describe_gauge!(CONNECTED, "1 while the sync stream to the control plane is open");
     describe_gauge!(HELD_BACK, "Entries that this agent does not understand and holds back");
     describe_counter!(NACKS, "Revisions refused");
-    describe_counter!(EVALUATIONS, "Evaluations by reason");
+    describe_counter!(EVALUATIONS, "Evaluations by door and reason");
+    describe_counter!(
+        UNCHANGED,
+        "OFREP calls for all flags answered with 304, without an evaluation"
+    );
     describe_counter!(OBSERVATIONS, "Exposures in observations by result");
     describe_gauge!(FRAMES_PENDING, "Health frames not yet acknowledged");
     describe_counter!(FRAMES_REFUSED, "Health frames refused for good by the control plane");
+    describe_counter!(BOOTSTRAP, "Bootstrap files looked at by result");
+    describe_gauge!(
+        REVISION_WANTED,
+        "Content revision that the control plane wants in use here"
+    );
+    describe_gauge!(
+        SYNC_TROUBLE,
+        "1 for the reason for which the last connection to the control plane ended, until one lasts"
+    );
+    describe_counter!(
+        SYNC_ENDS,
+        "Connections to the control plane ended or not made by reason"
+    );
     describe_counter!(DISK_WRITES, "Writes of the snapshot file by result");
 }
 
@@ -55,6 +82,8 @@ pub(crate) enum DiskResult {
     Failed,
     /// A file could not be used.
     Damaged,
+    /// The previous file was used in the place of the newest.
+    FellBack,
 }
 
 /// Counts what became of the snapshot file.
@@ -63,8 +92,45 @@ pub(crate) fn disk(result: DiskResult) {
         DiskResult::Written => "written",
         DiskResult::Failed => "failed",
         DiskResult::Damaged => "damaged",
+        DiskResult::FellBack => "fell_back",
     };
     counter!(DISK_WRITES, "result" => label).increment(1);
+}
+
+/// What became of a bootstrap file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BootstrapResult {
+    /// The agent starts from it.
+    Used,
+    /// It cannot be used.
+    Refused,
+    /// There is a snapshot on disk.
+    NotNeeded,
+}
+
+/// Counts what became of a bootstrap file.
+pub(crate) fn bootstrap(result: BootstrapResult) {
+    let label = match result {
+        BootstrapResult::Used => "used",
+        BootstrapResult::Refused => "refused",
+        BootstrapResult::NotNeeded => "not_needed",
+    };
+    counter!(BOOTSTRAP, "result" => label).increment(1);
+}
+
+/// Shows what should be in use.
+pub(crate) fn revision_wanted(number: u64) {
+    gauge!(REVISION_WANTED).set(number as f64);
+}
+
+/// Shows whether this is what keeps the agent from its control plane.
+pub(crate) fn sync_trouble(reason: &'static str, lasts: bool) {
+    gauge!(SYNC_TROUBLE, "reason" => reason).set(f64::from(u8::from(lasts)));
+}
+
+/// Counts a connection that ended.
+pub(crate) fn sync_ended(reason: &'static str) {
+    counter!(SYNC_ENDS, "reason" => reason).increment(1);
 }
 
 /// Shows what is in use.
@@ -107,28 +173,72 @@ pub(crate) fn observed(result: &'static str, exposures: u64) {
     counter!(OBSERVATIONS, "result" => result).increment(exposures);
 }
 
-/// Counts evaluations by reason, without a look-up per evaluation.
+/// Counts evaluations by door and reason, without a look-up or a lock per evaluation.
 pub(crate) struct Evaluations {
+    /// flagd's protocols.
+    pub(crate) flagd: Answers,
+    /// OFREP.
+    pub(crate) ofrep: Answers,
+    /// The native protocol.
+    pub(crate) native: Answers,
+    unchanged: Counter,
+}
+
+/// The answers of one door.
+pub(crate) struct Answers {
     fixed: Counter,
     default: Counter,
     targeting_match: Counter,
     split: Counter,
     disabled: Counter,
+    stale: Counter,
     error: Counter,
     not_found: Counter,
     type_mismatch: Counter,
 }
 
+/// Answers of one call for many flags, to be counted at once.
+#[derive(Debug, Default)]
+pub(crate) struct Several([u64; REASONS.len()]);
+
+/// Every reason; its place is where `Several` counts it.
+const REASONS: [Reason; 7] = [
+    Reason::Static,
+    Reason::Default,
+    Reason::TargetingMatch,
+    Reason::Split,
+    Reason::Disabled,
+    Reason::Stale,
+    Reason::Error,
+];
+
 impl Evaluations {
     /// Registers the counters with the current recorder.
     pub(crate) fn new() -> Self {
-        let of = |reason: &'static str| counter!(EVALUATIONS, "reason" => reason);
+        Self {
+            flagd: Answers::new("flagd"),
+            ofrep: Answers::new("ofrep"),
+            native: Answers::new("native"),
+            unchanged: counter!(UNCHANGED),
+        }
+    }
+
+    /// A caller was told that all flags serve what it was told before.
+    pub(crate) fn unchanged(&self) {
+        self.unchanged.increment(1);
+    }
+}
+
+impl Answers {
+    fn new(door: &'static str) -> Self {
+        let of = |reason: &'static str| counter!(EVALUATIONS, "door" => door, "reason" => reason);
         Self {
             fixed: of("static"),
             default: of("default"),
             targeting_match: of("targeting_match"),
             split: of("split"),
             disabled: of("disabled"),
+            stale: of("stale"),
             error: of("error"),
             not_found: of("flag_not_found"),
             type_mismatch: of("type_mismatch"),
@@ -137,15 +247,16 @@ impl Evaluations {
 
     /// A flag was answered.
     pub(crate) fn answered(&self, reason: Reason) {
-        match reason {
-            Reason::Static => &self.fixed,
-            Reason::Default => &self.default,
-            Reason::TargetingMatch => &self.targeting_match,
-            Reason::Split => &self.split,
-            Reason::Disabled => &self.disabled,
-            Reason::Error => &self.error,
+        self.of(reason).increment(1);
+    }
+
+    /// Many flags were answered.
+    pub(crate) fn answered_all(&self, several: &Several) {
+        for (reason, times) in REASONS.into_iter().zip(several.0) {
+            if times > 0 {
+                self.of(reason).increment(times);
+            }
         }
-        .increment(1);
     }
 
     /// An unknown flag was asked for.
@@ -157,10 +268,73 @@ impl Evaluations {
     pub(crate) fn type_mismatch(&self) {
         self.type_mismatch.increment(1);
     }
+
+    fn of(&self, reason: Reason) -> &Counter {
+        match reason {
+            Reason::Static => &self.fixed,
+            Reason::Default => &self.default,
+            Reason::TargetingMatch => &self.targeting_match,
+            Reason::Split => &self.split,
+            Reason::Disabled => &self.disabled,
+            Reason::Stale => &self.stale,
+            Reason::Error => &self.error,
+        }
+    }
+}
+
+impl Several {
+    /// One more.
+    pub(crate) fn answered(&mut self, reason: Reason) {
+        let at = REASONS.iter().position(|other| *other == reason);
+        if let Some(times) = at.and_then(|at| self.0.get_mut(at)) {
+            *times += 1;
+        }
+    }
 }
 
 impl std::fmt::Debug for Evaluations {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Evaluations").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_door_and_reason() {
+        let (recorder, rendered) = runtime::telemetry::local_metrics();
+        let evaluations = metrics::with_local_recorder(&recorder, Evaluations::new);
+        let mut several = Several::default();
+        for reason in REASONS {
+            several.answered(reason);
+            several.answered(reason);
+            evaluations.flagd.answered(reason);
+        }
+        evaluations.ofrep.answered_all(&several);
+        evaluations.native.not_found();
+        evaluations.native.type_mismatch();
+        evaluations.unchanged();
+        let text = rendered.render();
+        let line = |door: &str, reason: &str, count: u64| {
+            let line = format!("{EVALUATIONS}{{door=\"{door}\",reason=\"{reason}\"}} {count}");
+            assert!(text.contains(&line), "{line} in {text}");
+        };
+        for reason in REASONS {
+            let reason = reason.as_str().to_ascii_lowercase();
+            line("flagd", &reason, 1);
+            line("ofrep", &reason, 2);
+            line("native", &reason, 0);
+        }
+        line("native", "flag_not_found", 1);
+        line("native", "type_mismatch", 1);
+        assert!(text.contains(&format!("{UNCHANGED} 1")), "{text}");
     }
 }

@@ -6,16 +6,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use evaluation::{
-    Arm, Buckets, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag, FlagType, Key, Lineage,
-    Measurement, MetricKind, MetricSpec, Position, ReachedStage, Revision, RolloutStep, Serve, Snapshot, SplittingUnit,
-    StageVisit, Value,
+    Arm, Buckets, Condition, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag, FlagType,
+    HashScheme, Json, Key, Lineage, Literal, Measurement, MetricKind, MetricSpec, OneOf, Position, ReachedStage,
+    Revision, RolloutStep, Rule, Segment, Serve, Share, Snapshot, Split, SplittingUnit, StageVisit, Test, Value,
+    WhenStale,
 };
-use proto::entry::{RawEntry, encode_environment, encode_flag, encode_measurement, frame};
+use proto::entry::{RawEntry, encode_environment, encode_flag, encode_measurement, encode_segment, frame};
 
 use crate::{
     contact::Contact,
     disk::Stored,
-    evaluate::Evaluator,
+    evaluate::{Evaluator, derived::Derived},
     health::counters::Counters,
     metrics::Evaluations,
     server_clock::ServerClock,
@@ -47,6 +48,10 @@ pub(crate) fn boolean(key: &str) -> Flag {
         deny: Vec::new(),
         allow: BTreeMap::new(),
         rules: Vec::new(),
+        prerequisites: Vec::new(),
+        hash: HashScheme::Murmur3,
+        bucket_by: Vec::new(),
+        when_stale: WhenStale::Keep,
     }
 }
 
@@ -58,6 +63,84 @@ pub(crate) fn text(key: &str) -> Flag {
         variants: variants.into(),
         default: Serve::Variant("a".to_owned()),
         ..boolean(key)
+    }
+}
+
+/// A flag of one variant, `only`, with this value.
+pub(crate) fn valued(key: &str, value: Value) -> Flag {
+    Flag {
+        flag_type: value.flag_type(),
+        variants: [("only".to_owned(), value)].into(),
+        default: Serve::Variant("only".to_owned()),
+        ..boolean(key)
+    }
+}
+
+/// An object: `{"list": [null, "x"], "n": 10, "half": 0.5}`.
+pub(crate) fn object() -> Value {
+    let list = vec![Json::Null, Json::Text("x".to_owned())];
+    let fields = [
+        ("list", Json::List(list)),
+        ("n", Json::Number(10.0)),
+        ("half", Json::Number(0.5)),
+    ];
+    let fields: BTreeMap<_, _> = fields.map(|(name, value)| (name.to_owned(), value)).into();
+    Value::Object(Arc::new(fields))
+}
+
+/// A split that everybody of it gets `on` from.
+pub(crate) fn split_to_on() -> Serve {
+    let share = |variant: &str, buckets| Share {
+        variant: variant.to_owned(),
+        buckets,
+    };
+    Serve::Split(Split {
+        shares: vec![share("on", Buckets::ALL), share("off", Buckets::NONE)],
+        ranges: Vec::new(),
+    })
+}
+
+/// A rule that serves this to callers whose attribute `staff` is true.
+pub(crate) fn for_staff(serve: Serve) -> Rule {
+    Rule {
+        name: "staff".to_owned(),
+        conditions: vec![Condition {
+            attribute: "staff".to_owned(),
+            negated: false,
+            test: Test::OneOf(OneOf {
+                literals: vec![Literal::Boolean(true)],
+                ignore_case: false,
+            }),
+        }],
+        serve,
+        salt: String::new(),
+    }
+}
+
+/// A rule that serves this to the members of a segment.
+pub(crate) fn for_members(segment: &str, serve: Serve) -> Rule {
+    let conditions = vec![Condition {
+        attribute: String::new(),
+        negated: false,
+        test: Test::InSegment(vec![segment.to_owned()]),
+    }];
+    Rule {
+        name: "members".to_owned(),
+        conditions,
+        ..for_staff(serve)
+    }
+}
+
+/// A segment of these units.
+pub(crate) fn segment(key: &str, included: &[&str]) -> Segment {
+    Segment {
+        key: Key::parse(key).unwrap(),
+        description: String::new(),
+        owner: String::new(),
+        tags: Default::default(),
+        included: included.iter().map(|unit| (*unit).to_owned()).collect(),
+        excluded: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -156,6 +239,11 @@ impl Contents {
         self.raw(EntryKind::Flag, flag.key.as_str(), encode_flag(flag, None))
     }
 
+    /// With a segment.
+    pub(crate) fn segment(self, segment: &Segment) -> Self {
+        self.raw(EntryKind::Segment, segment.key.as_str(), encode_segment(segment))
+    }
+
     /// With the rolled out flag at this share, and its measurement.
     pub(crate) fn rollout(self, share: Buckets) -> Self {
         let flag = rolled_out();
@@ -197,6 +285,7 @@ impl Contents {
                 digest: Digest(0),
             },
             entries: self.entries.clone(),
+            kept: BTreeMap::new(),
         };
         stored.stamp.digest = stored.digest();
         stored
@@ -251,6 +340,18 @@ impl Contents {
     }
 }
 
+/// An evaluator over a holder, for which every silence is too long; returns once there was one.
+pub(crate) fn stale_evaluator(holder: &Holder) -> Evaluator {
+    let evaluator = Evaluator {
+        stale_after: Duration::ZERO,
+        ..evaluator(holder)
+    };
+    while evaluator.stale_s().is_none() {
+        std::thread::yield_now();
+    }
+    evaluator
+}
+
 /// An evaluator over a holder.
 pub(crate) fn evaluator(holder: &Holder) -> Evaluator {
     Evaluator {
@@ -259,7 +360,9 @@ pub(crate) fn evaluator(holder: &Holder) -> Evaluator {
         clock: ServerClock::new(),
         contact: Contact::new(),
         stale_after: Duration::from_secs(300),
+        stale: tokio::sync::watch::Sender::new(false),
         minter: 1,
+        derived: Derived::default(),
         evaluations: Evaluations::new(),
     }
 }

@@ -1,18 +1,29 @@
-//! The doors for services: one set of gRPC services, on a port and on a socket.
+//! The doors for services: one set of gRPC services, on a port and on a socket, and OFREP on a port of its own.
 //!
-//! `flagd` answers OpenFeature providers, `outcomes` takes observations; health and reflection stand beside them. Both
-//! listeners serve the same routes, and stop taking calls as soon as the process drains.
+//! `flagd` answers OpenFeature providers and `native` our own clients, `outcomes` takes observations; health and
+//! reflection stand beside them. Both gRPC listeners serve the same routes. Every door stops taking calls as soon as the
+//! process drains.
 
+mod answer;
+mod changes;
 mod events;
-pub(crate) mod flagd;
-pub(crate) mod outcomes;
+mod flagd;
+mod native;
+pub(crate) mod ofrep;
+mod outcomes;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use proto::{
     MESSAGE_LIMIT,
-    flagd::evaluation_v2::service_server::{SERVICE_NAME as FLAGD, ServiceServer},
-    v1::outcomes_server::{OutcomesServer, SERVICE_NAME as OUTCOMES},
+    flagd::{
+        evaluation_v1::service_server::{SERVICE_NAME as FLAGD_V1, ServiceServer as V1Server},
+        evaluation_v2::service_server::{SERVICE_NAME as FLAGD_V2, ServiceServer as V2Server},
+    },
+    v1::{
+        evaluation_server::{EvaluationServer, SERVICE_NAME as EVALUATION},
+        outcomes_server::{OutcomesServer, SERVICE_NAME as OUTCOMES},
+    },
 };
 use runtime::shutdown::Shutdown;
 use tokio::{
@@ -21,16 +32,31 @@ use tokio::{
 };
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
+    Status,
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use self::{flagd::Flagd, outcomes::Outcomes};
+use self::{
+    flagd::{Flagd, V1, V2},
+    native::Native,
+    outcomes::Outcomes,
+};
 use crate::{evaluate::Evaluator, health::observe::Observer, snapshot::Holder};
 
-/// The largest request of an evaluation, in bytes: a context has at most 1 MB.
-const EVALUATION_LIMIT: usize = 1_000_000;
+/// The largest request of an evaluation at any door, in bytes: a context has at most 1 MB.
+pub(crate) const EVALUATION_LIMIT: usize = 1_000_000;
+/// What the agent serves, for health checks and reflection.
+const SERVICES: [&str; 4] = [FLAGD_V1, FLAGD_V2, EVALUATION, OUTCOMES];
+/// What every gRPC server has beside them.
+const BESIDE: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+/// How often it is looked whether the snapshot became stale.
+const STALENESS_INTERVAL: Duration = Duration::from_secs(1);
 /// A client that vanished without a word is noticed after this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -58,25 +84,55 @@ pub(crate) fn doors() -> (DoorOpen, DoorsClosed) {
     (DoorOpen { _open: open }, DoorsClosed(closed))
 }
 
-/// The services, for both listeners.
+/// The gRPC services, for both listeners.
 pub(crate) fn routes(
     evaluator: Arc<Evaluator>,
     observer: Observer,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(Routes, HealthReporter)> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let flagd = ServiceServer::new(Flagd::new(evaluator, shutdown.clone())).max_decoding_message_size(EVALUATION_LIMIT);
-    let outcomes =
-        OutcomesServer::new(Outcomes::new(observer, shutdown.clone())).max_decoding_message_size(MESSAGE_LIMIT);
-    let reflection =
-        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(proto::DESCRIPTORS);
-    let routes = Routes::new(flagd)
-        .add_service(outcomes)
+    let flagd = Flagd::new(Arc::clone(&evaluator), shutdown.clone());
+    let native = Native::new(evaluator, shutdown.clone());
+    let outcomes = Outcomes::new(observer, shutdown.clone());
+    let routes = Routes::new(V2Server::new(V2(flagd.clone())).max_decoding_message_size(EVALUATION_LIMIT))
+        .add_service(V1Server::new(V1(flagd)).max_decoding_message_size(EVALUATION_LIMIT))
+        .add_service(EvaluationServer::new(native).max_decoding_message_size(EVALUATION_LIMIT))
+        .add_service(OutcomesServer::new(outcomes).max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .prepare();
     Ok((routes, reporter))
+}
+
+/// Describes what is served here, and nothing of what the control plane serves.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
+        .include_reflection_service(false);
+    SERVICES
+        .into_iter()
+        .chain(BESIDE)
+        .fold(builder, |builder, service| builder.with_service_name(service))
+}
+
+/// How a stream ends when the process does: as an error, because clients open no new one after a clean end.
+fn stopping() -> Status {
+    Status::unavailable("the agent is stopping; connect again")
+}
+
+/// Tells streams when the snapshot becomes stale, and when it no longer is.
+pub(crate) async fn watch_staleness(evaluator: Arc<Evaluator>, shutdown: Shutdown) {
+    let mut interval = tokio::time::interval(STALENESS_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => evaluator.look_at_staleness(),
+            () = shutdown.draining() => return,
+        }
+    }
 }
 
 /// Tells gRPC health checks whether anything can be answered, until the process drains.
@@ -90,7 +146,7 @@ pub(crate) async fn report_health(reporter: HealthReporter, holder: Holder, shut
         } else {
             ServingStatus::NotServing
         };
-        for service in ["", FLAGD, OUTCOMES] {
+        for service in SERVICES.into_iter().chain([""]) {
             reporter.set_service_status(service, status).await;
         }
         if shutdown.is_draining() {

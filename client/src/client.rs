@@ -7,22 +7,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::flagd::evaluation_v2::service_client::ServiceClient;
-use proto::flagd::evaluation_v2::{ResolveBooleanRequest, ResolveStringRequest};
+use proto::v1::ResolveRequest;
+use proto::v1::evaluation_client::EvaluationClient;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tonic::Request;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
 
 use crate::address::Address;
 use crate::context::Context;
-use crate::evaluation::{Evaluation, EvaluationError, Exposed, Reply};
+use crate::evaluation::{Answer, Evaluation, EvaluationError, Exposed};
+use crate::object::Object;
 use crate::outcome::{Outcome, observation};
 use crate::queue::{Inlet, queue};
 use crate::reporter;
+use crate::value::FlagValue;
 
 /// How long an evaluation may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_millis(50);
+/// No evaluation may take longer; the wire cannot say much more.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(3_600);
 /// How many observations wait for the agent unless told otherwise.
 const QUEUE: usize = 10_000;
 
@@ -30,7 +34,7 @@ const QUEUE: usize = 10_000;
 /// is still sent in the background, for a second or two at most; [`Client::close`] waits for it.
 #[derive(Clone, Debug)]
 pub struct Client {
-    flags: ServiceClient<Channel>,
+    flags: EvaluationClient<Channel>,
     deadline: Duration,
     inlet: Inlet,
     closing: Arc<watch::Sender<bool>>,
@@ -54,10 +58,10 @@ pub enum ConnectError {
 }
 
 impl Options {
-    /// How long an evaluation may take before the default is served; 50 ms unless told.
+    /// How long an evaluation may take before the default is served; 50 ms unless told, an hour at most.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST_DEADLINE);
         self
     }
 
@@ -102,7 +106,7 @@ impl Client {
             drop(finish);
         });
         Ok(Self {
-            flags: ServiceClient::new(address.channel()),
+            flags: EvaluationClient::new(address.channel()),
             deadline: options.deadline,
             inlet,
             closing: Arc::new(closing),
@@ -112,38 +116,27 @@ impl Client {
 
     /// Evaluates a boolean flag. Never fails: `default` is served when there is no answer, and the evaluation says why.
     pub async fn boolean(&self, flag: &str, default: bool, context: &Context) -> Evaluation<bool> {
-        let request = ResolveBooleanRequest {
-            flag_key: flag.to_owned(),
-            context: Some(context.to_wire()),
-        };
-        let reply = self
-            .call(request, async |mut flags, request| flags.resolve_boolean(request).await)
-            .await;
-        let reply = reply.map(|reply| Reply {
-            value: reply.value,
-            variant: reply.variant,
-            reason: reply.reason,
-            metadata: reply.metadata,
-        });
-        Evaluation::new(reply, default, self.inlet.clone())
+        self.resolve(flag, default, context).await
     }
 
     /// Evaluates a string flag. Never fails: `default` is served when there is no answer, and the evaluation says why.
     pub async fn string(&self, flag: &str, default: impl Into<String>, context: &Context) -> Evaluation<String> {
-        let request = ResolveStringRequest {
-            flag_key: flag.to_owned(),
-            context: Some(context.to_wire()),
-        };
-        let reply = self
-            .call(request, async |mut flags, request| flags.resolve_string(request).await)
-            .await;
-        let reply = reply.map(|reply| Reply {
-            value: reply.value,
-            variant: reply.variant,
-            reason: reply.reason,
-            metadata: reply.metadata,
-        });
-        Evaluation::new(reply, default.into(), self.inlet.clone())
+        self.resolve(flag, default.into(), context).await
+    }
+
+    /// Evaluates an integer flag. Never fails: `default` is served when there is no answer, and the evaluation says why.
+    pub async fn integer(&self, flag: &str, default: i64, context: &Context) -> Evaluation<i64> {
+        self.resolve(flag, default, context).await
+    }
+
+    /// Evaluates a float flag. Never fails: `default` is served when there is no answer, and the evaluation says why.
+    pub async fn float(&self, flag: &str, default: f64, context: &Context) -> Evaluation<f64> {
+        self.resolve(flag, default, context).await
+    }
+
+    /// Evaluates an object flag. Never fails: `default` is served when there is no answer, and the evaluation says why.
+    pub async fn object(&self, flag: &str, default: Object, context: &Context) -> Evaluation<Object> {
+        self.resolve(flag, default, context).await
     }
 
     /// Reports one request that used several evaluations, of whatever types. It counts once for each arm of each
@@ -168,16 +161,23 @@ impl Client {
         let _ = finished.changed().await;
     }
 
+    async fn resolve<T: FlagValue>(&self, flag: &str, default: T, context: &Context) -> Evaluation<T> {
+        let request = ResolveRequest {
+            flag_key: flag.to_owned(),
+            context: Some(context.to_wire()),
+            r#type: T::TYPE.into(),
+        };
+        let answer = self.call(request).await.and_then(Answer::read);
+        Evaluation::new(answer, default, self.inlet.clone())
+    }
+
     /// One call under the deadline, which also holds while a connection is being made.
-    async fn call<Q, A>(
-        &self,
-        message: Q,
-        resolve: impl AsyncFnOnce(ServiceClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
-    ) -> Result<A, EvaluationError> {
+    async fn call(&self, message: ResolveRequest) -> Result<proto::v1::Result, EvaluationError> {
         let mut request = Request::new(message);
         request.set_timeout(self.deadline);
-        match tokio::time::timeout(self.deadline, resolve(self.flags.clone(), request)).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
+        let mut flags = self.flags.clone();
+        match tokio::time::timeout(self.deadline, flags.resolve(request)).await {
+            Ok(Ok(response)) => Ok(response.into_inner().result.unwrap_or_default()),
             Ok(Err(status)) => Err(EvaluationError::from_status(&status, self.deadline)),
             Err(_) => Err(EvaluationError::Deadline(self.deadline)),
         }

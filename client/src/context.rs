@@ -1,11 +1,13 @@
 //! The attributes of the caller: what a flag's rules and its split look at.
 //!
-//! Kept in the form in which it is sent, so that an evaluation copies it once. Only texts, numbers and booleans exist
-//! here, because these are what rules can test; a number too large for 53 bits (an id, usually) belongs in a text,
-//! which is why there is no conversion from `i64` and `u64`.
+//! Kept in the form in which it is sent, so that an evaluation copies it once. What rules can test is what JSON can say:
+//! texts, numbers, booleans, lists of them and objects, into which rules reach by path. A number too large for 53 bits
+//! (an id, usually) belongs in a text, which is why there is no conversion from `i64` and `u64`.
 
-use prost_types::Struct;
 use prost_types::value::Kind;
+use prost_types::{ListValue, Struct};
+
+use crate::object;
 
 /// The attribute that identifies the unit.
 const TARGETING_KEY: &str = "targetingKey";
@@ -23,6 +25,10 @@ pub enum Attribute {
     Number(f64),
     /// True or false.
     Boolean(bool),
+    /// Several values; rules ask whether any, all or none of them are something, and how many there are.
+    List(Vec<Attribute>),
+    /// Anything that JSON can say; rules reach into objects by path (`address.country`).
+    Json(serde_json::Value),
 }
 
 impl Context {
@@ -39,19 +45,39 @@ impl Context {
     /// The same caller with one more attribute; a second value of an attribute replaces the first.
     #[must_use]
     pub fn with(mut self, attribute: impl Into<String>, value: impl Into<Attribute>) -> Self {
-        let kind = match value.into() {
-            Attribute::Text(text) => Kind::StringValue(text),
-            Attribute::Number(number) => Kind::NumberValue(number),
-            Attribute::Boolean(boolean) => Kind::BoolValue(boolean),
-        };
-        self.0
-            .fields
-            .insert(attribute.into(), prost_types::Value { kind: Some(kind) });
+        self.0.fields.insert(attribute.into(), value.into().into_wire());
         self
     }
 
     pub(crate) fn to_wire(&self) -> Struct {
         self.0.clone()
+    }
+}
+
+impl Attribute {
+    fn into_wire(self) -> prost_types::Value {
+        let kind = match self {
+            Self::Text(text) => Kind::StringValue(text),
+            Self::Number(number) => Kind::NumberValue(number),
+            Self::Boolean(boolean) => Kind::BoolValue(boolean),
+            Self::List(values) => Kind::ListValue(ListValue {
+                values: values.into_iter().map(Self::into_wire).collect(),
+            }),
+            Self::Json(value) => return object::to_wire(value),
+        };
+        prost_types::Value { kind: Some(kind) }
+    }
+}
+
+impl<T: Into<Attribute>> From<Vec<T>> for Attribute {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<serde_json::Value> for Attribute {
+    fn from(value: serde_json::Value) -> Self {
+        Self::Json(value)
     }
 }
 
@@ -116,5 +142,15 @@ mod tests {
             ]
         );
         assert!(Context::anonymous().to_wire().fields.is_empty());
+    }
+
+    #[test]
+    fn lists_and_objects_are_sent_as_json_has_them() {
+        let json = serde_json::json!({"country": "DE", "codes": [1, 2]});
+        let context = Context::anonymous()
+            .with("groups", vec!["a", "b"])
+            .with("address", json.clone());
+        let sent = serde_json::Value::from(object::from_wire(context.to_wire()));
+        assert_eq!(sent, serde_json::json!({"groups": ["a", "b"], "address": json}));
     }
 }

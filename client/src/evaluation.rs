@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use prost_types::Struct;
-use prost_types::value::Kind;
+use proto::v1;
 use tonic::{Code, Status};
 
 use crate::outcome::{Outcome, observation};
 use crate::queue::Inlet;
+use crate::value::FlagValue;
 
 /// The answer to one evaluation.
 #[derive(Clone, Debug)]
@@ -24,6 +24,14 @@ pub struct Evaluation<T> {
     pub reason: Reason,
     /// What went wrong, when the reason is [`Reason::Error`].
     pub error: Option<EvaluationError>,
+    /// The name of the rule that decided, if one did.
+    pub rule: Option<String>,
+    /// The key of the flag that was not as this one requires, if that decided.
+    pub prerequisite: Option<String>,
+    /// The unit's bucket, 0 to 99,999, if it decided.
+    pub bucket: Option<u32>,
+    /// For how long the agent has not heard of its control plane, if that makes the answer stale.
+    pub stale: Option<Duration>,
     token: Option<String>,
     inlet: Inlet,
 }
@@ -42,6 +50,8 @@ pub enum Reason {
     Split,
     /// The flag is off.
     Disabled,
+    /// The agent has not heard of its control plane for too long.
+    Stale,
     /// The evaluation failed; the caller's default is served.
     Error,
     /// Another reason, in the agent's word.
@@ -58,6 +68,12 @@ pub enum EvaluationError {
     /// The flag has another type than the one asked for.
     #[error("the flag has another type")]
     TypeMismatch,
+    /// The flag splits by an attribute that the context does not have.
+    #[error("the context has no targeting key")]
+    TargetingKeyMissing,
+    /// The context cannot be used, in the agent's words.
+    #[error("the context cannot be used: {0}")]
+    InvalidContext(String),
     /// The agent did not answer in time.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
@@ -80,23 +96,42 @@ mod sealed {
     impl<T> Sealed for super::Evaluation<T> {}
 }
 
-/// The parts of a reply that are the same for every type.
-pub(crate) struct Reply<T> {
-    pub(crate) value: Option<T>,
-    pub(crate) variant: Option<String>,
-    pub(crate) reason: String,
-    pub(crate) metadata: Option<Struct>,
+/// What the agent answered about a flag of this type.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    /// None: the caller's default.
+    value: Option<T>,
+    /// The rest of it.
+    result: v1::Result,
+}
+
+impl<T: FlagValue> Answer<T> {
+    /// Reads a result; one that is an error, or of another type than was asked for, is no answer.
+    pub(crate) fn read(mut result: v1::Result) -> Result<Self, EvaluationError> {
+        if result.reason() == v1::Reason::Error || result.error_code != 0 {
+            return Err(EvaluationError::from_result(result));
+        }
+        let value = match result.value.take().and_then(|value| value.kind) {
+            Some(kind) => Some(T::from_wire(kind).ok_or(EvaluationError::TypeMismatch)?),
+            None => None,
+        };
+        Ok(Self { value, result })
+    }
 }
 
 impl<T> Evaluation<T> {
-    pub(crate) fn new(outcome: Result<Reply<T>, EvaluationError>, default: T, inlet: Inlet) -> Self {
-        match outcome {
-            Ok(reply) => Self {
-                value: reply.value.unwrap_or(default),
-                variant: reply.variant,
-                reason: Reason::from_wire(reply.reason),
+    pub(crate) fn new(answer: Result<Answer<T>, EvaluationError>, default: T, inlet: Inlet) -> Self {
+        match answer {
+            Ok(Answer { value, result }) => Self {
+                value: value.unwrap_or(default),
+                reason: Reason::from_wire(result.reason),
+                variant: named(result.variant),
                 error: None,
-                token: reply.metadata.and_then(exposure_token),
+                rule: named(result.rule),
+                prerequisite: named(result.prerequisite),
+                bucket: result.bucket,
+                stale: result.stale_s.map(Duration::from_secs),
+                token: named(result.token),
                 inlet,
             },
             Err(error) => Self {
@@ -104,6 +139,10 @@ impl<T> Evaluation<T> {
                 variant: None,
                 reason: Reason::Error,
                 error: Some(error),
+                rule: None,
+                prerequisite: None,
+                bucket: None,
+                stale: None,
                 token: None,
                 inlet,
             },
@@ -130,35 +169,58 @@ impl<T> Exposed for Evaluation<T> {
 }
 
 impl Reason {
-    fn from_wire(word: String) -> Self {
-        match word.as_str() {
-            "STATIC" => Self::Static,
-            "DEFAULT" => Self::Default,
-            "TARGETING_MATCH" => Self::TargetingMatch,
-            "SPLIT" => Self::Split,
-            "DISABLED" => Self::Disabled,
-            "ERROR" => Self::Error,
-            _ => Self::Other(word),
+    fn from_wire(number: i32) -> Self {
+        match v1::Reason::try_from(number) {
+            Ok(v1::Reason::Static) => Self::Static,
+            Ok(v1::Reason::Default) => Self::Default,
+            Ok(v1::Reason::TargetingMatch) => Self::TargetingMatch,
+            Ok(v1::Reason::Split) => Self::Split,
+            Ok(v1::Reason::Disabled) => Self::Disabled,
+            Ok(v1::Reason::Stale) => Self::Stale,
+            Ok(v1::Reason::Error) => Self::Error,
+            Ok(v1::Reason::Unspecified) => Self::Other("UNKNOWN".to_owned()),
+            Err(_) => Self::Other(format!("UNKNOWN_{number}")),
         }
     }
 }
 
 impl EvaluationError {
-    /// Reads a status as flagd's evaluation protocol means it.
+    /// The error code of OpenFeature that says the same.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::FlagNotFound => "FLAG_NOT_FOUND",
+            Self::TypeMismatch => "TYPE_MISMATCH",
+            Self::TargetingKeyMissing => "TARGETING_KEY_MISSING",
+            Self::InvalidContext(_) => "INVALID_CONTEXT",
+            Self::Unreachable(_) => "PROVIDER_NOT_READY",
+            Self::Deadline(_) | Self::Refused(_) => "GENERAL",
+        }
+    }
+
+    /// Why a call failed as a whole.
     pub(crate) fn from_status(status: &Status, deadline: Duration) -> Self {
+        let words = || status.message().to_owned();
         match status.code() {
-            Code::NotFound => Self::FlagNotFound,
-            Code::InvalidArgument => Self::TypeMismatch,
+            Code::InvalidArgument => Self::InvalidContext(words()),
             Code::DeadlineExceeded | Code::Cancelled => Self::Deadline(deadline),
-            Code::Unavailable => Self::Unreachable(status.message().to_owned()),
-            _ => Self::Refused(status.message().to_owned()),
+            Code::Unavailable => Self::Unreachable(words()),
+            _ => Self::Refused(words()),
+        }
+    }
+
+    /// Why a flag could not decide.
+    fn from_result(result: v1::Result) -> Self {
+        match result.error_code() {
+            v1::ErrorCode::FlagNotFound => Self::FlagNotFound,
+            v1::ErrorCode::TypeMismatch => Self::TypeMismatch,
+            v1::ErrorCode::TargetingKeyMissing => Self::TargetingKeyMissing,
+            v1::ErrorCode::InvalidContext => Self::InvalidContext(result.error_message),
+            v1::ErrorCode::General | v1::ErrorCode::Unspecified => Self::Refused(result.error_message),
         }
     }
 }
 
-fn exposure_token(mut metadata: Struct) -> Option<String> {
-    match metadata.fields.remove(proto::METADATA_TOKEN)?.kind? {
-        Kind::StringValue(token) if !token.is_empty() => Some(token),
-        _ => None,
-    }
+/// A name; the wire says none by an empty one.
+fn named(name: String) -> Option<String> {
+    (!name.is_empty()).then_some(name)
 }

@@ -17,17 +17,38 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Flags of every type are asked for alike, and each answer says why it is what it is:
+//!
+//! ```no_run
+//! use tidegate_client::{Client, Context, Object};
+//!
+//! # async fn example(tidegate: Client) {
+//! let user = Context::user("user-7").with("groups", vec!["staff", "beta"]);
+//! let title = tidegate.string("title", "Welcome", &user).await;
+//! let page_size = tidegate.integer("page-size", 20, &user).await;
+//! let timeout_s = tidegate.float("timeout-seconds", 1.5, &user).await;
+//! let theme = tidegate.object("theme", Object::new(), &user).await;
+//! if let Some(error) = &page_size.error {
+//!     eprintln!("serving {} because of {}: {error}", page_size.value, error.code());
+//! }
+//! # let _ = (title, timeout_s, theme);
+//! # }
+//! ```
 
 mod address;
 mod client;
 mod context;
 mod evaluation;
+mod object;
 mod outcome;
 mod queue;
 mod reporter;
+mod value;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError, Options};
 pub use context::{Attribute, Context};
 pub use evaluation::{Evaluation, EvaluationError, Exposed, Reason};
+pub use object::Object;
 pub use outcome::Outcome;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proto::v1::Observation;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// The most observations in one message.
 const BATCH: usize = 500;
@@ -35,7 +35,7 @@ pub(crate) struct Outlet {
 
 /// A queue of at most `capacity` observations. It takes no more once `closing` says true or its sender is gone.
 pub(crate) fn queue(capacity: usize, closing: watch::Receiver<bool>) -> (Inlet, Outlet) {
-    let (sender, receiver) = mpsc::channel(capacity.max(1));
+    let (sender, receiver) = mpsc::channel(capacity.clamp(1, Semaphore::MAX_PERMITS));
     let dropped = Arc::new(AtomicU64::new(0));
     let outlet = Outlet {
         receiver,

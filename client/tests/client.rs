@@ -7,24 +7,31 @@ mod fake;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fake::{Answer, World};
+use fake::{Answer, World, failed, served};
 use proto::v1::exposure_name::Name;
-use proto::v1::{Observation, OutcomeKind};
+use proto::v1::value::Kind;
+use proto::v1::{ErrorCode, FlagType, Observation, OutcomeKind, Reason as WireReason};
 use tempfile::TempDir;
-use tidegate_client::{Address, Client, Context, EvaluationError, Exposed, Options, Outcome, Reason};
+use tidegate_client::{Address, Client, Context, EvaluationError, Exposed, Object, Options, Outcome, Reason};
 use tonic::Status;
 
 /// Long enough that an answering agent always makes it, on any machine.
 const PATIENT: Duration = Duration::from_secs(30);
 
-const SPLIT: Answer = Answer::Boolean {
-    value: Some(true),
-    token: Some("token-of-checkout"),
-};
-const PLAIN: Answer = Answer::Boolean {
-    value: Some(true),
-    token: None,
-};
+/// A flag that is on, under a rollout.
+fn split() -> Answer {
+    exposed(served("on", Kind::Boolean(true)), "token-of-checkout")
+}
+
+/// A flag that is on for everybody.
+fn plain() -> Answer {
+    Answer::from(served("on", Kind::Boolean(true)))
+}
+
+fn exposed(result: proto::v1::Result, token: &str) -> Answer {
+    let token = token.to_owned();
+    proto::v1::Result { token, ..result }.into()
+}
 
 struct Place {
     _folder: TempDir,
@@ -44,6 +51,33 @@ impl Place {
 
     fn patient(&self) -> Client {
         self.client(Options::default().deadline(PATIENT))
+    }
+}
+
+/// An object flag's value of this JSON object, whose leaves are text, numbers, null, lists and objects.
+fn object_of(json: &serde_json::Value) -> Kind {
+    fn value(json: &serde_json::Value) -> prost_types::Value {
+        use prost_types::value::Kind;
+        let kind = match json {
+            serde_json::Value::Null => Kind::NullValue(0),
+            serde_json::Value::Bool(boolean) => Kind::BoolValue(*boolean),
+            serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
+            serde_json::Value::String(text) => Kind::StringValue(text.clone()),
+            serde_json::Value::Array(values) => Kind::ListValue(prost_types::ListValue {
+                values: values.iter().map(value).collect(),
+            }),
+            serde_json::Value::Object(fields) => Kind::StructValue(prost_types::Struct {
+                fields: fields
+                    .iter()
+                    .map(|(name, field)| (name.clone(), value(field)))
+                    .collect(),
+            }),
+        };
+        prost_types::Value { kind: Some(kind) }
+    }
+    match value(json).kind {
+        Some(prost_types::value::Kind::StructValue(fields)) => Kind::Object(fields),
+        _ => panic!("{json} is no object"),
     }
 }
 
@@ -68,18 +102,16 @@ fn tokens(observation: &Observation) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_agents_answer_is_served() {
+async fn the_agents_answer_is_served_with_all_that_it_says() {
     let place = Place::new();
-    let world = World::new([
-        ("checkout", SPLIT),
-        (
-            "theme",
-            Answer::Text {
-                value: "dark",
-                token: None,
-            },
-        ),
-    ]);
+    let decided = proto::v1::Result {
+        rule: "staff".to_owned(),
+        bucket: Some(17),
+        stale_s: Some(301),
+        prerequisite: "parent".to_owned(),
+        ..served("on", Kind::Boolean(true))
+    };
+    let world = World::new([("checkout", split()), ("decided", Answer::from(decided))]);
     let _agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -92,48 +124,131 @@ async fn the_agents_answer_is_served() {
         (checkout.error.as_ref(), checkout.token()),
         (None, Some("token-of-checkout"))
     );
-    let theme = client.string("theme", "light", &user()).await;
     assert_eq!(
-        (theme.value.as_str(), &theme.reason, theme.token()),
-        ("dark", &Reason::Static, None)
+        (checkout.rule.as_ref(), checkout.bucket, checkout.stale),
+        (None, None, None)
     );
+    let decided = client.boolean("decided", false, &user()).await;
+    assert_eq!((decided.rule.as_deref(), decided.bucket), (Some("staff"), Some(17)));
+    assert_eq!(decided.prerequisite.as_deref(), Some("parent"));
+    assert_eq!((decided.stale, decided.token()), (Some(Duration::from_secs(301)), None));
+}
+
+#[tokio::test]
+async fn flags_of_every_type_are_served_and_no_other_type_is_taken_for_one() {
+    let place = Place::new();
+    let json = serde_json::json!({"colour": "blue", "sizes": [1, 2.5], "deep": {"er": null}});
+    let values = [
+        ("boolean", Kind::Boolean(true)),
+        ("text", Kind::Text("a".to_owned())),
+        ("integer", Kind::Integer(i64::MIN)),
+        ("float", Kind::Number(0.25)),
+        ("object", object_of(&json)),
+    ];
+    let world = World::new(values.map(|(flag, kind)| (flag, Answer::from(served("v", kind)))));
+    let _agent = world.listen(&place.path);
+    let client = place.patient();
+    assert!(client.boolean("boolean", false, &user()).await.value);
+    assert_eq!(client.string("text", "", &user()).await.value, "a");
+    assert_eq!(client.integer("integer", 0, &user()).await.value, i64::MIN);
+    assert_eq!(client.float("float", 0.0, &user()).await.value, 0.25);
+    let object = client.object("object", Object::new(), &user()).await.value;
+    assert_eq!(serde_json::Value::from(object), json);
+
+    let mismatch = Some(EvaluationError::TypeMismatch);
+    assert_eq!(client.boolean("integer", true, &user()).await.error, mismatch);
+    assert_eq!(client.string("object", "", &user()).await.error, mismatch);
+    assert_eq!(client.float("integer", 0.5, &user()).await.error, mismatch);
+    assert_eq!(client.object("text", Object::new(), &user()).await.error, mismatch);
+    let integer = client.integer("float", 7, &user()).await;
+    assert_eq!((integer.value, integer.error), (7, mismatch));
+}
+
+#[tokio::test]
+async fn an_agent_that_answers_with_another_type_than_asked_for_is_a_mismatch() {
+    let place = Place::new();
+    let lie = proto::v1::Result {
+        r#type: FlagType::Boolean.into(),
+        ..served("v", Kind::Text("true".to_owned()))
+    };
+    let _agent = World::new([("lie", Answer::from(lie))]).listen(&place.path);
+    let lie = place.patient().boolean("lie", true, &user()).await;
+    assert!(lie.value);
+    assert_eq!(lie.error, Some(EvaluationError::TypeMismatch));
 }
 
 #[tokio::test]
 async fn an_unset_value_is_the_callers_default() {
     let place = Place::new();
-    let world = World::new([(
-        "checkout",
-        Answer::Boolean {
-            value: None,
-            token: None,
-        },
-    )]);
-    let _agent = world.listen(&place.path);
+    let unset = proto::v1::Result {
+        reason: WireReason::Disabled.into(),
+        r#type: FlagType::Boolean.into(),
+        ..Default::default()
+    };
+    let _agent = World::new([("checkout", Answer::from(unset))]).listen(&place.path);
     let checkout = place.patient().boolean("checkout", true, &user()).await;
     assert!(checkout.value);
     assert_eq!(
         (checkout.variant, checkout.reason, checkout.error),
-        (None, Reason::Default, None)
+        (None, Reason::Disabled, None)
     );
+}
+
+#[tokio::test]
+async fn every_reason_is_told() {
+    let place = Place::new();
+    let cases = [
+        ("static", WireReason::Static, Reason::Static),
+        ("default", WireReason::Default, Reason::Default),
+        ("match", WireReason::TargetingMatch, Reason::TargetingMatch),
+        ("split", WireReason::Split, Reason::Split),
+        ("disabled", WireReason::Disabled, Reason::Disabled),
+        ("stale", WireReason::Stale, Reason::Stale),
+    ];
+    let world = World::new(cases.clone().map(|(flag, reason, _)| {
+        let result = served("on", Kind::Boolean(true));
+        let reason = reason.into();
+        (flag, proto::v1::Result { reason, ..result }.into())
+    }));
+    let _agent = world.listen(&place.path);
+    let client = place.patient();
+    for (flag, _, reason) in cases {
+        assert_eq!(client.boolean(flag, false, &user()).await.reason, reason, "{flag}");
+    }
 }
 
 #[tokio::test]
 async fn every_failure_serves_the_default_and_says_which_it_was() {
     let place = Place::new();
     let world = World::new([
-        ("checkout", PLAIN),
-        ("broken", Answer::Fail(Status::internal("General error"))),
+        ("checkout", plain()),
+        ("keyless", Answer::from(failed(ErrorCode::TargetingKeyMissing, ""))),
+        ("context", Answer::from(failed(ErrorCode::InvalidContext, "too large"))),
+        ("general", Answer::from(failed(ErrorCode::General, "oops"))),
+        ("refused", Answer::Fail(Status::invalid_argument("context over 1 MB"))),
+        ("broken", Answer::Fail(Status::internal("broken"))),
     ]);
     let agent = world.listen(&place.path);
     let client = place.patient();
-    let general = EvaluationError::Refused("General error".to_owned());
-    for (flag, error) in [
-        ("missing", EvaluationError::FlagNotFound),
-        ("checkout", EvaluationError::TypeMismatch),
-        ("broken", general),
+    for (flag, error, code) in [
+        ("missing", EvaluationError::FlagNotFound, "FLAG_NOT_FOUND"),
+        ("checkout", EvaluationError::TypeMismatch, "TYPE_MISMATCH"),
+        ("keyless", EvaluationError::TargetingKeyMissing, "TARGETING_KEY_MISSING"),
+        (
+            "context",
+            EvaluationError::InvalidContext("too large".to_owned()),
+            "INVALID_CONTEXT",
+        ),
+        ("general", EvaluationError::Refused("oops".to_owned()), "GENERAL"),
+        (
+            "refused",
+            EvaluationError::InvalidContext("context over 1 MB".to_owned()),
+            "INVALID_CONTEXT",
+        ),
+        ("broken", EvaluationError::Refused("broken".to_owned()), "GENERAL"),
     ] {
         let answer = client.string(flag, "mine", &user()).await;
+        assert_eq!(answer.error.as_ref().map(EvaluationError::code), Some(code));
         assert_eq!(
             (answer.value.as_str(), answer.reason, answer.error),
             ("mine", Reason::Error, Some(error))
@@ -147,6 +262,14 @@ async fn every_failure_serves_the_default_and_says_which_it_was() {
         "{:?}",
         nobody.error
     );
+}
+
+#[tokio::test]
+async fn the_longest_deadline_and_queue_are_no_panic() {
+    let place = Place::new();
+    let _agent = World::new([("checkout", plain())]).listen(&place.path);
+    let client = place.client(Options::default().deadline(Duration::MAX).queue(usize::MAX));
+    assert!(client.boolean("checkout", false, &user()).await.value);
 }
 
 #[tokio::test]
@@ -165,7 +288,7 @@ async fn an_agent_that_never_answers_costs_the_deadline_and_not_more() {
 #[tokio::test]
 async fn a_report_arrives_with_the_token_of_its_evaluation() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let _agent = world.listen(&place.path);
     let checkout = place.patient().boolean("checkout", false, &user()).await;
     checkout.report(Outcome::Ok);
@@ -182,11 +305,8 @@ async fn a_report_arrives_with_the_token_of_its_evaluation() {
 #[tokio::test]
 async fn several_evaluations_of_a_request_are_one_observation() {
     let place = Place::new();
-    let text = Answer::Text {
-        value: "dark",
-        token: Some("token-of-theme"),
-    };
-    let world = World::new([("checkout", SPLIT), ("theme", text), ("plain", PLAIN)]);
+    let text = exposed(served("dark", Kind::Text("dark".to_owned())), "token-of-theme");
+    let world = World::new([("checkout", split()), ("theme", text), ("plain", plain())]);
     let _agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -210,7 +330,7 @@ async fn several_evaluations_of_a_request_are_one_observation() {
 #[tokio::test]
 async fn without_a_rollout_nothing_is_reported() {
     let place = Place::new();
-    let world = World::new([("plain", PLAIN)]);
+    let world = World::new([("plain", plain())]);
     let _agent = world.listen(&place.path);
     let client = place.patient();
     let plain = client.boolean("plain", false, &user()).await;
@@ -223,7 +343,7 @@ async fn without_a_rollout_nothing_is_reported() {
 #[tokio::test]
 async fn a_full_queue_drops_and_counts_instead_of_blocking() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let _agent = world.listen(&place.path);
     let client = place.client(Options::default().deadline(PATIENT).queue(2));
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -239,7 +359,7 @@ async fn a_full_queue_drops_and_counts_instead_of_blocking() {
 #[tokio::test]
 async fn reports_made_while_the_agent_is_away_arrive_when_it_is_back() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -256,7 +376,7 @@ async fn reports_made_while_the_agent_is_away_arrive_when_it_is_back() {
 #[tokio::test]
 async fn a_stream_that_the_agent_cut_is_opened_again() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -275,7 +395,7 @@ async fn a_stream_that_the_agent_cut_is_opened_again() {
 #[tokio::test]
 async fn dropping_the_client_still_sends_what_was_reported() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let _agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -287,7 +407,7 @@ async fn dropping_the_client_still_sends_what_was_reported() {
 #[tokio::test]
 async fn closing_gives_up_on_an_absent_agent_and_counts_what_it_gave_up() {
     let place = Place::new();
-    let world = World::new([("checkout", SPLIT)]);
+    let world = World::new([("checkout", split())]);
     let agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;

@@ -1,31 +1,69 @@
-//! The command line: options, commands and their checks. The only place that reads environment variables.
+//! The command line: commands, options and their checks.
 //!
-//! What clap accepts here is already parsed: keys are keys, percentages are buckets, durations have a unit. Options
-//! that stand for the same thing in several commands are written once.
+//! What clap accepts here is already parsed: keys are keys, percentages are buckets, durations have a unit, moments are
+//! microseconds. Options that stand for the same thing in several commands are written once.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
+    rustdoc::invalid_html_tags,
+    reason = "doc comments of options are help texts"
+)]
+
+mod apply;
+mod configuration;
+mod contexts;
+mod environments;
 mod flags;
+mod global;
+mod history;
+mod import;
+mod inspection;
+mod lists;
 mod rollouts;
+mod schedule;
+mod segments;
 
-use std::{env, fs, time::Duration};
-
-use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
-use evaluation::{Buckets, Key};
-use tonic::{
-    metadata::{Ascii, MetadataValue},
-    transport::Endpoint,
-};
+use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
-    flags::{CreateArgs, SetArgs, TypeArg, VariantArg},
+    apply::{ApplyArgs, ExportArgs},
+    configuration::{CopyArgs, DiffArgs},
+    contexts::{ContextCommand, ContextSetArgs},
+    environments::{EnvironmentArgs, EnvironmentCommand, KindArg},
+    flags::{ArchivedArg, CreateArgs, DeleteArgs, FlagKey, ListFlagsArgs, SetArgs, TypeArg, VariantArg},
+    global::{Color, Global, key, metadata, server},
+    history::{HistoryArgs, RestoreArgs},
+    import::{FlagdArgs, ImportArgs, ImportCommand},
+    inspection::{CallerArgs, EvaluateArgs, ExplainArgs},
+    lists::{AuditArgs, CompletionArgs, FleetArgs, WatchArgs},
     rollouts::{RolloutCommand, StartArgs, UnitArg},
+    schedule::{ScheduleCommand, ScheduleListArgs, ScheduledFlag, ScheduledSet, WhenArgs},
+    segments::{MembersArgs, SegmentCommand, SegmentCreateArgs, SegmentListArgs, UnitsArgs},
 };
-use crate::{duration, error::EXIT_CODES, print::Format};
+use crate::error::EXIT_CODES;
+
+/// What `--help` teaches first.
+const EXAMPLES: &str = "\
+Examples:
+  tidegate set checkout-v2 on --percent 25 --allow user-7 --deny user-8 -e production --create
+  tidegate explain checkout-v2 --unit user-7 --attribute plan=pro
+  tidegate kill checkout-v2 --reason 'payments fail'
+  tidegate diff -e staging --to-environment production
+  tidegate copy checkout-v2 --from staging --to production --dry-run
+  tidegate schedule set checkout-v2 on --percent 50 --at 2026-12-01T09:00:00Z
+  tidegate context set local --server http://127.0.0.1:7420 --environment staging
+  tidegate doctor
+
+Where a command acts is said by options, else by environment variables, else by the context in use, else by the
+defaults; `tidegate context show` says which.
+";
 
 /// Feature flags and staged rollouts: the operator's command line of Tidegate.
 ///
 /// Speaks gRPC to a control plane (tidegate-control-plane). Every change is durable and audited when a command returns.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+#[command(name = "tidegate", version, after_help = EXIT_CODES, after_long_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     /// Options that every command takes.
     #[command(flatten)]
@@ -35,150 +73,105 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// Options that every command takes.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Options of every command")]
-pub(crate) struct Global {
-    /// The control plane's address
-    #[arg(long, global = true, env = "TIDEGATE_SERVER", value_name = "URL", default_value = "http://127.0.0.1:7420",
-          value_parser = server)]
-    pub(crate) server: String,
-    /// The environment to act in
-    #[arg(short, long, global = true, env = "TIDEGATE_ENVIRONMENT", value_name = "KEY", default_value = "production",
-          value_parser = key)]
-    pub(crate) environment: Key,
-    /// How to write results
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
-    pub(crate) output: Format,
-    /// Why you do this; recorded in the audit
-    #[arg(long, global = true, value_name = "TEXT", value_parser = metadata)]
-    pub(crate) reason: Option<MetadataValue<Ascii>>,
-    /// Who does this; recorded in the audit (default: user@host)
-    #[arg(long, global = true, env = "TIDEGATE_ACTOR", value_name = "NAME", value_parser = metadata)]
-    pub(crate) actor: Option<MetadataValue<Ascii>>,
-    /// How long to wait for an answer
-    #[arg(long, global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout)]
-    pub(crate) timeout: Duration,
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a flag, from options or from a document
+    #[command(after_help = flags::CREATE_EXAMPLES)]
     Create(Box<CreateArgs>),
     /// Serve a variant of a flag, to everybody or to a percentage
+    #[command(after_help = flags::SET_EXAMPLES)]
     Set(Box<SetArgs>),
-    /// Show a flag
+    /// Show a flag with all its parts
+    #[command(after_help = "Example:\n  tidegate get checkout-v2 -o yaml")]
     Get(FlagKey),
     /// List the flags
-    List,
+    #[command(visible_alias = "ls", after_help = flags::LIST_EXAMPLES)]
+    List(ListFlagsArgs),
     /// Turn a flag on: its lists, rules and default decide
+    #[command(after_help = "Example:\n  tidegate enable checkout-v2 -e staging")]
     Enable(FlagKey),
     /// Turn a flag off: everybody gets the off variant
+    #[command(after_help = "Example:\n  tidegate disable checkout-v2 --reason 'not ready'")]
     Disable(FlagKey),
     /// Emergency: everybody gets the off variant, until revived
+    #[command(after_help = "Example:\n  tidegate kill checkout-v2 --reason 'payments fail'")]
     Kill(FlagKey),
     /// Undo a kill
+    #[command(after_help = "Example:\n  tidegate revive checkout-v2")]
     Revive(FlagKey),
+    /// Put a flag away: agents no longer hold it, its document stays
+    #[command(after_help = "Example:\n  tidegate archive checkout-v1\n  tidegate list --archived only")]
+    Archive(FlagKey),
+    /// Take an archived flag back into use
+    #[command(after_help = "Example:\n  tidegate unarchive checkout-v1")]
+    Unarchive(FlagKey),
+    /// Delete a flag; its history stays, and `restore` brings it back
+    #[command(after_help = "Example:\n  tidegate delete checkout-v1 --yes --reason 'cleaned up'")]
+    Delete(DeleteArgs),
+    /// Show the versions of a flag or a segment: who, when, why
+    #[command(after_help = history::HISTORY_EXAMPLES)]
+    History(HistoryArgs),
+    /// Show what differs between two versions, or between two environments
+    #[command(after_help = configuration::DIFF_EXAMPLES)]
+    Diff(DiffArgs),
+    /// Write an old version again, also of a deleted flag or segment
+    #[command(after_help = history::RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
+    /// Copy flags and segments from one environment to another; units keep their buckets
+    #[command(after_help = configuration::COPY_EXAMPLES)]
+    Copy(CopyArgs),
+    /// Write flags and segments from files: what is not there is created, what differs is replaced
+    #[command(after_help = apply::APPLY_EXAMPLES)]
+    Apply(ApplyArgs),
+    /// Write flags and segments as documents that apply reads
+    #[command(after_help = apply::EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Bring in the flags of other systems, exactly or not at all
+    #[command(subcommand, after_help = import::EXAMPLES)]
+    Import(ImportCommand),
+    /// Show what a flag serves to somebody
+    #[command(visible_alias = "eval", after_help = inspection::EVALUATE_EXAMPLES)]
+    Evaluate(EvaluateArgs),
+    /// Show why a flag serves what it serves: every step, every rule and why it did not match
+    #[command(after_help = inspection::EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Change a flag at a time; list and cancel such changes
+    #[command(subcommand, after_help = schedule::EXAMPLES)]
+    Schedule(ScheduleCommand),
     /// Start, follow and abort rollouts
     #[command(subcommand)]
     Rollout(RolloutCommand),
+    /// Segments: conditions and member lists that flags share
+    #[command(subcommand, visible_alias = "segment", after_help = segments::EXAMPLES)]
+    Segments(SegmentCommand),
+    /// Environments: where configurations apply, in the order of promotion
+    #[command(visible_alias = "environment", after_help = environments::EXAMPLES)]
+    Environments {
+        /// What to do; nothing: list them.
+        #[command(subcommand)]
+        command: Option<EnvironmentCommand>,
+    },
     /// Show who did what, when and why, the newest first
+    #[command(after_help = lists::AUDIT_EXAMPLES)]
     Audit(AuditArgs),
+    /// Follow changes as they happen, until Ctrl-C; goes on by itself after a cut
+    #[command(after_help = lists::WATCH_EXAMPLES)]
+    Watch(WatchArgs),
     /// List the agents and the revisions that they hold
-    Fleet,
-    /// List the environments in the order of promotion
-    Environments,
-}
-
-/// One flag.
-#[derive(Debug, Args)]
-pub(crate) struct FlagKey {
-    /// The flag's key
-    #[arg(value_parser = key)]
-    pub(crate) key: Key,
-}
-
-/// Which records.
-#[derive(Debug, Args)]
-pub(crate) struct AuditArgs {
-    /// Only records about this flag or rollout
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) key: Option<String>,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) limit: u32,
-}
-
-impl Global {
-    /// Who acts: as given, else user@host.
-    pub(crate) fn acting(&self) -> MetadataValue<Ascii> {
-        let given = self.actor.clone();
-        given
-            .or_else(|| metadata(&user_at_host()).ok())
-            .unwrap_or_else(|| MetadataValue::from_static("unknown"))
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads settings")]
-fn user_at_host() -> String {
-    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let file = |path| {
-        fs::read_to_string(path)
-            .ok()
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-    };
-    let user = variable("USER")
-        .or_else(|| variable("LOGNAME"))
-        .unwrap_or_else(|| "unknown".into());
-    let host = file("/proc/sys/kernel/hostname")
-        .or_else(|| file("/etc/hostname"))
-        .or_else(|| variable("HOSTNAME"));
-    format!("{user}@{}", host.unwrap_or_else(|| "localhost".into()))
-}
-
-/// A key of a flag, an environment, a flag set.
-fn key(text: &str) -> Result<Key, String> {
-    Key::parse(text).map_err(|error| error.to_string())
-}
-
-/// A percentage with at most three decimals.
-fn percent(text: &str) -> Result<Buckets, String> {
-    Buckets::parse_percent(text).map_err(|error| error.to_string())
-}
-
-fn server(text: &str) -> Result<String, String> {
-    let address = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
-    if !address.starts_with("http://") {
-        return Err("write http://HOST:PORT".into());
-    }
-    Endpoint::from_shared(address.clone()).map_err(|_| "write http://HOST:PORT")?;
-    Ok(address)
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    let timeout = duration::parse(text)?;
-    if timeout.is_zero() {
-        Err("longer than 0s".into())
-    } else {
-        Ok(timeout)
-    }
-}
-
-/// Text that travels as gRPC metadata, which carries printable ASCII only; at most 1,024 bytes.
-fn metadata(text: &str) -> Result<MetadataValue<Ascii>, String> {
-    if text.len() > 1_024 {
-        return Err("at most 1,024 bytes".into());
-    }
-    match text.chars().find(|c| !matches!(c, ' '..='~')) {
-        Some(c) => Err(format!("{c:?} cannot be sent; write printable ASCII")),
-        None => MetadataValue::try_from(text).map_err(|error| error.to_string()),
-    }
+    #[command(after_help = "Examples:\n  tidegate fleet -e production\n  tidegate fleet --watch --every 5s")]
+    Fleet(FleetArgs),
+    /// Name places to act in, and choose one
+    #[command(subcommand, after_help = contexts::EXAMPLES)]
+    Context(ContextCommand),
+    /// Check what is reachable, which versions are there, what is missing, and say what to do
+    #[command(after_help = "Exits 0 if nothing is wrong, else 1. A local agent that is not there is not wrong.")]
+    Doctor,
+    /// Write a completion script for a shell
+    #[command(after_help = lists::COMPLETION_EXAMPLES)]
+    Completion(CompletionArgs),
+    /// Show the version
+    Version,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The connection to a control plane, and what every call carries: who acts, why, and until when.
+//! The connection to a control plane, and what every call carries: who acts, why, a token, and until when.
 //!
 //! One connection per command. A call has a deadline; a stream that is followed has none, so the connection itself is
 //! probed and a dead peer ends the stream.
@@ -12,26 +12,36 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{args::Global, error::Error};
+use crate::{
+    args::Global,
+    error::Error,
+    settings::{self, Settings, Token},
+};
 
 /// How often an open stream is probed, and how long a probe may stay unanswered.
 const PROBE: Duration = Duration::from_secs(10);
 
 /// A connection to a control plane, in one environment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Session {
     channel: Channel,
     server: String,
     environment: String,
     actor: MetadataValue<Ascii>,
+    token: Option<MetadataValue<Ascii>>,
     reason: Option<MetadataValue<Ascii>>,
     timeout: Duration,
 }
 
 impl Session {
-    /// Connects within the time limit.
+    /// Connects within the time limit, to where options, variables and contexts say.
     pub(crate) async fn open(global: &Global) -> Result<Self, Error> {
-        let server = global.server.clone();
+        Self::open_as(global, Settings::load(global)?).await
+    }
+
+    /// Connects to where the settings say.
+    pub(crate) async fn open_as(global: &Global, settings: Settings) -> Result<Self, Error> {
+        let server = settings.server.value;
         let unreachable = |error: tonic::transport::Error| Error::Unreachable {
             server: server.clone(),
             cause: innermost(&error),
@@ -44,12 +54,21 @@ impl Session {
         let channel = endpoint.connect().await.map_err(&unreachable)?;
         Ok(Self {
             channel,
-            environment: global.environment.as_str().to_owned(),
-            actor: global.acting(),
+            environment: settings.environment.value.to_string(),
+            actor: settings::actor(global, &settings::variable)?,
+            token: settings.token.as_ref().and_then(|token| Token::metadata(&token.value)),
             reason: global.reason.clone(),
             timeout: global.timeout,
             server,
         })
+    }
+
+    /// The same connection, in another environment.
+    pub(crate) fn elsewhere(&self, environment: &str) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Key of the environment that the command acts in.
@@ -68,6 +87,9 @@ impl Session {
     pub(crate) fn follow<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         request.metadata_mut().insert(proto::ACTOR, self.actor.clone());
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
         if let Some(reason) = &self.reason {
             request.metadata_mut().insert(proto::REASON, reason.clone());
         }
@@ -85,6 +107,16 @@ impl Session {
             server: self.server.clone(),
             cause: cause.into(),
         }
+    }
+
+    /// The time limit of a call.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The connection, for services that are not Tidegate's own.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     pub(crate) fn flags(&self) -> v1::flags_client::FlagsClient<Channel> {
@@ -105,6 +137,30 @@ impl Session {
 
     pub(crate) fn environments(&self) -> v1::environments_client::EnvironmentsClient<Channel> {
         v1::environments_client::EnvironmentsClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn segments(&self) -> v1::segments_client::SegmentsClient<Channel> {
+        v1::segments_client::SegmentsClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn configuration(&self) -> v1::configuration_client::ConfigurationClient<Channel> {
+        v1::configuration_client::ConfigurationClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn history(&self) -> v1::history_client::HistoryClient<Channel> {
+        v1::history_client::HistoryClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn inspection(&self) -> v1::inspection_client::InspectionClient<Channel> {
+        v1::inspection_client::InspectionClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn changes(&self) -> v1::changes_client::ChangesClient<Channel> {
+        v1::changes_client::ChangesClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn schedules(&self) -> v1::schedules_client::SchedulesClient<Channel> {
+        v1::schedules_client::SchedulesClient::new(self.channel.clone())
     }
 }
 

@@ -1,7 +1,16 @@
-//! Documents from files: one YAML or JSON document, read into a type that refuses unknown fields.
+//! Documents from files: text, read into a tree whose every value knows its line and column.
 //!
-//! Only `true` and `false` are booleans, so that a variant may be called `on` without quotes. What a document says
-//! wrongly is reported with its file and line, and what it says wrongly beyond its form all at once, field by field.
+//! One parser reads YAML and JSON, which is YAML. Only `true` and `false` are booleans, so that a variant may be called
+//! `on` without quotes. A document's reader walks the tree and notes everything that is wrong, each with its place, so
+//! that one run of a command shows all of it. A document that a type describes (a plan) is read by `read`, which stops
+//! at the first wrong thing.
+
+mod fields;
+pub(crate) mod json;
+mod node;
+mod problems;
+mod text;
+mod tree;
 
 use std::{
     fs,
@@ -11,25 +20,40 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::{
+    fields::{Fields, text as text_of, texts as texts_of},
+    node::{Kind, Name, Node, Number, Place},
+    problems::Problems,
+    text::to_yaml,
+    tree::Tree,
+};
 use crate::error::Error;
 
-/// The largest document: what one message can carry.
-const LIMIT_BYTES: u64 = proto::MESSAGE_LIMIT as u64;
+/// The largest file: a segment's 500,000 members are at most 16 MiB, and a file may hold several.
+const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Reads the document at `path`; `-` is standard input.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+/// The text at `path`; `-` is standard input.
+pub(crate) fn text(path: &Path) -> Result<String, Error> {
     let name = path.display().to_string();
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let read = if name == "-" {
-        io::stdin().lock().take(LIMIT_BYTES + 1).read_to_string(&mut text)
+        io::stdin().lock().take(LIMIT_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        fs::File::open(path).and_then(|file| file.take(LIMIT_BYTES + 1).read_to_string(&mut text))
+        fs::File::open(path).and_then(|file| file.take(LIMIT_BYTES + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| Error::usage(format!("{name}: {error}")))?;
-    if text.len() as u64 > LIMIT_BYTES {
+    if bytes.len() as u64 > LIMIT_BYTES {
         return Err(Error::usage(format!("{name}: larger than {LIMIT_BYTES} bytes")));
     }
-    parse(&name, &text)
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::usage(format!("{name}: not UTF-8 at byte {at}"))
+    })
+}
+
+/// Reads the document at `path` into a type; `-` is standard input.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    parse(&path.display().to_string(), &text(path)?)
 }
 
 /// Parses a document that came from `name`: JSON if it begins with a brace, else YAML.

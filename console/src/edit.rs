@@ -86,8 +86,7 @@ impl Serving {
         Ok(())
     }
 
-    /// The new default. A split of the same two variants keeps its order, so that units in the variant stay in as its
-    /// percentage grows.
+    /// The new default. Which buckets the shares get is the control plane's to say: it moves the fewest units.
     fn default(&self, flag: &v1::Flag) -> Result<v1::Serve, String> {
         let everybody = |variant: &str| v1::Serve {
             kind: Some(v1::serve::Kind::Variant(variant.into())),
@@ -99,13 +98,7 @@ impl Serving {
         if percent == Buckets::NONE {
             return Ok(everybody(&rest));
         }
-        let mut serve = split(&self.variant, percent, &rest);
-        if first_of_two(flag) == Some(&rest)
-            && let Some(v1::serve::Kind::Split(split)) = &mut serve.kind
-        {
-            split.shares.reverse();
-        }
-        Ok(serve)
+        Ok(split(&self.variant, percent, &rest))
     }
 
     /// The variant of the rest: as named, else the previous default, else the off variant.
@@ -169,7 +162,8 @@ impl Serving {
     }
 }
 
-/// `variant` to a share of the buckets, `rest` to the others; one variant for everybody at 0 % and 100 %.
+/// `variant` to a share of the buckets, `rest` to the others; one variant for everybody at 0 % and 100 %. The control
+/// plane says which buckets.
 pub(crate) fn split(variant: &str, percent: Buckets, rest: &str) -> v1::Serve {
     let share = |variant: &str, buckets| v1::Share {
         variant: variant.into(),
@@ -180,6 +174,7 @@ pub(crate) fn split(variant: &str, percent: Buckets, rest: &str) -> v1::Serve {
         (_, 0) => v1::serve::Kind::Variant(variant.into()),
         (own, others) => v1::serve::Kind::Split(v1::Split {
             shares: vec![share(variant, own), share(rest, others)],
+            ranges: Vec::new(),
         }),
     };
     v1::Serve { kind: Some(kind) }
@@ -207,14 +202,6 @@ fn served(flag: &v1::Flag) -> Vec<&String> {
         Some(v1::serve::Kind::Variant(variant)) => vec![variant],
         Some(v1::serve::Kind::Split(split)) => split.shares.iter().map(|share| &share.variant).collect(),
         Some(v1::serve::Kind::CallerDefault(_)) | None => Vec::new(),
-    }
-}
-
-/// The first variant of a default that is split in two.
-fn first_of_two(flag: &v1::Flag) -> Option<&String> {
-    match served(flag).as_slice() {
-        [first, _] => Some(*first),
-        _ => None,
     }
 }
 

@@ -17,10 +17,12 @@ use tonic_types::StatusExt as _;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused by the control plane, or not found
+  1  refused by the control plane, not found, or something is wrong (doctor)
   2  the command line or a document is wrong
   3  the rollout was aborted (rollout watch)
-  4  the control plane cannot be reached";
+  4  the control plane cannot be reached, or did not answer in time
+  5  something differs (diff --exit-code)
+  130  interrupted (Ctrl-C)";
 
 /// How a command ended that did what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +31,23 @@ pub(crate) enum End {
     Done,
     /// A watched rollout was aborted.
     Aborted,
+    /// A comparison found something, and was asked to say so.
+    Differs,
+    /// Something is wrong, and the output says what.
+    Unhealthy,
+    /// Somebody pressed Ctrl-C while something was followed.
+    Interrupted,
 }
 
 impl End {
-    /// 0 or 3.
+    /// As `--help` says.
     pub(crate) fn exit_code(self) -> ExitCode {
         match self {
             Self::Done => ExitCode::SUCCESS,
             Self::Aborted => ExitCode::from(3),
+            Self::Differs => ExitCode::from(5),
+            Self::Unhealthy => ExitCode::from(1),
+            Self::Interrupted => ExitCode::from(130),
         }
     }
 }
@@ -89,15 +100,38 @@ impl Error {
                 server: server.into(),
                 cause: "it did not answer in time; a write may still have happened, so look before repeating it".into(),
             },
-            Code::Unimplemented => {
-                Self::refused("the control plane does not know this call: is it of an older version?")
-            }
+            Code::Unimplemented => Self::refused(
+                "the control plane does not know this call: is it of an older version? see: tidegate doctor",
+            ),
             Code::Internal | Code::Unknown | Code::DataLoss => Self::refused(format!(
                 "the control plane failed ({:?}): {}",
                 status.code(),
                 status.message()
             )),
             _ => Self::Refused(problems(status)),
+        }
+    }
+
+    /// The same failure, and a line of what was done before it.
+    pub(crate) fn after(self, done: String) -> Self {
+        match self {
+            Self::Refused(mut problems) => {
+                problems.push(done);
+                Self::Refused(problems)
+            }
+            Self::Usage(mut problems) => {
+                problems.push(done);
+                Self::Usage(problems)
+            }
+            Self::Unreachable { server, cause } => Self::Unreachable {
+                server,
+                cause: format!("{cause}; {done}"),
+            },
+            Self::Unanswered { server, cause } => Self::Unanswered {
+                server,
+                cause: format!("{cause}; {done}"),
+            },
+            Self::Output(error) => Self::Output(error),
         }
     }
 

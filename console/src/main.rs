@@ -4,17 +4,25 @@
 //! are promised in `--help`; scripts depend on them.
 
 mod args;
+mod bundle;
 mod commands;
+mod condition_document;
 mod connect;
+mod contexts;
 mod document;
 mod duration;
 mod edit;
 mod error;
 mod flag_document;
+mod import;
+mod json;
+mod nearest;
 mod new_flag;
 mod plan_document;
 mod print;
 mod rule;
+mod segment_document;
+mod settings;
 mod view;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! A new flag from the options of `create`.
 //!
 //! A boolean flag needs nothing: it gets on and off, serves off, and `on` is what a percentage or an allowed unit
-//! means. A string flag says its variants and its default. All problems are named at once, each with its option.
+//! means. A flag of another type says its variants and its default. All problems are named at once, each with its option.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use proto::v1;
 
 use crate::{
     args::{CreateArgs, TypeArg, VariantArg},
+    document::{Node, Problems, json},
     edit::{allow_list_of, split},
+    flag_document::type_name,
 };
 
 /// The flag, or every problem as `--option: what is wrong`.
@@ -38,6 +40,7 @@ pub(crate) fn from_options(key: &Key, options: &CreateArgs) -> Result<v1::Flag, 
         allow: Vec::new(),
         rules: options.listed.rule.clone(),
         variants,
+        ..v1::Flag::default()
     };
     for unit in &options.allow {
         allow(&mut flag, unit, names.truth.as_deref(), &mut problems);
@@ -63,10 +66,13 @@ pub(crate) fn boolean(key: &Key) -> v1::Flag {
     }
 }
 
-fn flag_type(flag_type: TypeArg) -> v1::FlagType {
+pub(crate) fn flag_type(flag_type: TypeArg) -> v1::FlagType {
     match flag_type {
         TypeArg::Boolean => v1::FlagType::Boolean,
         TypeArg::String => v1::FlagType::String,
+        TypeArg::Integer => v1::FlagType::Integer,
+        TypeArg::Float => v1::FlagType::Float,
+        TypeArg::Object => v1::FlagType::Object,
     }
 }
 
@@ -83,8 +89,9 @@ fn variants(options: &CreateArgs, problems: &mut Vec<String>) -> BTreeMap<String
                     )
                 })
                 .into(),
-            TypeArg::String => {
-                problems.push("--variant: a string flag needs at least one NAME=VALUE".into());
+            TypeArg::String | TypeArg::Integer | TypeArg::Float | TypeArg::Object => {
+                let name = type_name(flag_type(options.flag_type).into());
+                problems.push(format!("--variant: {name} flags need at least one NAME=VALUE"));
                 BTreeMap::new()
             }
         };
@@ -106,14 +113,39 @@ fn variants(options: &CreateArgs, problems: &mut Vec<String>) -> BTreeMap<String
 }
 
 fn value(flag_type: TypeArg, variant: &VariantArg) -> Result<v1::value::Kind, String> {
-    match (flag_type, variant.value.as_str()) {
+    let VariantArg { name, value: text } = variant;
+    let wrong = |rule: &str| Err(format!("--variant: {name}={text}: {rule}"));
+    match (flag_type, text.as_str()) {
         (TypeArg::String, text) => Ok(v1::value::Kind::Text(text.into())),
         (TypeArg::Boolean, "true") => Ok(v1::value::Kind::Boolean(true)),
         (TypeArg::Boolean, "false") => Ok(v1::value::Kind::Boolean(false)),
-        (TypeArg::Boolean, other) => Err(format!(
-            "--variant: {}={other}: a boolean is true or false (or add --type string)",
-            variant.name
-        )),
+        (TypeArg::Boolean, _) => wrong("a boolean is true or false (or add --type string)"),
+        (TypeArg::Integer, text) => match text.parse() {
+            Ok(number) => Ok(v1::value::Kind::Integer(number)),
+            Err(_) => wrong("an integer is a whole number of 64 bits (or add --type float)"),
+        },
+        (TypeArg::Float, text) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(v1::value::Kind::Number(number)),
+            Ok(_) | Err(_) => wrong("a float is a finite number"),
+        },
+        (TypeArg::Object, text) => object(text).map_or_else(|problem| wrong(&problem), Ok),
+    }
+}
+
+/// An object from its JSON.
+fn object(text: &str) -> Result<v1::value::Kind, String> {
+    let nodes = Node::parse(text).map_err(|error| format!("{} (column {})", error.what, error.place.column))?;
+    let mut problems = Problems::of("value");
+    match nodes.as_slice() {
+        [node] => {
+            let fields = json::object(node, "", &mut problems);
+            match (problems.into_lines().0.into_iter().next(), fields) {
+                (None, Some(fields)) => Ok(v1::value::Kind::Object(fields)),
+                (Some(problem), _) => Err(problem),
+                (None, None) => Err("an object is written as JSON: {\"size\": 3}".into()),
+            }
+        }
+        _ => Err("an object is written as JSON: {\"size\": 3}".into()),
     }
 }
 
@@ -267,7 +299,7 @@ mod tests {
             (
                 &["--type", "string"],
                 &[
-                    "--variant: a string flag needs at least one NAME=VALUE",
+                    "--variant: string flags need at least one NAME=VALUE",
                     "--default: name the variant",
                 ],
             ),

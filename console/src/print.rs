@@ -4,15 +4,19 @@
 //! never panics. Text that came from elsewhere loses its control characters on the way to a terminal; JSON and YAML
 //! escape them by themselves.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use evaluation::Buckets;
 use proto::v1;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::{
+    args::{Color, Global},
+    error::Error,
+    settings,
+};
 
 /// The longest cell of a table, in characters.
 const CELL: usize = 80;
@@ -26,6 +30,59 @@ pub(crate) enum Format {
     Json,
     /// For documents that are edited and given back.
     Yaml,
+}
+
+/// What a part of a text means, where colour says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// New, or as it should be.
+    Good,
+    /// Gone, or wrong.
+    Bad,
+    /// Changed, or to be looked at.
+    Warning,
+    /// Of less weight.
+    Faint,
+    /// A heading.
+    Strong,
+}
+
+/// Whether colours are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint(bool);
+
+impl Paint {
+    /// As the option says; by itself only on a terminal that is not dumb, and unless NO_COLOR is set.
+    pub(crate) fn of(global: &Global) -> Self {
+        Self(match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                io::stdout().is_terminal()
+                    && settings::variable("NO_COLOR").is_none()
+                    && settings::variable("TERM").is_none_or(|terminal| terminal != "dumb")
+            }
+        })
+    }
+
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) const PLAIN: Self = Self(false);
+
+    /// The text, which must be plain, in a tone.
+    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
+        if !self.0 {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Warning => "33",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
 }
 
 /// Writes a result: as `text` says for people, as the value itself for programs.
@@ -60,7 +117,12 @@ pub(crate) fn line(text: &str) -> Result<(), Error> {
         .map_err(Error::Output)
 }
 
-/// Columns without borders. Cells are made safe and cut to 80 characters.
+/// Writes a line to standard error, for people only. That it cannot be written is nobody's failure.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", plain(text));
+}
+
+/// Columns without borders. Cells are made safe and cut to 80 characters; on a terminal they are folded to its width.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = bare();
     table.set_header(header);
@@ -84,6 +146,10 @@ pub(crate) fn pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> 
 fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
+    // Off a terminal the width is unknown, and lines stay whole.
+    if io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
 }
 

@@ -6,37 +6,31 @@ use std::{
 };
 
 use anyhow::Context as _;
-use proto::{
-    DESCRIPTORS, MESSAGE_LIMIT,
-    v1::{
-        audit_server::AuditServer, environments_server::EnvironmentsServer, flags_server::FlagsServer,
-        fleet_server::FleetServer, health_server::HealthServer, rollouts_server::RolloutsServer,
-        sync_server::SyncServer,
-    },
-};
+use http::{HeaderName, HeaderValue};
 use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Server, server::Router};
+use tonic::{service::Routes, transport::Server};
+use tonic_web::GrpcWebLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::{
-    api,
     args::Args,
     change,
     engine::Engine,
     feed,
-    health::{
-        self,
-        collector::{Collector, Intake},
-        coverage::Coverage,
-        service::HealthService,
-    },
+    health::{self, collector::Collector},
     metrics,
     publish::Publisher,
+    register::Register,
+    scheduler::Scheduler,
+    services::{self, Parts},
     state::State,
     store::{Outcome, Store, redb::Redb},
-    sync::{fleet::Fleet, service::SyncService},
+    sweep,
+    sync::fleet::Fleet,
     truth::Truth,
+    web::{self, Origin},
 };
 
 /// How long tasks may take to end.
@@ -63,7 +57,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(store = %file.display(), revision = state.revision, flags = state.flags.len(), "store is open");
 
     let failure = Failure::default();
-    let parts = start(store, state, &failure, &shutdown);
+    let fleet = Arc::new(Fleet::new());
+    let register = Register::load(store.clone(), fleet.clone(), runtime::clock::now_us()).await?;
+    shutdown.spawn("register", register.run(shutdown.clone()));
+    let parts = start(store, state, fleet, &failure, &shutdown);
     failure.watch(
         "ops",
         &shutdown,
@@ -73,7 +70,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     shutdown.spawn("signals", async move { signals.on_signals().await });
     serving.met();
     tracing::info!(%address, ops = %ops_address, "control plane is ready");
-    serve(services(parts, &shutdown), listener, &shutdown).await?;
+    serve(
+        services::routes(parts, &shutdown),
+        &args.web_origins,
+        listener,
+        &shutdown,
+    )
+    .await?;
     shutdown.drain();
     if !shutdown.finished(DRAIN).await {
         tracing::warn!("some tasks did not end in time");
@@ -122,8 +125,24 @@ impl Failure {
     }
 }
 
-async fn serve(router: Router, listener: TcpListener, shutdown: &Shutdown) -> anyhow::Result<()> {
+async fn serve(
+    routes: Routes,
+    web_origins: &[Origin],
+    listener: TcpListener,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
     let drain = shutdown.clone();
+    let router = Server::builder()
+        .accept_http1(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .tcp_nodelay(true)
+        .layer(web::cors(web_origins))
+        .layer(SetResponseHeaderLayer::overriding(
+            HeaderName::from_static(proto::VERSION),
+            HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
+        ))
+        .layer(GrpcWebLayer::new())
+        .add_routes(routes);
     let server = router.serve_with_incoming_shutdown(incoming(listener), async move { drain.draining().await });
     tokio::select! {
         served = server => served.context("the gRPC server failed"),
@@ -170,19 +189,9 @@ fn incoming(listener: TcpListener) -> impl tokio_stream::Stream<Item = std::io::
     })
 }
 
-/// What the services stand on.
-struct Parts {
-    truth: Truth,
-    publisher: Arc<Publisher>,
-    fleet: Arc<Fleet>,
-    coverage: Coverage,
-    intake: Intake,
-}
-
 /// Builds all parts and starts their tasks.
-fn start(store: Arc<dyn Store>, state: Arc<State>, failure: &Failure, shutdown: &Shutdown) -> Parts {
+fn start(store: Arc<dyn Store>, state: Arc<State>, fleet: Arc<Fleet>, failure: &Failure, shutdown: &Shutdown) -> Parts {
     let publisher = Arc::new(Publisher::new(store.lineage(), state.clone()));
-    let fleet = Arc::new(Fleet::new());
     let (announced, states) = watch::channel(state);
     let truth = Truth::new(store.clone(), states.clone());
     {
@@ -195,6 +204,9 @@ fn start(store: Arc<dyn Store>, state: Arc<State>, failure: &Failure, shutdown: 
     shutdown.spawn("health-collector", collector.run(shutdown.clone()));
     let engine = Engine::new(truth.clone(), publisher.clone(), fleet.clone(), coverage.clone());
     shutdown.spawn("engine", engine.run(shutdown.clone()));
+    let scheduler = Scheduler::new(truth.clone());
+    shutdown.spawn("scheduler", scheduler.run(shutdown.clone()));
+    shutdown.spawn("chunk-sweep", sweep::run(truth.clone(), shutdown.clone()));
     Parts {
         truth,
         publisher,
@@ -202,44 +214,4 @@ fn start(store: Arc<dyn Store>, state: Arc<State>, failure: &Failure, shutdown: 
         coverage,
         intake,
     }
-}
-
-/// All services over their parts.
-fn services(parts: Parts, shutdown: &Shutdown) -> Router {
-    let Parts {
-        truth,
-        publisher,
-        fleet,
-        coverage,
-        intake,
-    } = parts;
-    let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
-    shutdown.spawn("grpc-health", async move {
-        health_reporter
-            .set_service_status("", tonic_health::ServingStatus::Serving)
-            .await;
-    });
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptors were written by this build");
-    let view = api::View::new(truth.clone(), publisher.clone(), fleet.clone(), coverage);
-    let fleet_api = api::FleetApi::new(truth.clone(), publisher.clone(), fleet.clone());
-    let rollouts = RolloutsServer::new(api::RolloutsApi::new(view, shutdown.clone()));
-    let flags = FlagsServer::new(api::FlagsApi::new(truth.clone()));
-    let sync = SyncServer::new(SyncService::new(publisher, fleet, shutdown.clone()));
-    let health = HealthServer::new(HealthService::new(intake, truth.states(), shutdown.clone()));
-    Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .tcp_nodelay(true)
-        .add_service(grpc_health)
-        .add_service(reflection)
-        .add_service(EnvironmentsServer::new(api::EnvironmentsApi::new(truth.clone())))
-        .add_service(AuditServer::new(api::AuditApi::new(truth)))
-        .add_service(FleetServer::new(fleet_api))
-        .add_service(flags.max_decoding_message_size(MESSAGE_LIMIT))
-        .add_service(rollouts.max_decoding_message_size(MESSAGE_LIMIT))
-        .add_service(sync.max_decoding_message_size(MESSAGE_LIMIT))
-        .add_service(health.max_decoding_message_size(MESSAGE_LIMIT))
 }

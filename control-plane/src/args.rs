@@ -1,9 +1,13 @@
 //! Settings of the control plane: flags and `TIDEGATE_*` variables, read here and nowhere else.
 
+#![allow(rustdoc::bare_urls, reason = "doc comments of options are help texts")]
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 use runtime::telemetry::LogFormat;
+
+use crate::web::Origin;
 
 /// The Tidegate control plane: owns feature flags and rollouts, streams them to agents, takes health back, and aborts a
 /// rollout by itself when the evidence says that it harms.
@@ -26,6 +30,16 @@ pub(crate) struct Args {
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, env = "TIDEGATE_OPS", default_value = "127.0.0.1:7421", value_name = "ADDRESS")]
     pub(crate) ops: SocketAddr,
+
+    /// A web page's origin that may call over gRPC-Web, such as https://console.example.com; * for any. May be repeated,
+    /// or given as a list with commas. Without it, pages of other origins get no answer.
+    #[arg(
+        long = "web-origin",
+        env = "TIDEGATE_WEB_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub(crate) web_origins: Vec<Origin>,
 
     /// The folder of the store. One process at a time; delete it to begin anew.
     #[arg(

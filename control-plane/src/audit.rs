@@ -2,15 +2,17 @@
 //!
 //! A record is written in the transaction of the act itself: there is no act without it, and none twice.
 
-use evaluation::{Condition, Flag, Literal, Rule, Serve, Test, Value};
-use serde_json::{Value as Json, json};
+use evaluation::{EnvironmentKind, Flag};
+use proto::v1;
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
+    document,
     identity::Actor,
-    record::RolloutRecord,
+    record::{EnvironmentRecord, RolloutRecord, SegmentRecord},
     store::{
-        Txn, keys,
+        Op, Txn, keys,
         model::{Act, AuditRecord},
     },
 };
@@ -31,8 +33,15 @@ pub(crate) struct Subject<'a> {
     pub(crate) key: &'a str,
 }
 
-/// Adds the record of an act to its transaction: of before and after only what differs.
-pub(crate) fn record(txn: Txn, subject: Subject<'_>, actor: &Actor, before: Option<Json>, after: Option<Json>) -> Txn {
+/// Adds the record of an act to its transaction: of before and after only what differs. A changeset joins it to others.
+pub(crate) fn record(
+    txn: Txn,
+    subject: Subject<'_>,
+    actor: &Actor,
+    changeset: Option<Uuid>,
+    before: Option<Json>,
+    after: Option<Json>,
+) -> Txn {
     let (before, after) = differing(before, after);
     let record = AuditRecord {
         at_us: actor.at_us,
@@ -44,8 +53,26 @@ pub(crate) fn record(txn: Txn, subject: Subject<'_>, actor: &Actor, before: Opti
         before: text(before),
         after: text(after),
         peer: actor.peer.clone(),
+        changeset,
     };
     txn.put(keys::audit(subject.environment, Uuid::now_v7()), Act::write(&record))
+}
+
+/// Puts the records of a transaction under one key, in the order in which they were made.
+///
+/// A transaction has 128 operations, and many documents may be written in one.
+pub(crate) fn joined(mut txn: Txn, environment: &evaluation::Key) -> Txn {
+    let prefix = keys::audits(environment);
+    let is_record = |op: &Op| matches!(op, Op::Put(key, _) if key.starts_with(&prefix));
+    let records = txn.ops.extract_if(.., |op| is_record(op)).collect::<Vec<_>>();
+    let mut records = records.into_iter().filter_map(|op| match op {
+        Op::Put(key, value) => Some((key, value)),
+        Op::Delete(_) => None,
+    });
+    match records.next() {
+        Some((key, first)) => txn.put(key, Act::join(&first, records.map(|(_, value)| value))),
+        None => txn,
+    }
 }
 
 /// Fields that are the same before and after are left out of both.
@@ -59,9 +86,20 @@ fn differing(before: Option<Json>, after: Option<Json>) -> (Option<Json>, Option
                 }
                 Some(_) | None => true,
             });
+            complete(&before, &mut after);
+            complete(&after, &mut before);
             (Some(Json::Object(before)), Some(Json::Object(after)))
         }
         whole => whole,
+    }
+}
+
+/// A switch that only one side has is off on the other.
+fn complete(one: &Map<String, Json>, other: &mut Map<String, Json>) {
+    for (field, value) in one {
+        if value.is_boolean() && !other.contains_key(field) {
+            other.insert(field.clone(), false.into());
+        }
     }
 }
 
@@ -77,25 +115,31 @@ fn text(json: Option<Json>) -> String {
 
 /// A flag as JSON.
 pub(crate) fn flag(flag: &Flag) -> Json {
+    document::json("tidegate.v1.Flag", &v1::Flag::from(flag))
+}
+
+/// A segment as JSON; of its members how many there are.
+pub(crate) fn segment(record: &SegmentRecord) -> Json {
+    let mut json = document::json("tidegate.v1.Segment", &v1::Segment::from(&record.segment));
+    if let Json::Object(fields) = &mut json {
+        for (field, members) in [("included", &record.included), ("excluded", &record.excluded)] {
+            fields.insert(field.to_owned(), json!({ "units": members.count() }));
+        }
+    }
+    json
+}
+
+/// An environment as JSON, without its secret.
+pub(crate) fn environment(record: &EnvironmentRecord) -> Json {
     json!({
-        "key": flag.key.as_str(),
-        "type": match flag.flag_type {
-            evaluation::FlagType::Boolean => "boolean",
-            evaluation::FlagType::String => "string",
+        "key": record.environment.key.as_str(),
+        "kind": match record.environment.kind {
+            EnvironmentKind::Development => "development",
+            EnvironmentKind::Staging => "staging",
+            EnvironmentKind::Production => "production",
         },
-        "description": flag.description,
-        "owner": flag.owner,
-        "tags": flag.tags,
-        "flag_set": flag.set.as_ref().map(evaluation::Key::as_str),
-        "enabled": flag.enabled,
-        "killed": flag.killed,
-        "salt": flag.salt,
-        "variants": flag.variants.iter().map(|(name, value)| (name.clone(), self::value(value))).collect::<serde_json::Map<_, _>>(),
-        "off_variant": flag.off_variant,
-        "default": serve(&flag.default),
-        "deny": flag.deny,
-        "allow": flag.allow,
-        "rules": flag.rules.iter().map(rule).collect::<Vec<_>>(),
+        "order": record.environment.order,
+        "description": record.description,
     })
 }
 
@@ -108,44 +152,6 @@ pub(crate) fn rollout(record: &RolloutRecord) -> Json {
         "stage": record.state.stage,
         "sequence": record.state.sequence,
     })
-}
-
-fn value(value: &Value) -> Json {
-    match value {
-        Value::Boolean(value) => json!(value),
-        Value::String(value) => json!(&**value),
-    }
-}
-
-fn serve(serve: &Serve) -> Json {
-    match serve {
-        Serve::Variant(variant) => json!({ "variant": variant }),
-        Serve::Split(shares) => {
-            let shares = shares
-                .iter()
-                .map(|share| json!({ "variant": share.variant, "percent": share.buckets.to_string() }));
-            json!({ "split": shares.collect::<Vec<_>>() })
-        }
-        Serve::CallerDefault => json!({ "caller_default": true }),
-    }
-}
-
-fn rule(rule: &Rule) -> Json {
-    json!({
-        "name": rule.name,
-        "conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
-        "serve": serve(&rule.serve),
-    })
-}
-
-fn condition(condition: &Condition) -> Json {
-    let Test::OneOf(literals) = &condition.test;
-    let literals = literals.iter().map(|literal| match literal {
-        Literal::Text(text) => json!(text),
-        Literal::Number(number) => json!(number),
-        Literal::Boolean(boolean) => json!(boolean),
-    });
-    json!({ "attribute": condition.attribute, "one_of": literals.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]

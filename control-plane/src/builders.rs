@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use evaluation::{EntryId, Environment, EnvironmentKind, Flag, FlagType, Key, Serve, Value};
+use evaluation::{EntryId, Environment, EnvironmentKind, Flag, FlagType, HashScheme, Key, Serve, Value, WhenStale};
 use proto::tick;
 use rollout::{Guard, Horizon, Level, Metric, Phase, Plan, Share, Stage, Unit, Visit};
 use uuid::Uuid;
@@ -14,11 +14,12 @@ use uuid::Uuid;
 use crate::{
     change::{
         self,
+        flag::Act,
         rollout::{self as changes, Count},
     },
     compile,
     identity::Actor,
-    record::{FlagRecord, RolloutRecord, TransitionRecord},
+    record::{EnvironmentRecord, FlagRecord, RolloutRecord, TransitionRecord},
     state::State,
     store::{self, Item, Op, Txn, keys, model},
 };
@@ -68,6 +69,10 @@ pub(crate) fn flag(name: &str) -> Flag {
         deny: Vec::new(),
         allow: BTreeMap::new(),
         rules: Vec::new(),
+        prerequisites: Vec::new(),
+        hash: HashScheme::Murmur3,
+        bucket_by: Vec::new(),
+        when_stale: WhenStale::Keep,
     }
 }
 
@@ -171,11 +176,15 @@ pub(crate) fn advanced(before: &RolloutRecord) -> RolloutRecord {
 /// A state with one environment and these rollouts.
 pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State {
     let kind = EnvironmentKind::Production;
-    let environment = Environment {
-        key: production(),
-        kind,
-        order: 2,
-        token_key: 1,
+    let environment = EnvironmentRecord {
+        environment: Environment {
+            key: production(),
+            kind,
+            order: 2,
+            token_key: 1,
+        },
+        description: String::new(),
+        revision: 1,
     };
     State {
         environments: Arc::new([(production(), Arc::new(environment))].into()),
@@ -284,12 +293,13 @@ impl World {
             version: before.map_or(1, |before| before.version + 1),
             created_at_us: START_US,
             updated_at_us: START_US,
+            archived_at_us: None,
             revision: 0,
         };
-        match before {
-            Some(before) => change::update_flag(&self.state, &production(), before, &after, "flag.update", &actor()),
-            None => change::create_flag(&production(), &after, &actor()),
-        }
+        let (environment, actor) = (production(), actor());
+        let action = if before.is_some() { "flag.update" } else { "flag.create" };
+        let act = Act::alone(&environment, action, &actor);
+        change::flag::write(Txn::default(), &self.state, act, before.map(|before| &**before), &after)
     }
 
     /// Starts a rollout of a flag at 5 %, with 50 % and 100 % to come.

@@ -3,12 +3,14 @@
 //!
 //! Pure: records in, a transaction out. Each change carries its audit record, and guards all that its validation read.
 
+pub(crate) mod environment;
+pub(crate) mod flag;
 pub(crate) mod rollout;
+pub(crate) mod schedule;
+pub(crate) mod segment;
 
 use crate::{
-    audit::{self, Subject},
-    identity::Actor,
-    record::FlagRecord,
+    record::EnvironmentRecord,
     state::State,
     store::{Guard, Txn, keys, model},
 };
@@ -23,66 +25,47 @@ pub(crate) fn first_environments(mut token_key: impl FnMut() -> u128) -> Txn {
     ];
     (1u32..).zip(kinds).fold(Txn::default(), |txn, (order, (name, kind))| {
         let key = Key::parse(name).expect("the three names are keys");
-        let environment = Environment {
-            key: key.clone(),
-            kind,
-            order,
-            token_key: token_key(),
+        let record = EnvironmentRecord {
+            environment: Environment {
+                key: key.clone(),
+                kind,
+                order,
+                token_key: token_key(),
+            },
+            description: String::new(),
+            revision: 0,
         };
         let at = keys::environment(&key);
         txn.guard(Guard::Absent(at.clone()))
-            .put(at, model::write_environment(&environment))
+            .put(at, model::write_environment(&record))
     })
 }
 
-/// Creates a flag.
-pub(crate) fn create_flag(environment: &Key, record: &FlagRecord, actor: &Actor) -> Txn {
-    let key = keys::flag(environment, &record.flag.key);
-    let txn = put_flag(Txn::default().guard(Guard::Absent(key)), environment, record);
-    let subject = Subject {
-        environment,
-        action: "flag.create",
-        kind: "flag",
-        key: &record.flag.key,
-    };
-    audit::record(txn, subject, actor, None, Some(audit::flag(&record.flag)))
+/// Keeps a version of a document (kind: flag or segment). Refused if somebody else wrote that version meanwhile.
+pub(crate) fn put_version(txn: Txn, environment: &Key, kind: &str, key: &Key, record: &model::VersionRecord) -> Txn {
+    let at = keys::history(kind, environment, key, record.version);
+    txn.guard(Guard::Absent(at.clone()))
+        .put(at, model::write_version(record))
 }
 
-/// Replaces a flag's document.
-pub(crate) fn update_flag(
-    state: &State,
-    environment: &Key,
-    before: &FlagRecord,
-    after: &FlagRecord,
-    action: &'static str,
-    actor: &Actor,
-) -> Txn {
-    let flag = &after.flag.key;
-    let txn = Txn::default()
-        .guard(Guard::Unchanged(keys::flag(environment, flag), before.revision))
-        .guard(hold_unchanged(state, environment, flag));
-    let txn = put_flag(txn, environment, after);
-    let subject = Subject {
-        environment,
-        action,
-        kind: "flag",
-        key: flag,
+/// Makes two changes meet that each read what the other writes: of those that were made of the same state, one is
+/// refused and tried again. Once in a transaction.
+pub(crate) fn guard_references(txn: Txn, state: &State, environment: &Key) -> Txn {
+    let key = keys::references(environment);
+    let guard = match state.references.get(environment) {
+        Some(revision) => Guard::Unchanged(key.clone(), *revision),
+        None => Guard::Absent(key.clone()),
     };
-    audit::record(
-        txn,
-        subject,
-        actor,
-        Some(audit::flag(&before.flag)),
-        Some(audit::flag(&after.flag)),
-    )
+    txn.guard(guard).put(key, model::write_count(1))
 }
 
-fn put_flag(txn: Txn, environment: &Key, record: &FlagRecord) -> Txn {
-    let value = model::write_flag(record);
-    txn.put(keys::flag(environment, &record.flag.key), value.clone()).put(
-        keys::history("flag", environment, &record.flag.key, record.version),
-        value,
-    )
+/// Lets documents come to be in an environment that is still there, and makes its deletion meet them. Once in a
+/// transaction.
+pub(crate) fn populate(txn: Txn, state: &State, environment: &Key) -> Txn {
+    // No key was last written at revision 0: without the environment it is refused.
+    let revision = state.environments.get(environment).map_or(0, |found| found.revision);
+    txn.guard(Guard::Unchanged(keys::environment(environment), revision))
+        .put(keys::population(environment), model::write_count(1))
 }
 
 /// Whether a rollout holds the flag must not change under a decision that looked at it.

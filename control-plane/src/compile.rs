@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use evaluation::{
-    Buckets, Change, Entry, EntryId, EntryKind, Key, Measurement, MetricKind, MetricSpec, ReachedStage, RolloutStep,
+    Buckets, Entry, EntryId, EntryKind, Key, Measurement, MetricKind, MetricSpec, ReachedStage, RolloutStep,
     SplittingUnit, StageVisit, entry_hash,
 };
 use proto::{entry, tick};
 use rollout::{Metric, Phase, Unit};
 use uuid::Uuid;
 
+pub(crate) use self::selection::{Selection, restructured};
 use crate::{record::RolloutRecord, state::State, store::keys::Subject};
+
+mod selection;
 
 /// The entries of one environment that a touched subject may change.
 pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<EntryId>)> {
@@ -29,6 +32,7 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
             let own = std::iter::once(id(EntryKind::Flag, flag));
             Some((environment.clone(), own.chain(measured).collect()))
         }
+        Subject::Segment(environment, segment) => Some((environment.clone(), vec![id(EntryKind::Segment, segment)])),
         Subject::Active(environment, flag) => Some((environment.clone(), vec![id(EntryKind::Flag, flag)])),
         Subject::Rollout(environment, rollout)
         | Subject::Exposure(environment, rollout)
@@ -40,7 +44,14 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
                 vec![id(EntryKind::Flag, &record.plan.flag), measurement],
             ))
         }
-        Subject::Soak(..) | Subject::Evidence(..) => None,
+        Subject::Soak(..)
+        | Subject::Evidence(..)
+        | Subject::Schedule(..)
+        | Subject::Act(..)
+        | Subject::Chunk(..)
+        | Subject::Arrangement
+        | Subject::Population(..)
+        | Subject::References(..) => None,
     }
 }
 
@@ -49,6 +60,9 @@ pub(crate) fn all(state: &State, environment: &Key) -> Vec<EntryId> {
     let flags = state
         .flags_of(environment, None)
         .map(|record| id(EntryKind::Flag, &record.flag.key));
+    let segments = state
+        .segments_of(environment, None)
+        .map(|record| id(EntryKind::Segment, &record.segment.key));
     let measurements = state
         .rollouts_of(environment)
         .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
@@ -56,25 +70,30 @@ pub(crate) fn all(state: &State, environment: &Key) -> Vec<EntryId> {
         .environments
         .contains_key(environment)
         .then(|| id(EntryKind::Environment, environment));
-    own.into_iter().chain(flags).chain(measurements).collect()
+    own.into_iter()
+        .chain(flags)
+        .chain(segments)
+        .chain(measurements)
+        .collect()
 }
 
-/// What becomes of an entry for a subscription: of one flag set, or of all flags.
-pub(crate) fn change(state: &State, environment: &Key, set: Option<&Key>, id: &EntryId) -> Change<Bytes> {
+/// An entry as every subscription that holds it gets it; none if there is nothing of that name to hold.
+pub(crate) fn entry(state: &State, environment: &Key, id: &EntryId) -> Option<Entry<Bytes>> {
     let body = match id.kind {
-        EntryKind::Flag => flag(state, environment, set, &id.key),
+        EntryKind::Flag => flag(state, environment, &id.key),
+        EntryKind::Segment => segment(state, environment, &id.key),
         EntryKind::Environment => state
             .environments
             .get(environment)
-            .map(|environment| entry::encode_environment(environment)),
-        EntryKind::Measurement => measurement_entry(state, environment, set, &id.key),
-        EntryKind::Segment => None,
+            .map(|record| entry::encode_environment(&record.environment)),
+        EntryKind::Measurement => measurement_entry(state, environment, &id.key),
+        // The control plane makes no entries of other kinds.
+        EntryKind::Other(_) => None,
     };
-    let entry = body.map(|body| Entry {
+    body.map(|body| Entry {
         hash: entry_hash(id.kind, &id.key, &body),
         body: entry::frame(id.kind, &id.key, Some(&body)),
-    });
-    Change { id: id.clone(), entry }
+    })
 }
 
 fn id(kind: EntryKind, key: &str) -> EntryId {
@@ -84,14 +103,23 @@ fn id(kind: EntryKind, key: &str) -> EntryId {
     }
 }
 
-fn flag(state: &State, environment: &Key, set: Option<&Key>, key: &str) -> Option<Bytes> {
+/// An archived flag is not delivered.
+fn flag(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
     let key = Key::parse(key).ok()?;
     let record = state.flag(environment, &key)?;
-    if set.is_some() && record.flag.set.as_ref() != set {
+    if record.archived_at_us.is_some() {
         return None;
     }
     let step = state.holder(environment, &key).and_then(|rollout| step(state, rollout));
     Some(entry::encode_flag(&record.flag, step.as_ref()))
+}
+
+fn segment(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
+    let record = state.segment(environment, &Key::parse(key).ok()?)?;
+    let whole = record.whole(state.chunks_of(environment));
+    Some(entry::encode_segment(
+        &whole.expect("the state takes no segment in without its chunks"),
+    ))
 }
 
 /// The step of a rollout that is under way; none once it is latched or has ended.
@@ -133,17 +161,10 @@ fn buckets(share: rollout::Share) -> Buckets {
     Buckets::new(share.get()).unwrap_or(Buckets::ALL)
 }
 
-fn measurement_entry(state: &State, environment: &Key, set: Option<&Key>, key: &str) -> Option<Bytes> {
+fn measurement_entry(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
     let record = state.rollout_at(environment, key.parse().ok()?)?;
     // The exposure goes when the last outcomes have had their time; with it goes what agents measure.
     state.exposures.get(&record.id)?;
-    if set.is_some() {
-        let flag = Key::parse(&record.plan.flag).ok()?;
-        let flag = state.flag(environment, &flag)?;
-        if flag.flag.set.as_ref() != set {
-            return None;
-        }
-    }
     measurement(record, is_over(state, record)).map(|measurement| entry::encode_measurement(&measurement))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     compile, metrics as names,
     publish::Publisher,
     state::State,
-    store::{Error, Order, Store, keys},
+    store::{Error, Order, Store, keys, model::ModelError},
 };
 
 /// Publish passes are at least this far apart.
@@ -59,7 +59,7 @@ async fn load_once(store: &dyn Store) -> Result<Option<State>, FeedError> {
                 return Ok(None);
             }
             for item in &page.items {
-                apply(&mut state, item.modified, &item.key, Some(&item.value))?;
+                apply(store, &mut state, item.modified, &item.key, Some(&item.value)).await?;
             }
             match page.items.last() {
                 Some(last) if page.more => after = Some(last.key.to_vec()),
@@ -71,16 +71,41 @@ async fn load_once(store: &dyn Store) -> Result<Option<State>, FeedError> {
     Ok(Some(state))
 }
 
-fn apply(
+/// Takes one change in; before a segment, the chunks that it names.
+///
+/// Chunks are fetched when a segment names them and not when they are written, so that one that no segment comes to
+/// name takes no memory, and a start reads no others.
+async fn apply(
+    store: &dyn Store,
     state: &mut State,
     revision: u64,
     key: &[u8],
     value: Option<&bytes::Bytes>,
 ) -> Result<Option<keys::Subject>, FeedError> {
-    state.apply(revision, key, value).map_err(|error| FeedError::Value {
+    match (keys::subject(key), value) {
+        (Some(keys::Subject::Chunk(..)), _) => return Ok(None),
+        (Some(keys::Subject::Segment(environment, _)), Some(value)) => {
+            let missing = state.missing_chunks(&environment, value);
+            for id in missing.map_err(|error| unreadable(key, error))? {
+                let key = keys::chunk(&environment, id);
+                let item = store.get(&key).await?;
+                state
+                    .apply(revision, &key, item.as_ref().map(|item| &item.value))
+                    .map_err(|error| unreadable(&key, error))?;
+            }
+        }
+        _ => {}
+    }
+    state
+        .apply(revision, key, value)
+        .map_err(|error| unreadable(key, error))
+}
+
+fn unreadable(key: &[u8], error: ModelError) -> FeedError {
+    FeedError::Value {
         key: String::from_utf8_lossy(key).into_owned(),
         reason: error.to_string(),
-    })
+    }
 }
 
 /// Follows the store until it is closed.
@@ -94,35 +119,34 @@ pub(crate) async fn follow(
         let mut state = State::clone(&states.borrow());
         let mut touched = BTreeMap::<Key, Vec<EntryId>>::new();
         let commits = store.watch(state.revision).await?;
-        take(&mut state, &mut touched, commits)?;
+        take(store, &mut state, &mut touched, commits).await?;
         if !touched.is_empty() && Instant::now() < next_pass {
             tokio::time::sleep_until(next_pass).await;
             // What came in the meantime is there without waiting; nothing more is as good an answer.
             if let Ok(commits) = tokio::time::timeout(Duration::ZERO, store.watch(state.revision)).await {
-                take(&mut state, &mut touched, commits?)?;
+                take(store, &mut state, &mut touched, commits?).await?;
             }
         }
         let state = Arc::new(state);
         if !touched.is_empty() {
             next_pass = Instant::now() + PACE;
-            let published = publisher.publish(state.clone(), &touched);
-            metrics::counter!(names::SNAPSHOTS_PUBLISHED).increment(published as u64);
-        } else {
-            publisher.publish(state.clone(), &touched);
         }
+        let published = publisher.publish(state.clone(), &touched);
+        metrics::counter!(names::SNAPSHOTS_PUBLISHED).increment(published as u64);
         metrics::gauge!(names::REVISION).set(state.revision as f64);
         states.send_replace(state);
     }
 }
 
-fn take(
+async fn take(
+    store: &dyn Store,
     state: &mut State,
     touched: &mut BTreeMap<Key, Vec<EntryId>>,
     commits: Vec<crate::store::Commit>,
 ) -> Result<(), FeedError> {
     for commit in commits {
         for event in &commit.events {
-            let Some(subject) = apply(state, commit.revision, &event.key, event.value.as_ref())? else {
+            let Some(subject) = apply(store, state, commit.revision, &event.key, event.value.as_ref()).await? else {
                 continue;
             };
             if let Some((environment, ids)) = compile::touched(state, &subject) {

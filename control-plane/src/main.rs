@@ -4,24 +4,44 @@
 
 mod api;
 mod app;
+mod apply;
 mod args;
 mod audit;
 #[cfg(test)]
 mod builders;
 mod change;
 mod compile;
+mod described;
+mod document;
+mod edit;
 mod engine;
 mod evidence;
 mod feed;
+mod follow;
 mod health;
+mod history;
 mod identity;
+mod inspect;
+mod members;
 mod metrics;
 mod publish;
+mod recent;
 mod record;
+mod references;
+mod register;
+mod salt;
+mod schedule;
+mod scheduler;
+mod segments;
+mod services;
 mod state;
 mod store;
+mod sweep;
 mod sync;
+#[cfg(test)]
+mod trial;
 mod truth;
+mod web;
 
 use clap::Parser as _;
 

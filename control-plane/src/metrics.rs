@@ -18,6 +18,8 @@ pub(crate) const TRANSITIONS: &str = "tidegate_rollout_transitions_total";
 pub(crate) const ROLLOUTS_ACTIVE: &str = "tidegate_rollouts_active";
 /// Rollouts that are aborting for over a minute: somebody should look.
 pub(crate) const ROLLOUTS_STUCK_ABORTING: &str = "tidegate_rollouts_stuck_aborting";
+/// Scheduled changes that ended, by end.
+pub(crate) const SCHEDULES_ENDED: &str = "tidegate_schedules_ended_total";
 /// From an abort's decision until treatment was seen to be gone.
 pub(crate) const TIME_TO_ZERO: &str = "tidegate_time_to_zero_seconds";
 
@@ -31,8 +33,11 @@ pub(crate) fn describe() {
     describe_counter!(TRANSITIONS, "transitions of rollouts, by kind");
     describe_gauge!(ROLLOUTS_ACTIVE, "rollouts that are under way");
     describe_gauge!(ROLLOUTS_STUCK_ABORTING, "rollouts that are aborting for over a minute");
+    describe_counter!(SCHEDULES_ENDED, "scheduled changes that ended, by end");
     describe_histogram!(
         TIME_TO_ZERO,
         "seconds from an abort until treatment was seen to be gone"
     );
+    // An alert on it needs the series before the first agent has come.
+    metrics::gauge!(AGENTS_CONNECTED).set(0.0);
 }

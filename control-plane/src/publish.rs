@@ -9,14 +9,20 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use evaluation::{Digest, EntryId, Index, Key, Lineage, Revision, between};
+use evaluation::{Change, Digest, EntryId, EntryKind, Index, Key, Lineage, Revision, between};
 use proto::{entry, revision::write_digest, v1};
 use tokio::sync::watch;
 
-use crate::{compile, state::State};
+use crate::{
+    compile::{self, Selection},
+    state::State,
+};
 
 /// Snapshots that a subscription remembers, so that a returning agent gets a delta.
 const REMEMBERED: usize = 64;
+/// Bytes of entries that are kept for remembered snapshots alone: a large segment that is edited often must not be there
+/// 64 times.
+const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 
 /// All that one subscription holds at one revision.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(crate) struct Published {
     pub(crate) revision: Revision,
     /// Framed entries.
     pub(crate) index: Index<Bytes>,
+    /// When it was published.
+    pub(crate) at_us: i64,
     encoded: Mutex<Encoded>,
 }
 
@@ -68,8 +76,18 @@ struct Cells {
 
 #[derive(Debug)]
 struct Cell {
+    selection: Selection,
     latest: watch::Sender<Arc<Published>>,
-    recent: VecDeque<Arc<Published>>,
+    /// The latest is the last.
+    recent: VecDeque<Remembered>,
+}
+
+/// A snapshot that a returning agent may hold.
+#[derive(Debug)]
+struct Remembered {
+    published: Arc<Published>,
+    /// Bytes of its entries that the snapshot after it no longer has.
+    superseded_bytes: usize,
 }
 
 /// No environment has that key.
@@ -82,6 +100,7 @@ impl Published {
         Self {
             revision,
             index,
+            at_us: runtime::clock::now_us(),
             encoded: Mutex::default(),
         }
     }
@@ -156,7 +175,7 @@ impl Publisher {
         if let Some(cell) = cells.by_subscription.get(subscription) {
             return Ok(cell.latest.subscribe());
         }
-        let cell = self.first(&cells.state, subscription);
+        let cell = self.first(&cells, subscription);
         let receiver = cell.latest.subscribe();
         cells.by_subscription.insert(subscription.clone(), cell);
         Ok(receiver)
@@ -171,8 +190,8 @@ impl Publisher {
     ) -> Option<Arc<Published>> {
         let cells = locked(&self.cells);
         let recent = &cells.by_subscription.get(subscription)?.recent;
-        recent
-            .iter()
+        let mut known = recent.iter().map(|remembered| &remembered.published);
+        known
             .find(|published| published.revision == revision && published.digest() == digest)
             .cloned()
     }
@@ -184,6 +203,13 @@ impl Publisher {
         Some((cells.state.revision, digest))
     }
 
+    /// Whether the latest snapshot of a subscription that somebody has holds a flag.
+    pub(crate) fn holds(&self, subscription: &Subscription, flag: &str) -> bool {
+        let cells = locked(&self.cells);
+        let cell = cells.by_subscription.get(subscription);
+        cell.is_some_and(|cell| cell.latest.borrow().index.get(EntryKind::Flag, flag).is_some())
+    }
+
     /// The content revision of a subscription that somebody has.
     pub(crate) fn latest(&self, subscription: &Subscription) -> Option<u64> {
         let cells = locked(&self.cells);
@@ -193,35 +219,66 @@ impl Publisher {
     }
 
     /// Publishes what differs after a commit. Returns how many snapshots were published.
+    ///
+    /// An entry is encoded once, however many subscriptions hold it. A subscription of an environment that is gone ends.
     pub(crate) fn publish(&self, state: Arc<State>, touched: &BTreeMap<Key, Vec<EntryId>>) -> usize {
         let mut cells = locked(&self.cells);
-        let mut published = 0;
+        let Cells {
+            state: before,
+            by_subscription,
+        } = &mut *cells;
         // A flag set that nobody subscribes to any longer costs nothing.
-        cells
-            .by_subscription
-            .retain(|subscription, cell| subscription.set.is_none() || cell.latest.receiver_count() > 0);
-        for (subscription, cell) in &mut cells.by_subscription {
-            let Some(ids) = touched.get(&subscription.environment) else {
-                continue;
-            };
-            let changes = ids
-                .iter()
-                .map(|id| compile::change(&state, &subscription.environment, subscription.set.as_ref(), id));
-            published += usize::from(cell.publish(self.revision(&state), changes));
+        by_subscription.retain(|subscription, cell| {
+            let is_used = subscription.set.is_none() || cell.latest.receiver_count() > 0;
+            is_used && state.environments.contains_key(&subscription.environment)
+        });
+        let mut published = 0;
+        for (environment, ids) in touched {
+            let restructured = compile::restructured(before, &state, environment, ids.iter());
+            let mut encoded = BTreeMap::new();
+            let cells = by_subscription.iter_mut();
+            for (subscription, cell) in cells.filter(|(subscription, _)| subscription.environment == *environment) {
+                let mut ids = ids.clone();
+                if restructured {
+                    ids.extend(cell.select(Selection::of(&state, environment, subscription.set.as_ref())));
+                }
+                let changes = ids.into_iter().map(|id| {
+                    let holds = cell.selection.holds(&state, environment, &id);
+                    let entry = holds.then(|| {
+                        let make = || compile::entry(&state, environment, &id);
+                        encoded.entry(id.clone()).or_insert_with(make).clone()
+                    });
+                    Change {
+                        id,
+                        entry: entry.flatten(),
+                    }
+                });
+                published += usize::from(cell.publish(self.revision(&state), changes.collect()));
+            }
         }
         cells.state = state;
         published
     }
 
-    fn first(&self, state: &State, subscription: &Subscription) -> Cell {
-        let ids = compile::all(state, &subscription.environment);
-        let changes = ids
-            .iter()
-            .map(|id| compile::change(state, &subscription.environment, subscription.set.as_ref(), id));
+    /// The first snapshot of a subscription; what others of its environment hold already is shared with them.
+    fn first(&self, cells: &Cells, subscription: &Subscription) -> Cell {
+        let (state, environment) = (&cells.state, &subscription.environment);
+        let selection = Selection::of(state, environment, subscription.set.as_ref());
+        let others = cells.by_subscription.iter();
+        let others = others.filter(|(other, _)| other.environment == *environment);
+        let others = others.map(|(_, cell)| cell.latest.borrow().clone()).collect::<Vec<_>>();
+        let ids = compile::all(state, environment);
+        let held = ids.into_iter().filter(|id| selection.holds(state, environment, id));
+        let changes = held.map(|id| {
+            let shared = others.iter().find_map(|other| other.index.get(id.kind, &id.key));
+            let entry = shared.cloned().or_else(|| compile::entry(state, environment, &id));
+            Change { id, entry }
+        });
         let first = Arc::new(Published::new(self.revision(state), Index::new().with(changes)));
         Cell {
+            selection,
             latest: watch::Sender::new(first.clone()),
-            recent: VecDeque::from([first]),
+            recent: VecDeque::from([Remembered::of(first)]),
         }
     }
 
@@ -233,9 +290,26 @@ impl Publisher {
     }
 }
 
+impl Remembered {
+    fn of(published: Arc<Published>) -> Self {
+        Self {
+            published,
+            superseded_bytes: 0,
+        }
+    }
+}
+
 impl Cell {
-    fn publish(&mut self, revision: Revision, changes: impl Iterator<Item = evaluation::Change<Bytes>>) -> bool {
+    /// Takes another selection; the entries that it holds and the one before did not, or the other way round.
+    fn select(&mut self, selection: Selection) -> Vec<EntryId> {
+        let moved = selection.differing(&self.selection);
+        self.selection = selection;
+        moved
+    }
+
+    fn publish(&mut self, revision: Revision, changes: Vec<Change<Bytes>>) -> bool {
         let before = self.latest.borrow().clone();
+        let superseded_bytes = superseded(&before.index, &changes);
         let index = before.index.with(changes);
         if index.digest() == before.digest() {
             return false;
@@ -243,13 +317,35 @@ impl Cell {
         let next = Arc::new(Published::new(revision, index));
         // Superseded: whoever still sends it holds what he sends.
         *locked(&before.encoded) = Encoded::default();
-        self.recent.push_back(next.clone());
-        if self.recent.len() > REMEMBERED {
-            self.recent.pop_front();
+        if let Some(last) = self.recent.back_mut() {
+            last.superseded_bytes = superseded_bytes;
         }
+        self.recent.push_back(Remembered::of(next.clone()));
+        self.forget();
         self.latest.send_replace(next);
         true
     }
+
+    /// Lets go of what is too old or, with all that is younger, too large.
+    fn forget(&mut self) {
+        let mut bytes = self.recent.iter().map(|known| known.superseded_bytes).sum::<usize>();
+        while self.recent.len() > REMEMBERED || bytes > REMEMBERED_BYTES {
+            let Some(oldest) = self.recent.pop_front() else {
+                return;
+            };
+            bytes -= oldest.superseded_bytes;
+        }
+    }
+}
+
+/// Bytes of entries that changes replace or remove.
+fn superseded(index: &Index<Bytes>, changes: &[Change<Bytes>]) -> usize {
+    let bytes = changes.iter().map(|change| {
+        let before = index.get(change.id.kind, &change.id.key);
+        let gone = before.filter(|before| change.entry.as_ref().is_none_or(|now| now.hash != before.hash));
+        gone.map_or(0, |before| before.body.len())
+    });
+    bytes.sum()
 }
 
 /// A lock that a panic elsewhere cannot poison for everybody: the values behind are replaced whole.

@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use evaluation::{Flag, Key};
+use evaluation::{Environment, Flag, Key, Segment};
 use rollout::{EvidenceNumber, Plan, State};
 use uuid::Uuid;
 
-use crate::evidence::Counts;
+use crate::{
+    evidence::Counts,
+    members::{ChunkId, Members},
+};
 
 /// Transitions that moved no exposure and are kept with their rollout.
 const RESTING_KEPT: usize = 100;
@@ -24,6 +27,38 @@ pub(crate) struct FlagRecord {
     pub(crate) created_at_us: i64,
     /// When it was last written.
     pub(crate) updated_at_us: i64,
+    /// When it was archived; none: it is in use.
+    pub(crate) archived_at_us: Option<i64>,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// A segment with what the store knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SegmentRecord {
+    /// The document without its members.
+    pub(crate) segment: Segment,
+    /// Units that are in.
+    pub(crate) included: Members,
+    /// Units that are out.
+    pub(crate) excluded: Members,
+    /// How often it was written.
+    pub(crate) version: u32,
+    /// When it was created.
+    pub(crate) created_at_us: i64,
+    /// When it was last written.
+    pub(crate) updated_at_us: i64,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// An environment with what only people and the store need of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EnvironmentRecord {
+    /// As agents need it.
+    pub(crate) environment: Environment,
+    /// For people.
+    pub(crate) description: String,
     /// The store revision of its last write.
     pub(crate) revision: u64,
 }
@@ -158,6 +193,13 @@ pub(crate) struct Soak {
     pub(crate) visits: u32,
     /// The soak.
     pub(crate) soaked_us: i64,
+}
+
+impl SegmentRecord {
+    /// The names of the chunks of both lists.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
+        self.included.chunks().chain(self.excluded.chunks())
+    }
 }
 
 impl TransitionRecord {

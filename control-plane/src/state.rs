@@ -3,15 +3,22 @@
 //! Fed only by commits of the store, in order, by one task (`feed.rs`); everybody else reads a shared, unchanging value.
 //! Each map is behind an `Arc` of its own, so that a change copies the map that it touches and no other.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use evaluation::{Environment, Key};
+use evaluation::Key;
 use uuid::Uuid;
 
 use crate::{
     evidence::EvidenceRecord,
-    record::{Active, Exposure, FlagRecord, Latch, RolloutRecord, Soak},
+    members::{Chunk, ChunkId, Chunks},
+    recent::Recent,
+    record::{Active, EnvironmentRecord, Exposure, FlagRecord, Latch, RolloutRecord, SegmentRecord, Soak},
+    schedule::ScheduleRecord,
     store::{
         keys::{self, Subject},
         model::{self, ModelError},
@@ -24,9 +31,19 @@ pub(crate) struct State {
     /// The store revision that it shows.
     pub(crate) revision: u64,
     /// By key.
-    pub(crate) environments: Arc<BTreeMap<Key, Arc<Environment>>>,
+    pub(crate) environments: Arc<BTreeMap<Key, Arc<EnvironmentRecord>>>,
     /// By environment and key.
     pub(crate) flags: Arc<BTreeMap<(Key, Key), Arc<FlagRecord>>>,
+    /// By environment and key; their members are named by chunks.
+    pub(crate) segments: Arc<BTreeMap<(Key, Key), Arc<SegmentRecord>>>,
+    /// The chunks of each environment that its segments name, by environment.
+    pub(crate) chunks: Arc<BTreeMap<Key, Arc<Chunks>>>,
+    /// When an environment last got or left a place in the order of promotion, as a store revision.
+    pub(crate) arrangement: Option<u64>,
+    /// When a document last came to be in an environment, as a store revision.
+    pub(crate) populations: Arc<BTreeMap<Key, u64>>,
+    /// When what an environment's documents read of each other was last changed, as a store revision.
+    pub(crate) references: Arc<BTreeMap<Key, u64>>,
     /// The rollout that holds a flag, by environment and flag.
     pub(crate) active: Arc<BTreeMap<(Key, Key), Active>>,
     /// By environment and id; ids are in the order of time.
@@ -39,6 +56,10 @@ pub(crate) struct State {
     pub(crate) latches: Arc<BTreeMap<Uuid, Arc<Latch>>>,
     /// The evidence of each rollout.
     pub(crate) evidence: Arc<BTreeMap<Uuid, Arc<EvidenceRecord>>>,
+    /// Scheduled changes, those that have ended too; by environment and id.
+    pub(crate) schedules: Arc<BTreeMap<(Key, Uuid), Arc<ScheduleRecord>>>,
+    /// The latest audit records of each environment, of those that were made since this process began.
+    pub(crate) acts: Arc<BTreeMap<Key, Arc<Recent>>>,
 }
 
 impl State {
@@ -56,7 +77,9 @@ impl State {
         };
         match &subject {
             Subject::Environment(key) => {
-                let record = value.map(|value| model::read_environment(value)).transpose()?;
+                let record = value
+                    .map(|value| model::read_environment(value, revision))
+                    .transpose()?;
                 set(&mut self.environments, key.clone(), record.map(Arc::new));
             }
             Subject::Flag(environment, key) => {
@@ -66,6 +89,24 @@ impl State {
                     (environment.clone(), key.clone()),
                     record.map(Arc::new),
                 );
+            }
+            Subject::Segment(environment, key) => {
+                let record = value.map(|value| model::read_segment(value, revision)).transpose()?;
+                self.set_segment(environment, key, record)?;
+            }
+            Subject::Chunk(environment, id) => {
+                let chunk = value.map(|value| model::read_chunk(value)).transpose()?;
+                if chunk.as_ref().is_some_and(|chunk| chunk.id() != *id) {
+                    return Err(ModelError::Field("units"));
+                }
+                self.set_chunk(environment, *id, chunk);
+            }
+            Subject::Arrangement => self.arrangement = value.map(|_| revision),
+            Subject::Population(environment) => {
+                set(&mut self.populations, environment.clone(), value.map(|_| revision));
+            }
+            Subject::References(environment) => {
+                set(&mut self.references, environment.clone(), value.map(|_| revision));
             }
             Subject::Active(environment, flag) => {
                 let id = value.map(|value| model::read_id(value)).transpose()?;
@@ -92,8 +133,92 @@ impl State {
                 let record = value.map(|value| model::read_evidence(value, revision)).transpose()?;
                 set(&mut self.evidence, *id, record.map(Arc::new));
             }
+            Subject::Schedule(environment, id) => {
+                let record = value.map(|value| model::read_schedule(value, revision)).transpose()?;
+                set(&mut self.schedules, (environment.clone(), *id), record.map(Arc::new));
+            }
+            Subject::Act(environment, id) => {
+                if let Some(value) = value {
+                    let acts = model::Act::read_all(*id, value)?;
+                    let recent = self.acts.get(environment).map(|recent| &**recent).cloned();
+                    let recent = recent.unwrap_or_default().with(revision, acts);
+                    set(&mut self.acts, environment.clone(), Some(Arc::new(recent)));
+                }
+            }
         }
         Ok(Some(subject))
+    }
+
+    /// Chunks that the segment in a value names and that are not at hand: [`Self::apply`] needs them first.
+    pub(crate) fn missing_chunks(&self, environment: &Key, value: &Bytes) -> Result<Vec<ChunkId>, ModelError> {
+        let record = model::read_segment(value, 0)?;
+        let held = self.chunks_of(environment);
+        let named = record.chunks().filter(|id| !held.contains_key(id));
+        Ok(named.collect())
+    }
+
+    /// Takes a segment in, and lets go of the chunks that no segment names any longer.
+    fn set_segment(&mut self, environment: &Key, key: &Key, record: Option<SegmentRecord>) -> Result<(), ModelError> {
+        let held = self.chunks_of(environment);
+        if let Some(record) = &record
+            && !record.chunks().all(|id| held.contains_key(&id))
+        {
+            return Err(ModelError::Field("chunk"));
+        }
+        let before = self.segment(environment, key).cloned();
+        set(
+            &mut self.segments,
+            (environment.clone(), key.clone()),
+            record.map(Arc::new),
+        );
+        let mut left = before
+            .iter()
+            .flat_map(|record| record.chunks())
+            .collect::<BTreeSet<_>>();
+        for record in self.segments_of(environment, None) {
+            if left.is_empty() {
+                break;
+            }
+            record.chunks().for_each(|id| _ = left.remove(&id));
+        }
+        left.into_iter().for_each(|id| self.set_chunk(environment, id, None));
+        Ok(())
+    }
+
+    fn set_chunk(&mut self, environment: &Key, id: ChunkId, chunk: Option<Chunk>) {
+        let all = Arc::make_mut(&mut self.chunks);
+        let chunks = all.entry(environment.clone()).or_default();
+        set(chunks, id, chunk.map(Arc::new));
+        if chunks.is_empty() {
+            all.remove(environment);
+        }
+    }
+
+    /// The chunks that the segments of an environment name.
+    pub(crate) fn chunks_of(&self, environment: &Key) -> &Chunks {
+        static NONE: Chunks = Chunks::new();
+        self.chunks.get(environment).map_or(&NONE, |chunks| chunks)
+    }
+
+    /// A segment.
+    pub(crate) fn segment(&self, environment: &Key, key: &Key) -> Option<&Arc<SegmentRecord>> {
+        self.segments.get(&(environment.clone(), key.clone()))
+    }
+
+    /// Segments of an environment in key order, behind a key if one is given.
+    pub(crate) fn segments_of<'s>(
+        &'s self,
+        environment: &'s Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'s Arc<SegmentRecord>> + use<'s> {
+        let from = match after {
+            Some(key) => Bound::Excluded((environment.clone(), key.clone())),
+            None => Bound::Included((environment.clone(), Key::first())),
+        };
+        let segments = self.segments.range((from, Bound::Unbounded));
+        segments
+            .take_while(move |((owner, _), _)| owner == environment)
+            .map(|(_, record)| record)
     }
 
     /// A flag.
@@ -153,6 +278,12 @@ impl State {
             state.soaked_us = state.soaked_us.max(soak.soaked_us);
         }
         state
+    }
+
+    /// Schedules of an environment, the oldest first.
+    pub(crate) fn schedules_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<ScheduleRecord>> {
+        let range = (environment.clone(), Uuid::nil())..=(environment.clone(), Uuid::max());
+        self.schedules.range(range).map(|(_, record)| record)
     }
 
     /// The evidence of a rollout; empty before the first batch.

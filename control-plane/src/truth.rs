@@ -15,6 +15,8 @@ use crate::{
 
 /// How long the state may take to show what is durable.
 const CATCH_UP: Duration = Duration::from_secs(10);
+/// How long the winner of a race may take to show in the state, before the loser tries again anyway.
+const LOST_RACE: Duration = Duration::from_secs(1);
 
 /// A cheap handle to the truth.
 #[derive(Debug, Clone)]
@@ -58,8 +60,13 @@ impl Truth {
         &*self.store
     }
 
-    /// Commits a change; the state that shows it.
+    /// Commits a change; the state that shows it. Others may have written by then, and the state shows that too.
     pub(crate) async fn commit(&self, txn: Txn) -> Result<Arc<State>, CommitError> {
+        self.commit_at(txn).await.map(|(_, state)| state)
+    }
+
+    /// Commits a change; its own revision, and the state that shows it.
+    pub(crate) async fn commit_at(&self, txn: Txn) -> Result<(u64, Arc<State>), CommitError> {
         let revision = match self.store.txn(txn).await? {
             Outcome::Committed(revision) => revision,
             Outcome::Refused { key, found } => {
@@ -67,7 +74,16 @@ impl Truth {
                 return Err(CommitError::Conflict);
             }
         };
-        self.at(revision).await
+        Ok((revision, self.at(revision).await?))
+    }
+
+    /// Waits until the state shows a later revision than this one, for a second at most: whoever lost a race looks again
+    /// at what won it.
+    pub(crate) async fn newer(&self, revision: u64) {
+        let mut states = self.states.clone();
+        let later = states.wait_for(|state| state.revision > revision);
+        // Without one the next try is refused like the last, which its caller bounds.
+        _ = tokio::time::timeout(LOST_RACE, later).await;
     }
 
     /// The state once it shows a revision that is durable.

@@ -1,8 +1,9 @@
-//! What one evaluation by name costs, beside the bare work that no evaluation can do without.
+//! What one evaluation by name costs, beside the bare work that no evaluation can do without, and what a flag keeps.
 //!
-//! Prints a markdown table: nanoseconds (median and 25th percentile of rounds), the ratio to the bare reference of the
-//! same run, and allocations. Cases take turns within a round, starting with another one each time, so that a busy
-//! neighbour disturbs all of them alike. `--quick` runs few short rounds, to see that it works.
+//! Prints markdown tables: nanoseconds (median and 25th percentile of rounds), the ratio to the bare reference of the
+//! same run (a snapshot loaded, a name found in a hash map, the hash of salt and unit) and allocations; then bytes per
+//! flag. Every case loads the snapshot anew, as a caller does. Cases take turns within a round, starting with another one
+//! each time, so that a busy neighbour disturbs all of them alike. `--quick` runs few short rounds, to see that it works.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,17 +17,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use evaluation::{
-    Attribute, Body, Change, CompiledFlag, Context, Entry, EntryId, EntryKind, Flag, Index, Reason, Revision, Snapshot,
-    bucket, entry_hash,
-};
+use arc_swap::ArcSwap;
+use evaluation::{CompiledFlag, Context, Flag, Reason, Segment, Snapshot, bucket};
 
-use builders::{SALT, boolean, compiled, on_for, rolled_out, rule, step, unit, variant};
+use builders::{
+    SALT, boolean, compiled, compiled_segment, condition, in_segment, on_for, prerequisite, rolled_out, rule, rule_of,
+    segment, snapshot, split, step, string, text, unit, variant,
+};
 
 /// Flags in a snapshot, but for the case of few lists.
 const FLAGS: usize = 1_000;
+
+/// Flags whose memory is measured.
+const KEPT: usize = 10_000;
 
 /// Callers that take turns; not as many as flags, so that each meets many flags.
 const CALLERS: usize = 1_024;
@@ -36,6 +42,9 @@ const LISTED: usize = 1_000;
 
 /// Flags with such a list where lists are as rare as they should be; the lists of all flags fit in no cache.
 const WITH_LIST: usize = 10;
+
+/// Members of the segment.
+const MEMBERS: usize = 100_000;
 
 /// Goes through all flags in an order without neighbours.
 const STRIDE: usize = 389;
@@ -61,6 +70,13 @@ struct Material {
     contexts: Vec<Context>,
 }
 
+/// A snapshot to evaluate from, and the reason that its flags must answer.
+struct Prepared {
+    name: &'static str,
+    expected: Reason,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+}
+
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let effort = if quick {
@@ -71,16 +87,24 @@ fn main() {
     } else {
         Effort {
             rounds: 31,
-            evaluations: 400_000,
+            evaluations: 200_000,
         }
     };
     let material = Material::new();
-    let snapshots = snapshots(&material);
+    let prepared = prepared(&material);
     let mut cases = references(&material);
-    cases.extend(snapshots.iter().map(|(name, expected, snapshot)| {
-        check(name, *expected, snapshot, &material);
-        Case::new(name, evaluations(snapshot, &material))
-    }));
+    for case in &prepared {
+        case.check(&material);
+        cases.push(Case::new(case.name, evaluations(&case.snapshot, &material)));
+    }
+    cases.push(Case::new(
+        "all 1,000 flags, per flag",
+        all(&prepared[0].snapshot, &material),
+    ));
+    cases.push(Case::new(
+        "25 % split by a flag handle",
+        by_handle(&prepared[1].snapshot, &material),
+    ));
     for round in 0..effort.rounds {
         for turn in 0..cases.len() {
             let at = (round + turn) % cases.len();
@@ -88,12 +112,19 @@ fn main() {
         }
     }
     print(&cases);
+    beside_a_writer(&prepared[0].snapshot, &material, &effort);
+    print_memory(&material);
 }
 
 impl Material {
     fn new() -> Material {
         let units: Vec<String> = (0..CALLERS).map(|number| format!("user-{number:019}")).collect();
-        let pro = |name: &String| unit(name.as_str()).with("plan", Attribute::Text("pro".into()));
+        let pro = |name: &String| {
+            unit(name.as_str())
+                .with("country", text("NL"))
+                .with("plan", text("pro"))
+                .with("version", text("2.4.1"))
+        };
         Material {
             names: (0..FLAGS)
                 .map(|number| format!("service.checkout.feature-{number:06}"))
@@ -133,114 +164,265 @@ impl<'a> Case<'a> {
 }
 
 /// The flags of each case, with the reason that they must answer.
-fn snapshots(material: &Material) -> Vec<(&'static str, Reason, Snapshot)> {
-    let allow = BTreeMap::from([("on".to_owned(), material.units[..LISTED].to_vec())]);
-    let rules = vec![rule("pros", "plan", &["pro"], variant("on"))];
-    let listed = |key: &str| {
-        compiled(&Flag {
-            allow: allow.clone(),
-            ..boolean(key)
-        })
+fn prepared(material: &Material) -> Vec<Prepared> {
+    let of = |name, expected, build: &dyn Fn(&str) -> Flag| {
+        let flags = material.names.iter().map(|key| compiled(&build(key)));
+        Prepared::new(name, expected, flags.collect(), Vec::new())
     };
-    let of = |build: &dyn Fn(&str) -> CompiledFlag| snapshot(&material.names, build);
+    let allow = BTreeMap::from([("on".to_owned(), material.units[..LISTED].to_vec())]);
+    let listed = |key: &str| Flag {
+        allow: allow.clone(),
+        ..boolean(key)
+    };
+    let thirds = split(&[("a", 33_333), ("b", 33_333), ("c", 33_334)]);
+    let few = material.names[..WITH_LIST].iter().map(|key| compiled(&listed(key)));
+    let rolling = material
+        .names
+        .iter()
+        .map(|key| rolled_out(&boolean(key), &step(25_000)));
     vec![
-        ("static boolean", Reason::Static, of(&|key| compiled(&boolean(key)))),
-        (
-            "25 % split",
-            Reason::Split,
-            of(&|key| {
-                compiled(&Flag {
-                    default: on_for(25_000),
-                    ..boolean(key)
-                })
-            }),
-        ),
-        (
-            "one rule",
+        of("static boolean", Reason::Static, &boolean),
+        of("25 % split", Reason::Split, &percentage),
+        of(
+            "5 rules x 2 conditions, the last matches",
             Reason::TargetingMatch,
-            of(&|key| {
-                compiled(&Flag {
-                    rules: rules.clone(),
-                    ..boolean(key)
-                })
-            }),
+            &five_rules,
         ),
-        (
-            "list of 1,000",
+        of(
+            "5 rules x 2 conditions, others in every flag",
             Reason::TargetingMatch,
-            snapshot(&material.names[..WITH_LIST], &listed),
+            &|key| {
+                let mut flag = five_rules(key);
+                for rule in &mut flag.rules {
+                    rule.conditions[0] = condition("country", &["BE", key, "NL"]);
+                }
+                flag
+            },
         ),
-        ("list of 1,000, in every flag", Reason::TargetingMatch, of(&listed)),
-        (
-            "under rollout",
-            Reason::Split,
-            of(&|key| rolled_out(&boolean(key), &step(25_000))),
-        ),
+        of("3-way split", Reason::Split, &|key| Flag {
+            default: thirds.clone(),
+            ..string(key, &["a", "b", "c"])
+        }),
+        Prepared::new("list of 1,000", Reason::TargetingMatch, few.collect(), Vec::new()),
+        of("list of 1,000, in every flag", Reason::TargetingMatch, &listed),
+        of("one rule", Reason::TargetingMatch, &|key| Flag {
+            rules: vec![rule("pros", "plan", &["pro"], variant("on"))],
+            ..boolean(key)
+        }),
+        Prepared::new("under rollout", Reason::Split, rolling.collect(), Vec::new()),
+        with_segment(material),
+        with_prerequisite(material),
     ]
 }
 
-/// A snapshot of one flag per name.
-fn snapshot(names: &[String], build: &dyn Fn(&str) -> CompiledFlag) -> Snapshot {
-    let changes = names.iter().map(|key| {
-        let body = Body::Flag(Arc::new(build(key)));
-        let entry = Entry {
-            hash: entry_hash(EntryKind::Flag, key, b""),
-            body,
-        };
-        Change {
-            id: EntryId {
-                kind: EntryKind::Flag,
-                key: key.as_str().into(),
-            },
-            entry: Some(entry),
-        }
-    });
-    Snapshot::new(Revision::default(), Index::new().with(changes))
-}
-
-/// Answers are checked before they are timed.
-fn check(name: &str, expected: Reason, snapshot: &Snapshot, material: &Material) {
-    for (turn, key) in material.names[..snapshot.index().len()].iter().enumerate() {
-        let decision = snapshot.flag(key).unwrap().evaluate(&material.contexts[turn % LISTED]);
-        assert_eq!(decision.reason, expected, "{name}");
+fn percentage(key: &str) -> Flag {
+    Flag {
+        default: on_for(25_000),
+        ..boolean(key)
     }
 }
 
-/// Finds a flag by name and evaluates it.
-fn evaluations<'a>(snapshot: &'a Snapshot, material: &'a Material) -> Box<dyn Fn(usize) + 'a> {
-    let names = &material.names[..snapshot.index().len()];
+/// Rules that each look at two attributes; the second condition of all but the last fails.
+fn five_rules(key: &str) -> Flag {
+    let two = |name: &str, version: &str| {
+        let conditions = vec![condition("country", &["NL", "BE"]), condition("version", &[version])];
+        rule_of(name, conditions, variant("on"))
+    };
+    Flag {
+        rules: vec![
+            two("first", "2.4.5"),
+            two("second", "2.4.4"),
+            two("third", "2.4.3"),
+            two("fourth", "2.4.2"),
+            two("fifth", "2.4.1"),
+        ],
+        ..boolean(key)
+    }
+}
+
+/// A rule that asks for members of one large segment.
+fn with_segment(material: &Material) -> Prepared {
+    let members = Segment {
+        included: (0..MEMBERS).map(|number| format!("user-{number:019}")).collect(),
+        ..segment("members")
+    };
+    let flags = material.names.iter().map(|key| {
+        compiled(&Flag {
+            rules: vec![rule_of("members", vec![in_segment(&["members"])], variant("on"))],
+            ..boolean(key)
+        })
+    });
+    let flags = flags.collect();
+    let segments = vec![compiled_segment(&members)];
+    Prepared::new("segment of 100,000", Reason::TargetingMatch, flags, segments)
+}
+
+/// Flags that wait for one other.
+fn with_prerequisite(material: &Material) -> Prepared {
+    let flags = material.names.iter().map(|key| {
+        compiled(&Flag {
+            prerequisites: vec![prerequisite("billing", &["off"])],
+            ..boolean(key)
+        })
+    });
+    let flags = flags.chain([compiled(&boolean("billing"))]).collect();
+    Prepared::new("one prerequisite", Reason::Default, flags, Vec::new())
+}
+
+impl Prepared {
+    fn new(
+        name: &'static str,
+        expected: Reason,
+        flags: Vec<CompiledFlag>,
+        segments: Vec<evaluation::CompiledSegment>,
+    ) -> Prepared {
+        Prepared {
+            name,
+            expected,
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot(flags, segments))),
+        }
+    }
+
+    /// Answers are checked before they are timed.
+    fn check(&self, material: &Material) {
+        let snapshot = self.snapshot.load();
+        for (turn, key) in self.names(material).iter().enumerate() {
+            let context = &material.contexts[turn % LISTED];
+            let decision = snapshot.flag(key).unwrap().evaluate(&snapshot, context);
+            assert_eq!(decision.reason, self.expected, "{}", self.name);
+        }
+    }
+
+    fn names<'m>(&self, material: &'m Material) -> &'m [String] {
+        names(&self.snapshot, material)
+    }
+}
+
+/// The names of the flags in a snapshot.
+fn names<'m>(snapshot: &ArcSwap<Snapshot>, material: &'m Material) -> &'m [String] {
+    &material.names[..snapshot.load().index().len().min(FLAGS)]
+}
+
+/// Loads the snapshot, finds a flag by name and evaluates it.
+fn evaluations<'a>(swap: &'a ArcSwap<Snapshot>, material: &'a Material) -> Box<dyn Fn(usize) + 'a> {
+    let names = names(swap, material);
     Box::new(move |times| {
         for turn in 0..times {
+            let snapshot = swap.load();
             let flag = snapshot.flag(black_box(&names[turn * STRIDE % names.len()])).unwrap();
-            black_box(flag.evaluate(black_box(&material.contexts[turn % CALLERS])));
+            black_box(flag.evaluate(&snapshot, black_box(&material.contexts[turn % CALLERS])));
         }
     })
 }
 
-/// The bare work: a name found in a hash map, alone and with the hash of the same salt and unit.
-fn references(material: &Material) -> Vec<Case<'_>> {
-    let map: HashMap<&str, usize, BuildHasherDefault<FxHasher>> = material
+/// Loads the snapshot and evaluates every flag for one caller.
+fn all<'a>(swap: &'a ArcSwap<Snapshot>, material: &'a Material) -> Box<dyn Fn(usize) + 'a> {
+    Box::new(move |times| {
+        for turn in 0..times / FLAGS {
+            let snapshot = swap.load();
+            for flag in snapshot.flags() {
+                black_box(flag.evaluate(&snapshot, black_box(&material.contexts[turn % CALLERS])));
+            }
+        }
+    })
+}
+
+/// Evaluates flags that were found before.
+fn by_handle<'a>(swap: &'a ArcSwap<Snapshot>, material: &'a Material) -> Box<dyn Fn(usize) + 'a> {
+    let snapshot = swap.load_full();
+    let flags: Vec<_> = material
         .names
         .iter()
-        .enumerate()
-        .map(|(place, name)| (name.as_str(), place))
+        .map(|name| Arc::clone(snapshot.flag(name).unwrap()))
         .collect();
-    let map = Arc::new(map);
-    let both = Arc::clone(&map);
+    Box::new(move |times| {
+        for turn in 0..times {
+            let flag = &flags[turn * STRIDE % FLAGS];
+            black_box(flag.evaluate(&snapshot, black_box(&material.contexts[turn % CALLERS])));
+        }
+    })
+}
+
+/// The static boolean again, while another thread puts one new snapshot after the other in place.
+fn beside_a_writer(swap: &Arc<ArcSwap<Snapshot>>, material: &Material, effort: &Effort) {
+    let mut case = Case::new("static boolean beside a writer", evaluations(swap, material));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (one, other) = (swap.load_full(), Arc::new(Snapshot::clone(&swap.load())));
+            while !stop.load(Ordering::Relaxed) {
+                swap.store(Arc::clone(&other));
+                swap.store(Arc::clone(&one));
+            }
+        });
+        for _ in 0..effort.rounds {
+            case.time(effort.evaluations);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let (median, low) = (case.quantile(0.5), case.quantile(0.25));
+    println!(
+        "| {} | {median:.1} | {low:.1} | | {} |",
+        case.name,
+        per_run(case.allocations)
+    );
+}
+
+/// What ten thousand flags of each kind keep, with their snapshot.
+fn print_memory(material: &Material) {
+    type Build<'b> = &'b dyn Fn(&str) -> Flag;
+    let kinds: [(&str, Build<'_>); 4] = [
+        ("static boolean", &boolean),
+        ("25 % split", &percentage),
+        ("text, 2 variants", &|key| string(key, &["blue", "red"])),
+        ("5 rules x 2 conditions", &five_rules),
+    ];
+    println!("\n| 10,000 flags | bytes per flag |\n|---|---|");
+    for (name, build) in kinds {
+        let keys: Vec<String> = (0..KEPT)
+            .map(|at| format!("{}{at:06}", &material.names[0][..25]))
+            .collect();
+        let mut kept = None;
+        let measured = allocation_counter::measure(|| {
+            kept = Some(snapshot(
+                keys.iter().map(|key| compiled(&build(key))).collect(),
+                Vec::new(),
+            ));
+        });
+        assert_eq!(kept.map(|snapshot| snapshot.index().len()), Some(KEPT));
+        println!("| {name} | {} |", measured.bytes_current / KEPT as i64);
+    }
+}
+
+/// The bare work: a snapshot loaded and a name found in its hash map, alone and with the hash of the same salt and unit.
+fn references(material: &Material) -> Vec<Case<'_>> {
+    type Map = HashMap<String, usize, BuildHasherDefault<FxHasher>>;
+    let names = material.names.iter().enumerate();
+    let map: Map = names.map(|(place, name)| (name.clone(), place)).collect();
+    let bare = Arc::new(ArcSwap::from_pointee(map));
+    let both = Arc::clone(&bare);
     let lookup = move |times| {
         for turn in 0..times {
+            let map = bare.load();
             black_box(map.get(black_box(material.names[turn * STRIDE % FLAGS].as_str())));
         }
     };
     let lookup_and_hash = move |times| {
         for turn in 0..times {
-            black_box(both.get(black_box(material.names[turn * STRIDE % FLAGS].as_str())));
+            let map = both.load();
+            black_box(map.get(black_box(material.names[turn * STRIDE % FLAGS].as_str())));
+            black_box(bucket(black_box(SALT), black_box(&material.units[turn % CALLERS])));
+        }
+    };
+    let hash = move |times| {
+        for turn in 0..times {
             black_box(bucket(black_box(SALT), black_box(&material.units[turn % CALLERS])));
         }
     };
     vec![
-        Case::new("bare: map lookup + murmur3", Box::new(lookup_and_hash)),
-        Case::new("bare: map lookup", Box::new(lookup)),
+        Case::new("bare: load + map lookup + murmur3", Box::new(lookup_and_hash)),
+        Case::new("bare: load + map lookup", Box::new(lookup)),
+        Case::new("bare: murmur3", Box::new(hash)),
     ]
 }
 

@@ -1,33 +1,172 @@
-//! A condition: one test of one attribute of the context.
+//! A condition as written: one test of one attribute of the context. Nothing here is checked.
 //!
-//! Types never convert: a text equals a text only, a number a number. A missing attribute, a list or a map equals
-//! nothing. Long lists become a hash set, short ones stay an array, which is faster to look through.
+//! Types never convert: a text equals a text only, a number a number. The compiled form is in `test`, which has one file
+//! for each family of tests.
 
-use std::collections::HashSet;
-
-use crate::context::{Attribute, Context};
-use crate::names::BuildNameHasher;
-
-/// The attribute that names the unit.
-pub const TARGETING_KEY: &str = "targetingKey";
-
-/// Up to so many texts are compared one by one.
-const FEW: usize = 8;
-
-/// One test of one attribute, as written.
+/// One test of one attribute, or of the whole context, as written.
+///
+/// An attribute that is missing, or of a type that the test is not about, meets no condition, negated or not. Only
+/// `Exists`, `InSegment` and `Variant` have an answer for every context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// The attribute's name, 1 to 200 bytes; `targetingKey` is the targeting key.
+    /// The attribute's name or path, 1 to 200 bytes; `targetingKey` is the targeting key. A name that the context does
+    /// not have whole is a path into nested objects: `address.country`. Empty for `InSegment` and `Variant`.
     pub attribute: String,
-    /// What must be true of it.
+    /// The condition holds if the test does not.
+    pub negated: bool,
+    /// What is tested.
     pub test: Test,
 }
 
-/// What must be true of an attribute.
+/// What is tested.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
-    /// It equals one of these, 1 to 10,000. With one literal: equals.
-    OneOf(Vec<Literal>),
+    /// A text, number or boolean: it equals one of the literals. With one literal: equals.
+    OneOf(OneOf),
+    /// A text: one of the texts is a part of it.
+    Text {
+        /// Which part.
+        part: TextPart,
+        /// 1 to 10,000, not empty.
+        texts: Vec<String>,
+        /// Compared in Unicode lower case.
+        ignore_case: bool,
+    },
+    /// A text: it has a match of this regular expression; at most 1,024 bytes.
+    Matches(String),
+    /// A number: it compares so.
+    Number(NumberTest),
+    /// A text that is a version: it compares so.
+    Version {
+        /// How.
+        comparison: VersionComparison,
+        /// With what.
+        version: String,
+    },
+    /// A date, as a text of RFC 3339 or a number of seconds since 1970 UTC: it compares so.
+    Date {
+        /// How.
+        comparison: DateComparison,
+        /// With what: RFC 3339, or a date alone for its first moment in UTC.
+        date: String,
+    },
+    /// A text that is an IP address: it is in one of these networks in CIDR notation; 1 to 10,000.
+    InNetwork(Vec<String>),
+    /// Anything: it is there and not null.
+    Exists,
+    /// Anything that is there: it is of this type.
+    TypeIs(AttributeType),
+    /// A list: so many of its elements are among the literals.
+    List {
+        /// How many.
+        quantifier: Quantifier,
+        /// The literals.
+        literals: OneOf,
+    },
+    /// A list: the number of its elements compares so.
+    Size(NumberTest),
+    /// The context: it is in one of these segments; 1 to 100.
+    InSegment(Vec<String>),
+    /// The context: another flag of the environment serves it one of these variants.
+    Variant {
+        /// The flag's key.
+        flag: String,
+        /// Names of its variants; 1 to 100.
+        variants: Vec<String>,
+    },
+}
+
+/// A set of literals.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OneOf {
+    /// 1 to 10,000.
+    pub literals: Vec<Literal>,
+    /// Texts are compared in Unicode lower case.
+    pub ignore_case: bool,
+}
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPart {
+    /// Anywhere.
+    Contains,
+    /// At the beginning.
+    StartsWith,
+    /// At the end.
+    EndsWith,
+}
+
+/// How a number compares; all numbers are finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NumberTest {
+    /// Equal.
+    Equal(f64),
+    /// Less.
+    Less(f64),
+    /// Less or equal.
+    LessOrEqual(f64),
+    /// Greater.
+    Greater(f64),
+    /// Greater or equal.
+    GreaterOrEqual(f64),
+    /// From the first to the second, both included.
+    Between(f64, f64),
+}
+
+/// How versions compare: Semantic Versioning 2.0.0, build metadata ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionComparison {
+    /// =
+    Equal,
+    /// <
+    Less,
+    /// <=
+    LessOrEqual,
+    /// >
+    Greater,
+    /// >=
+    GreaterOrEqual,
+    /// ~: not less, and of the same major and minor.
+    Tilde,
+    /// ^: not less, and compatible: the same leftmost part that is not zero.
+    Caret,
+}
+
+/// How dates compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateComparison {
+    /// Earlier.
+    Before,
+    /// Later.
+    After,
+}
+
+/// What an attribute can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeType {
+    /// Text.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// A list.
+    List,
+    /// An object.
+    Object,
+    /// null.
+    Null,
+}
+
+/// How many elements of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantifier {
+    /// At least one.
+    Any,
+    /// Every one; an empty list passes.
+    All,
+    /// None; an empty list passes.
+    NoneOf,
 }
 
 /// A value that an attribute is compared with.
@@ -39,195 +178,4 @@ pub enum Literal {
     Number(f64),
     /// Equal as a boolean.
     Boolean(bool),
-}
-
-/// A condition as it is evaluated.
-#[derive(Debug)]
-pub(crate) struct CompiledCondition {
-    subject: Subject,
-    one_of: OneOf,
-}
-
-/// What a condition looks at.
-#[derive(Debug)]
-enum Subject {
-    TargetingKey,
-    Attribute(Box<str>),
-}
-
-/// The literals of a condition by type.
-#[derive(Debug)]
-struct OneOf {
-    texts: Texts,
-    /// Ascending in `total_cmp`; zero is positive.
-    numbers: Box<[f64]>,
-    /// Whether false and whether true is among them.
-    booleans: [bool; 2],
-}
-
-#[derive(Debug)]
-enum Texts {
-    Few(Box<[Box<str>]>),
-    Many(HashSet<Box<str>, BuildNameHasher>),
-}
-
-impl CompiledCondition {
-    /// The compiled form of a condition that was checked.
-    pub(crate) fn new(condition: &Condition) -> CompiledCondition {
-        let subject = match condition.attribute.as_str() {
-            TARGETING_KEY => Subject::TargetingKey,
-            name => Subject::Attribute(name.into()),
-        };
-        let one_of = match &condition.test {
-            Test::OneOf(literals) => OneOf::new(literals),
-        };
-        CompiledCondition { subject, one_of }
-    }
-
-    /// Whether it holds in `context`.
-    pub(crate) fn holds(&self, context: &Context) -> bool {
-        match &self.subject {
-            Subject::TargetingKey => context
-                .targeting_key()
-                .is_some_and(|unit| self.one_of.texts.contains(unit)),
-            Subject::Attribute(name) => context
-                .attribute(name)
-                .is_some_and(|attribute| self.one_of.contains(attribute)),
-        }
-    }
-}
-
-impl OneOf {
-    fn new(literals: &[Literal]) -> OneOf {
-        let (mut texts, mut numbers, mut booleans) = (Vec::new(), Vec::new(), [false; 2]);
-        for literal in literals {
-            match literal {
-                Literal::Text(text) => texts.push(Box::from(text.as_str())),
-                Literal::Number(number) => numbers.push(without_negative_zero(*number)),
-                Literal::Boolean(boolean) => booleans[usize::from(*boolean)] = true,
-            }
-        }
-        numbers.sort_unstable_by(f64::total_cmp);
-        OneOf {
-            texts: Texts::new(texts),
-            numbers: numbers.into(),
-            booleans,
-        }
-    }
-
-    fn contains(&self, attribute: &Attribute) -> bool {
-        match attribute {
-            Attribute::Text(text) => self.texts.contains(text),
-            Attribute::Number(number) => {
-                let number = without_negative_zero(*number);
-                self.numbers
-                    .binary_search_by(|literal| literal.total_cmp(&number))
-                    .is_ok()
-            }
-            Attribute::Boolean(boolean) => self.booleans[usize::from(*boolean)],
-            Attribute::Other => false,
-        }
-    }
-}
-
-impl Texts {
-    fn new(texts: Vec<Box<str>>) -> Texts {
-        if texts.len() <= FEW {
-            Texts::Few(texts.into())
-        } else {
-            Texts::Many(texts.into_iter().collect())
-        }
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        match self {
-            Texts::Few(texts) => texts.iter().any(|literal| **literal == *text),
-            Texts::Many(texts) => texts.contains(text),
-        }
-    }
-}
-
-/// The number, with the two zeros of IEEE 754 made one: they are equal.
-fn without_negative_zero(number: f64) -> f64 {
-    number + 0.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(attribute: Option<Attribute>, literals: Vec<Literal>) -> bool {
-        let condition = Condition {
-            attribute: "plan".into(),
-            test: Test::OneOf(literals),
-        };
-        let context = Context::new();
-        let context = match attribute {
-            Some(attribute) => context.with("plan", attribute),
-            None => context,
-        };
-        CompiledCondition::new(&condition).holds(&context)
-    }
-
-    fn text(text: impl ToString) -> Literal {
-        Literal::Text(text.to_string())
-    }
-
-    #[test]
-    fn types_never_convert() {
-        let literals = || vec![text("1"), text("true"), Literal::Number(2.0), Literal::Boolean(false)];
-        let cases = [
-            (Attribute::Text("1".into()), true),
-            (Attribute::Text("true".into()), true),
-            (Attribute::Text("2".into()), false),
-            (Attribute::Text("false".into()), false),
-            (Attribute::Number(2.0), true),
-            (Attribute::Number(1.0), false),
-            (Attribute::Number(f64::NAN), false),
-            (Attribute::Boolean(false), true),
-            (Attribute::Boolean(true), false),
-            (Attribute::Other, false),
-        ];
-        for (attribute, expected) in cases {
-            assert_eq!(holds(Some(attribute.clone()), literals()), expected, "{attribute:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_attribute_equals_nothing() {
-        assert!(!holds(
-            None,
-            vec![text(""), Literal::Number(0.0), Literal::Boolean(false)]
-        ));
-    }
-
-    #[test]
-    fn both_zeros_are_equal() {
-        assert!(holds(Some(Attribute::Number(-0.0)), vec![Literal::Number(0.0)]));
-        assert!(holds(Some(Attribute::Number(0.0)), vec![Literal::Number(-0.0)]));
-    }
-
-    #[test]
-    fn a_long_list_finds_what_a_short_one_finds() {
-        for length in [1, FEW, FEW + 1, 1_000] {
-            let literals: Vec<Literal> = (0..length).map(text).collect();
-            assert!(
-                holds(Some(Attribute::Text((length - 1).to_string())), literals.clone()),
-                "{length}"
-            );
-            assert!(!holds(Some(Attribute::Text(length.to_string())), literals), "{length}");
-        }
-    }
-
-    #[test]
-    fn the_targeting_key_is_an_attribute_to_test() {
-        let condition = Condition {
-            attribute: TARGETING_KEY.into(),
-            test: Test::OneOf(vec![text("ada")]),
-        };
-        let condition = CompiledCondition::new(&condition);
-        assert!(condition.holds(&Context::new().with_targeting_key("ada")));
-        assert!(!condition.holds(&Context::new().with_targeting_key("bob")));
-        assert!(!condition.holds(&Context::new()));
-    }
 }

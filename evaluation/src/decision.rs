@@ -14,12 +14,14 @@ pub enum Reason {
     Static,
     /// Nothing above the default decided.
     Default,
-    /// A list or a rule decided.
+    /// A prerequisite, a list or a rule decided.
     TargetingMatch,
     /// The unit's bucket decided.
     Split,
     /// The flag is disabled or killed.
     Disabled,
+    /// The snapshot is stale, and the flag is served as it says for that case.
+    Stale,
     /// The flag could not decide; the caller's default is served.
     Error,
 }
@@ -28,7 +30,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum EvaluationError {
     /// A split needs a unit and the context names none.
-    #[error("the context has no targeting key, and the flag splits by it")]
+    #[error("the context has no targeting key or other attribute that the flag splits by")]
     TargetingKeyMissing,
 }
 
@@ -43,6 +45,8 @@ pub struct Decision<'s> {
     pub reason: Reason,
     /// The rule that decided.
     pub rule: Option<&'s str>,
+    /// The flag that does not serve what this one waits for, if that decided.
+    pub prerequisite: Option<&'s str>,
     /// What a rollout must know, if one decided.
     pub exposure: Option<Exposure>,
     /// The unit's bucket, if it decided; 0 to 99,999.
@@ -60,6 +64,7 @@ impl Reason {
             Reason::TargetingMatch => "TARGETING_MATCH",
             Reason::Split => "SPLIT",
             Reason::Disabled => "DISABLED",
+            Reason::Stale => "STALE",
             Reason::Error => "ERROR",
         }
     }

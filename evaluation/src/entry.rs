@@ -9,21 +9,26 @@ use std::sync::Arc;
 
 use twox_hash::XxHash3_128;
 
-/// What an entry describes.
+/// What an entry describes; ordered by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
 pub enum EntryKind {
-    /// A flag with its rollout step.
-    Flag = 1,
-    /// Shared conditions and member lists.
-    Segment = 2,
-    /// The environment.
-    Environment = 3,
-    /// What is measured for one rollout.
-    Measurement = 4,
+    /// A flag with its rollout step; number 1.
+    Flag,
+    /// Shared conditions and member lists; number 2.
+    Segment,
+    /// The environment; number 3.
+    Environment,
+    /// What is measured for one rollout; number 4.
+    Measurement,
+    /// A kind of a later build: carried and counted in the digest, not understood.
+    Other(OtherKind),
 }
 
-/// A number that names no kind of entry.
+/// The number of a kind that this build does not know; `EntryKind::try_from` builds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OtherKind(u8);
+
+/// A number that can name no kind of entry: 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a kind of entry")]
 pub struct UnknownEntryKind(pub u8);
@@ -74,22 +79,29 @@ impl TryFrom<u8> for EntryKind {
 
     fn try_from(number: u8) -> Result<EntryKind, UnknownEntryKind> {
         match number {
+            0 => Err(UnknownEntryKind(0)),
             1 => Ok(EntryKind::Flag),
             2 => Ok(EntryKind::Segment),
             3 => Ok(EntryKind::Environment),
             4 => Ok(EntryKind::Measurement),
-            unknown => Err(UnknownEntryKind(unknown)),
+            later => Ok(EntryKind::Other(OtherKind(later))),
         }
     }
 }
 
 impl From<EntryKind> for u8 {
     fn from(kind: EntryKind) -> u8 {
-        kind as u8
+        match kind {
+            EntryKind::Flag => 1,
+            EntryKind::Segment => 2,
+            EntryKind::Environment => 3,
+            EntryKind::Measurement => 4,
+            EntryKind::Other(OtherKind(number)) => number,
+        }
     }
 }
 
-/// XXH3-128 with seed 0 of: the kind as one byte, the key's length as u32 little-endian, the key, the entry's bytes.
+/// XXH3-128 with seed 0 of: the kind's number as one byte, the key's length as u32 little-endian, the key, the entry's bytes.
 pub fn entry_hash(kind: EntryKind, key: &str, bytes: &[u8]) -> u128 {
     let mut hashed = Vec::with_capacity(1 + size_of::<u32>() + key.len() + bytes.len());
     hashed.push(u8::from(kind));
@@ -108,10 +120,18 @@ mod tests {
     fn kinds_and_their_numbers_are_the_same_both_ways() {
         for number in 0..=u8::MAX {
             match EntryKind::try_from(number) {
-                Ok(kind) => assert_eq!(u8::from(kind), number),
-                Err(UnknownEntryKind(unknown)) => assert!(unknown == number && !(1..=4).contains(&number)),
+                Ok(kind) => assert!(u8::from(kind) == number && number != 0),
+                Err(UnknownEntryKind(unknown)) => assert!(unknown == number && number == 0),
             }
         }
+    }
+
+    #[test]
+    fn kinds_are_ordered_by_their_numbers() {
+        let kinds: Vec<EntryKind> = (1..=u8::MAX)
+            .filter_map(|number| EntryKind::try_from(number).ok())
+            .collect();
+        assert!(kinds.len() == 255 && kinds.is_sorted());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::key::Key;
 use crate::rule::Rule;
-use crate::split::Share;
+use crate::split::Split;
 use crate::value::{FlagType, Value};
 
 /// One flag of one environment.
@@ -43,6 +43,44 @@ pub struct Flag {
     pub allow: BTreeMap<String, Vec<String>>,
     /// Tried in order after the lists; at most 200.
     pub rules: Vec<Rule>,
+    /// Flags that must serve what is named here, else the off variant is served; at most 32.
+    pub prerequisites: Vec<Prerequisite>,
+    /// How units are hashed into buckets.
+    pub hash: HashScheme,
+    /// The attributes that name the unit for splits and rollouts: the first that the context has; at most 4. Empty: the
+    /// targeting key.
+    pub bucket_by: Vec<String>,
+    /// What an agent serves that has not heard of the control plane for too long.
+    pub when_stale: WhenStale,
+}
+
+/// A flag that must serve one of some variants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prerequisite {
+    /// The flag's key.
+    pub flag: String,
+    /// Names of its variants; 1 to 100.
+    pub variants: Vec<String>,
+}
+
+/// How a unit is hashed into one of 100,000 buckets. Later schemes are those of imported flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashScheme {
+    /// (murmur3_x86_32(seed 0, UTF-8 of `salt:unit`) * 100,000) >> 32.
+    #[default]
+    Murmur3,
+}
+
+/// What is served from a stale snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WhenStale {
+    /// What the snapshot says, marked as stale.
+    #[default]
+    Keep,
+    /// This variant.
+    Variant(String),
+    /// The off variant.
+    Off,
 }
 
 /// What a rule or the default serves.
@@ -50,8 +88,8 @@ pub struct Flag {
 pub enum Serve {
     /// One variant for everybody.
     Variant(String),
-    /// A share of the buckets for each variant, in order.
-    Split(Vec<Share>),
+    /// A share of the buckets for each variant.
+    Split(Split),
     /// No value of the flag: the default that the caller passed.
     CallerDefault,
 }

@@ -19,7 +19,7 @@ const SHARD_BITS: u32 = 10;
 /// Shards for flags and segments.
 const HASHED_SHARDS: usize = 1 << SHARD_BITS;
 
-/// The shard of environments and measurements, after the others.
+/// The shard of environments, measurements and kinds that are not known, after the others.
 const FEW_SHARD: usize = HASHED_SHARDS;
 
 /// Entries by kind and key, with their digest. A clone shares everything.
@@ -53,7 +53,11 @@ impl<B: Clone> Index<B> {
 
     /// The entry of this kind and key. Allocates nothing.
     pub fn get(&self, kind: EntryKind, key: &str) -> Option<&Entry<B>> {
-        let name_hash = name_hash(kind as u8, key);
+        self.get_hashed(name_hash(u8::from(kind), key), kind, key)
+    }
+
+    /// The entry of this kind and key, whose name has this hash.
+    pub(crate) fn get_hashed(&self, name_hash: u64, kind: EntryKind, key: &str) -> Option<&Entry<B>> {
         let shard = &self.shards[shard_of(kind, name_hash)];
         let at = shard.binary_search_by(|slot| slot.order(name_hash, kind, key)).ok()?;
         Some(&shard[at].entry)
@@ -94,7 +98,7 @@ impl<B: Clone> Index<B> {
         let mut changed: BTreeMap<usize, Vec<Slot<B>>> = BTreeMap::new();
         let (mut len, mut digest) = (self.len, self.digest);
         for change in changes {
-            let name_hash = name_hash(change.id.kind as u8, &change.id.key);
+            let name_hash = name_hash(u8::from(change.id.kind), &change.id.key);
             let shard = shard_of(change.id.kind, name_hash);
             let slots = changed.entry(shard).or_insert_with(|| self.shards[shard].to_vec());
             let found = slots.binary_search_by(|slot| slot.order(name_hash, change.id.kind, &change.id.key));
@@ -191,7 +195,7 @@ impl<B> fmt::Debug for Index<B> {
 fn shard_of(kind: EntryKind, name_hash: u64) -> usize {
     match kind {
         EntryKind::Flag | EntryKind::Segment => (name_hash >> (u64::BITS - SHARD_BITS)) as usize,
-        EntryKind::Environment | EntryKind::Measurement => FEW_SHARD,
+        EntryKind::Environment | EntryKind::Measurement | EntryKind::Other(_) => FEW_SHARD,
     }
 }
 

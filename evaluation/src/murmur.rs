@@ -17,7 +17,28 @@ pub(crate) struct Murmur {
 
 impl Murmur {
     /// Hashes more bytes. Any way to cut a text into pieces gives the same hash.
+    #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        if self.length.is_multiple_of(4) {
+            self.write_whole(bytes);
+        } else {
+            self.write_shifted(bytes);
+        }
+    }
+
+    /// Hashes more bytes when none wait: a salt and its colon have a whole number of blocks, so this is the usual case.
+    #[inline]
+    fn write_whole(&mut self, bytes: &[u8]) {
+        let (blocks, rest) = bytes.as_chunks::<4>();
+        self.state = blocks
+            .iter()
+            .fold(self.state, |state, block| mix(state, u32::from_le_bytes(*block)));
+        self.tail = rest.iter().rfold(0, |tail, byte| tail << 8 | u32::from(*byte));
+        self.length = self.length.wrapping_add(bytes.len() as u32);
+    }
+
+    /// Hashes more bytes behind one to three that wait.
+    fn write_shifted(&mut self, bytes: &[u8]) {
         let tail_bits = (self.length % 4) * 8;
         let (blocks, rest) = bytes.as_chunks::<4>();
         // Up to three bytes wait below the next block in 64 bits; a whole block leaves from the low end each time.

@@ -4,8 +4,7 @@
 //! split, so that two rules of a flag draw independently and moving a rule up or down keeps every unit's bucket.
 
 use crate::compiled::CompiledServe;
-use crate::condition::{CompiledCondition, Condition};
-use crate::context::Context;
+use crate::condition::Condition;
 use crate::flag::Serve;
 
 /// One rule as written.
@@ -17,26 +16,15 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     /// What is served then.
     pub serve: Serve,
+    /// Draws the buckets of this rule's split; 1 to 64 bytes without a colon. Empty: the flag's salt, a slash and the name.
+    pub salt: String,
 }
 
-/// A rule as it is evaluated; its conditions lie in the flag's one array.
+/// What a rule serves, as it is evaluated; its conditions lie in the flag's one array.
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
     /// As written, for the decision.
     pub(crate) name: Box<str>,
-    /// Index of its first condition.
-    pub(crate) first: u32,
-    /// Index after its last condition.
-    pub(crate) end: u32,
-    /// What is served when all of them hold.
+    /// What is served when all conditions hold.
     pub(crate) serve: CompiledServe,
-}
-
-impl CompiledRule {
-    /// Whether all conditions of this rule, taken from the flag's `conditions`, hold in `context`.
-    pub(crate) fn matches(&self, conditions: &[CompiledCondition], context: &Context) -> bool {
-        conditions[self.first as usize..self.end as usize]
-            .iter()
-            .all(|condition| condition.holds(context))
-    }
 }

@@ -10,8 +10,10 @@ use crate::compiled::CompiledFlag;
 use crate::entry::{Digest, EntryKind};
 use crate::environment::Environment;
 use crate::index::Index;
+use crate::key::Key;
 use crate::measurement::Measurement;
 use crate::revision::Revision;
+use crate::segment::CompiledSegment;
 
 /// Decimal digits of the largest u32.
 const MAX_DIGITS: usize = 10;
@@ -25,8 +27,22 @@ pub enum Body {
     Environment(Arc<Environment>),
     /// What is measured for one rollout.
     Measurement(Arc<Measurement>),
-    /// Counted in the digest and otherwise unused: a segment, or an entry held back without a previous one.
+    /// Conditions and members that flags share.
+    Segment(Arc<CompiledSegment>),
+    /// Counted in the digest and otherwise unused: an entry held back without a previous one.
     Ignored,
+}
+
+impl Body {
+    /// The key that the body has itself, so that the entry's name can share its text; none if it has none.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Body::Flag(flag) => Some(flag.key()),
+            Body::Environment(environment) => Some(&environment.key),
+            Body::Segment(segment) => Some(segment.key()),
+            Body::Measurement(_) | Body::Ignored => None,
+        }
+    }
 }
 
 /// The entries of one subscription at one revision. A clone shares everything.
@@ -47,7 +63,7 @@ impl Snapshot {
     pub fn new(revision: Revision, index: Index<Body>) -> Snapshot {
         let environment = index.iter_few().find_map(|(_, entry)| match &entry.body {
             Body::Environment(environment) => Some(Arc::clone(environment)),
-            Body::Flag(_) | Body::Measurement(_) | Body::Ignored => None,
+            Body::Flag(_) | Body::Measurement(_) | Body::Segment(_) | Body::Ignored => None,
         });
         Snapshot {
             revision,
@@ -74,6 +90,26 @@ impl Snapshot {
     /// The flag of this key.
     pub fn flag(&self, key: &str) -> Option<&Arc<CompiledFlag>> {
         as_flag(&self.index.get(EntryKind::Flag, key)?.body)
+    }
+
+    /// The flag of this key, whose name has this hash.
+    pub(crate) fn flag_hashed(&self, name_hash: u64, key: &str) -> Option<&Arc<CompiledFlag>> {
+        as_flag(&self.index.get_hashed(name_hash, EntryKind::Flag, key)?.body)
+    }
+
+    /// The segment of this key.
+    pub fn segment(&self, key: &str) -> Option<&Arc<CompiledSegment>> {
+        as_segment(&self.index.get(EntryKind::Segment, key)?.body)
+    }
+
+    /// The segment of this key, whose name has this hash.
+    pub(crate) fn segment_hashed(&self, name_hash: u64, key: &str) -> Option<&Arc<CompiledSegment>> {
+        as_segment(&self.index.get_hashed(name_hash, EntryKind::Segment, key)?.body)
+    }
+
+    /// All segments, in no particular order.
+    pub fn segments(&self) -> impl Iterator<Item = &Arc<CompiledSegment>> {
+        self.index.iter().filter_map(|(_, entry)| as_segment(&entry.body))
     }
 
     /// All flags, in no particular order.
@@ -121,14 +157,21 @@ impl fmt::Debug for Snapshot {
 fn as_flag(body: &Body) -> Option<&Arc<CompiledFlag>> {
     match body {
         Body::Flag(flag) => Some(flag),
-        Body::Environment(_) | Body::Measurement(_) | Body::Ignored => None,
+        Body::Environment(_) | Body::Measurement(_) | Body::Segment(_) | Body::Ignored => None,
+    }
+}
+
+fn as_segment(body: &Body) -> Option<&Arc<CompiledSegment>> {
+    match body {
+        Body::Segment(segment) => Some(segment),
+        Body::Flag(_) | Body::Environment(_) | Body::Measurement(_) | Body::Ignored => None,
     }
 }
 
 fn as_measurement(body: &Body) -> Option<&Arc<Measurement>> {
     match body {
         Body::Measurement(measurement) => Some(measurement),
-        Body::Flag(_) | Body::Environment(_) | Body::Ignored => None,
+        Body::Flag(_) | Body::Environment(_) | Body::Segment(_) | Body::Ignored => None,
     }
 }
 

@@ -1,10 +1,13 @@
-//! What a variant stands for: a boolean or a text.
+//! What a variant stands for: a boolean, a text, a number or an object.
 //!
 //! All variants of a flag have values of the flag's one type, so that a caller who asks for a boolean never meets a
-//! text. Texts are shared: an answer borrows them, a compiled flag does not copy them.
+//! text. Texts and objects are shared: an answer borrows them, a compiled flag does not copy them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+use crate::json::Json;
 
 /// The type of all values of a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,15 +16,27 @@ pub enum FlagType {
     Boolean,
     /// UTF-8 text.
     String,
+    /// A whole number of 64 bits.
+    Integer,
+    /// An IEEE 754 double, finite.
+    Float,
+    /// A JSON object.
+    Object,
 }
 
 /// The value of one variant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A boolean flag's value.
     Boolean(bool),
     /// A string flag's value, at most 64 KiB.
     String(Arc<str>),
+    /// An integer flag's value.
+    Integer(i64),
+    /// A float flag's value; finite.
+    Float(f64),
+    /// An object flag's value: at most 64 KiB as JSON, 32 levels deep.
+    Object(Arc<BTreeMap<String, Json>>),
 }
 
 impl FlagType {
@@ -30,6 +45,9 @@ impl FlagType {
         match self {
             FlagType::Boolean => "boolean",
             FlagType::String => "string",
+            FlagType::Integer => "integer",
+            FlagType::Float => "float",
+            FlagType::Object => "object",
         }
     }
 }
@@ -46,6 +64,9 @@ impl Value {
         match self {
             Value::Boolean(_) => FlagType::Boolean,
             Value::String(_) => FlagType::String,
+            Value::Integer(_) => FlagType::Integer,
+            Value::Float(_) => FlagType::Float,
+            Value::Object(_) => FlagType::Object,
         }
     }
 }

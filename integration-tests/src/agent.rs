@@ -17,41 +17,55 @@ pub struct Agent {
     pub id: String,
     /// Where flagd and Outcomes are served.
     pub address: SocketAddr,
+    /// Where OFREP is served.
+    pub ofrep: SocketAddr,
     /// Where probes and metrics are.
     pub ops: SocketAddr,
     folder: PathBuf,
-    control_plane: SocketAddr,
-    environment: String,
+    arguments: Vec<OsString>,
     process: Process,
 }
 
 impl Agent {
     /// Starts one of an environment, without waiting: it may have nothing to be ready with.
     pub fn start(id: &str, environment: &str, control_plane: SocketAddr, folder: &Path) -> Self {
-        let (address, ops) = (ports::free(), ports::free());
-        let process = launch(id, environment, control_plane, address, ops, folder);
-        let (id, environment) = (id.to_owned(), environment.to_owned());
+        Self::start_with(id, environment, control_plane, folder, &[])
+    }
+
+    /// The same, with more options.
+    pub fn start_with(id: &str, environment: &str, control_plane: SocketAddr, folder: &Path, options: &[&str]) -> Self {
+        let (address, ofrep, ops) = (ports::free(), ports::free(), ports::free());
+        let fixed: [(&str, OsString); 8] = [
+            ("--id", id.into()),
+            ("--environment", environment.into()),
+            ("--control-plane", format!("http://{control_plane}").into()),
+            ("--listen", address.to_string().into()),
+            ("--ofrep", ofrep.to_string().into()),
+            ("--ops", ops.to_string().into()),
+            ("--data", folder.join(id).into()),
+            ("--socket", folder.join(format!("{id}.sock")).into()),
+        ];
+        let fixed = fixed.into_iter().flat_map(|(name, value)| [name.into(), value]);
+        let arguments = fixed.chain(options.iter().map(OsString::from)).collect::<Vec<_>>();
         Self {
-            id,
+            id: id.to_owned(),
             address,
+            ofrep,
             ops,
             folder: folder.to_owned(),
-            control_plane,
-            environment,
-            process,
+            process: Process::start(id, "tidegate-agent", &arguments, folder),
+            arguments,
         }
     }
 
     /// Starts it again with the same folder and addresses, after it has ended; without waiting.
     pub fn restart(&mut self) {
-        self.process = launch(
-            &self.id,
-            &self.environment,
-            self.control_plane,
-            self.address,
-            self.ops,
-            &self.folder,
-        );
+        self.process = Process::start(&self.id, "tidegate-agent", &self.arguments, &self.folder);
+    }
+
+    /// Its Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!("{}.sock", self.id))
     }
 
     /// Waits until it says that it is ready.
@@ -117,28 +131,4 @@ impl Agent {
     pub fn log(&self) -> String {
         self.process.log()
     }
-}
-
-fn launch(
-    id: &str,
-    environment: &str,
-    control_plane: SocketAddr,
-    address: SocketAddr,
-    ops: SocketAddr,
-    folder: &Path,
-) -> Process {
-    let options: [(&str, OsString); 7] = [
-        ("--id", id.into()),
-        ("--environment", environment.into()),
-        ("--control-plane", format!("http://{control_plane}").into()),
-        ("--listen", address.to_string().into()),
-        ("--ops", ops.to_string().into()),
-        ("--data", folder.join(id).into()),
-        ("--socket", "none".into()),
-    ];
-    let arguments: Vec<OsString> = options
-        .into_iter()
-        .flat_map(|(name, value)| [name.into(), value])
-        .collect();
-    Process::start(id, "tidegate-agent", &arguments, folder)
 }

@@ -3,17 +3,28 @@
 //! The environment is cleared, so that the settings of whoever runs the tests do not matter; the server's address comes
 //! by its variable, so that arguments read as an operator types them.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{net::SocketAddr, path::Path, process::Stdio};
 
 use serde_json::Value;
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
 
 use crate::binaries;
 
 /// The command line, pointed at one control plane.
 #[derive(Debug, Clone)]
 pub struct Console {
-    server: String,
+    /// Its environment variables.
+    variables: Vec<(String, String)>,
+}
+
+/// A command that goes on until it is interrupted.
+#[derive(Debug)]
+pub struct Following {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
 }
 
 /// What a command came to.
@@ -43,8 +54,42 @@ impl Ran {
 impl Console {
     /// Of a control plane.
     pub fn new(server: SocketAddr) -> Self {
+        let variables = [
+            ("TIDEGATE_SERVER", format!("http://{server}")),
+            ("USER", "tester".to_owned()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
         Self {
-            server: format!("http://{server}"),
+            variables: variables.into(),
+        }
+    }
+
+    /// The same with a home folder, where contexts are kept, and without the server's variable.
+    #[must_use]
+    pub fn at_home(mut self, home: &Path) -> Self {
+        self.variables.retain(|(name, _)| name != "TIDEGATE_SERVER");
+        self.variables.push(("HOME".to_owned(), home.display().to_string()));
+        self
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binaries::binary("tidegate"));
+        command.args(arguments).env_clear().kill_on_drop(true);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdout(Stdio::piped());
+        command
+    }
+
+    /// Begins a command that writes lines until it is interrupted.
+    pub fn follow(&self, arguments: &[&str]) -> Following {
+        let mut child = self
+            .command(arguments)
+            .spawn()
+            .expect("the command line can be started");
+        let stdout = child.stdout.take().expect("it is piped");
+        Following {
+            child,
+            lines: BufReader::new(stdout).lines(),
         }
     }
 
@@ -55,15 +100,10 @@ impl Console {
 
     /// Runs a command with something on standard input.
     pub async fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut child = Command::new(binaries::binary("tidegate"))
-            .args(arguments)
-            .env_clear()
-            .env("TIDEGATE_SERVER", &self.server)
-            .env("USER", "tester")
+        let mut child = self
+            .command(arguments)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .expect("the command line can be started");
         let mut stdin = child.stdin.take().expect("it is piped");
@@ -84,5 +124,28 @@ impl Console {
         let ran = self.run(arguments).await;
         assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:#?}");
         ran
+    }
+}
+
+impl Following {
+    /// The next line.
+    pub async fn line(&mut self) -> String {
+        let line = self.lines.next_line().await.expect("lines are UTF-8");
+        line.expect("it goes on until it is interrupted")
+    }
+
+    /// The next line, as JSON.
+    pub async fn json(&mut self) -> Value {
+        let line = self.line().await;
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Interrupts it as Ctrl-C does; its exit code.
+    pub async fn interrupt(mut self) -> Option<i32> {
+        let id = self.child.id().expect("it runs");
+        let script = format!("kill -s INT {id}");
+        let sent = Command::new("/bin/sh").arg("-c").arg(script).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "it cannot be interrupted");
+        self.child.wait().await.expect("a child can be waited for").code()
     }
 }

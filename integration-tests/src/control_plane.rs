@@ -20,19 +20,27 @@ pub struct ControlPlane {
     pub address: SocketAddr,
     /// Where probes and metrics are.
     pub ops: SocketAddr,
+    options: Vec<String>,
     process: Process,
 }
 
 impl ControlPlane {
     /// Starts one with an empty store in `<folder>/<name>` and waits until it is ready.
     pub async fn start(name: &str, folder: &Path) -> Self {
+        Self::start_with(name, folder, &[]).await
+    }
+
+    /// The same, with more options.
+    pub async fn start_with(name: &str, folder: &Path, options: &[&str]) -> Self {
         let (address, ops) = (ports::free(), ports::free());
-        let process = launch(name, name, folder, address, ops);
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+        let process = launch(name, name, folder, address, ops, &options);
         let control_plane = Self {
             name: name.to_owned(),
             folder: folder.to_owned(),
             address,
             ops,
+            options,
             process,
         };
         control_plane.ready().await;
@@ -41,7 +49,7 @@ impl ControlPlane {
 
     /// Starts another process at an address and on a store, without waiting, because it may be unable to start.
     pub fn rival(&self, address: SocketAddr, store: &str) -> Process {
-        launch("rival", store, &self.folder, address, ports::free())
+        launch("rival", store, &self.folder, address, ports::free(), &[])
     }
 
     /// The name of its store.
@@ -51,7 +59,14 @@ impl ControlPlane {
 
     /// Starts it again on the same store and addresses, after it has ended.
     pub async fn restart(&mut self) {
-        self.process = launch(&self.name, &self.name, &self.folder, self.address, self.ops);
+        self.process = launch(
+            &self.name,
+            &self.name,
+            &self.folder,
+            self.address,
+            self.ops,
+            &self.options,
+        );
         self.ready().await;
     }
 
@@ -93,6 +108,11 @@ impl ControlPlane {
             .expect("a running control plane serves metrics")
     }
 
+    /// The memory that it holds, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        self.process.resident_bytes()
+    }
+
     /// Whether the process lives.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
@@ -105,9 +125,9 @@ impl ControlPlane {
 }
 
 /// Starts a process with the store `<folder>/<store>`.
-fn launch(name: &str, store: &str, folder: &Path, address: SocketAddr, ops: SocketAddr) -> Process {
+fn launch(name: &str, store: &str, folder: &Path, address: SocketAddr, ops: SocketAddr, options: &[String]) -> Process {
     let data = folder.join(store);
-    let arguments: [OsString; 6] = [
+    let fixed: [OsString; 6] = [
         "--listen".into(),
         address.to_string().into(),
         "--ops".into(),
@@ -115,5 +135,7 @@ fn launch(name: &str, store: &str, folder: &Path, address: SocketAddr, ops: Sock
         "--data".into(),
         data.into(),
     ];
+    let options = options.iter().map(OsString::from);
+    let arguments: Vec<_> = fixed.into_iter().chain(options).collect();
     Process::start(name, "tidegate-control-plane", &arguments, folder)
 }

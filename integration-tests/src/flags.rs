@@ -23,7 +23,8 @@ pub fn text(key: &str, values: &[&str]) -> v1::Flag {
     flag(key, v1::FlagType::String, variants, values[0])
 }
 
-fn flag<'v>(
+/// A flag of any type with named values.
+pub fn flag<'v>(
     key: &str,
     flag_type: v1::FlagType,
     variants: impl IntoIterator<Item = (&'v str, v1::value::Kind)>,
@@ -59,6 +60,7 @@ pub fn split(shares: &[(&str, u32)]) -> v1::Serve {
     };
     v1::Serve {
         kind: Some(v1::serve::Kind::Split(v1::Split {
+            ranges: Vec::new(),
             shares: shares.iter().map(share).collect(),
         })),
     }
@@ -70,13 +72,16 @@ pub fn rule(name: &str, attribute: &str, texts: &[&str], serve: v1::Serve) -> v1
         kind: Some(v1::literal::Kind::Text((*text).to_owned())),
     };
     let one_of = v1::OneOf {
+        ignore_case: false,
         literals: texts.iter().map(literal).collect(),
     };
     let condition = v1::Condition {
+        negated: false,
         attribute: attribute.to_owned(),
         test: Some(v1::condition::Test::OneOf(one_of)),
     };
     v1::Rule {
+        salt: String::new(),
         name: name.to_owned(),
         conditions: vec![condition],
         serve: Some(serve),

@@ -11,11 +11,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod agent;
+pub mod answers;
 pub mod binaries;
+pub mod catalogue;
+pub mod conditions;
 pub mod console;
 pub mod control_plane;
+pub mod draws;
 pub mod evaluator;
 pub mod flags;
+pub mod http;
+pub mod json;
 pub mod operator;
 pub mod ops;
 pub mod plans;
@@ -23,8 +29,11 @@ pub mod ports;
 pub mod process;
 pub mod provider;
 pub mod proxy;
+pub mod records;
 pub mod refusing;
 pub mod service;
 pub mod stream;
 pub mod system;
+pub mod violations;
 pub mod wait;
+pub mod web;

@@ -62,6 +62,7 @@ impl Operator {
         let request = v1::CreateFlagRequest {
             environment: self.environment(),
             flag: Some(flag),
+            validate_only: false,
         };
         let response = FlagsClient::new(self.channel()).create_flag(request).await?;
         Ok(response.into_inner().flag.expect("a created flag is given back"))
@@ -81,6 +82,7 @@ impl Operator {
             environment: self.environment(),
             flag: Some(flag),
             expected_revision,
+            ..v1::UpdateFlagRequest::default()
         };
         let response = FlagsClient::new(self.channel()).update_flag(request).await?;
         Ok(response.into_inner().flag.expect("an updated flag is given back"))
@@ -116,6 +118,7 @@ impl Operator {
         let request = v1::KillFlagRequest {
             environment: self.environment(),
             key: key.to_owned(),
+            expected_revision: 0,
         };
         FlagsClient::new(self.channel()).kill_flag(request).await.map(|_| ())
     }
@@ -128,6 +131,8 @@ impl Operator {
                 environment: self.environment(),
                 page_size: 100,
                 page_token,
+                archived: v1::ArchivedFilter::Included.into(),
+                ..v1::ListFlagsRequest::default()
             };
             let page = FlagsClient::new(self.channel()).list_flags(request).await?.into_inner();
             flags.extend(page.flags);
@@ -153,6 +158,7 @@ impl Operator {
                 key,
                 page_size: 200,
                 page_token,
+                ..v1::ListAuditRequest::default()
             };
             let page = AuditClient::new(self.channel()).list_audit(request).await;
             let page = page.unwrap_or_else(|status| panic!("audit: {status}")).into_inner();

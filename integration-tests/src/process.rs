@@ -90,6 +90,15 @@ impl Process {
         self.log.read()
     }
 
+    /// The memory that it holds, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let id = self.child.id().expect("the process has not ended");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a running process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("no VmRSS in {status}")) * 1_024
+    }
+
     async fn signal(&self, signal: &str) {
         let id = self
             .child

@@ -1,4 +1,4 @@
-//! The unmodified OpenFeature flagd providers, driven over JSON lines (see `clients/`).
+//! The unmodified OpenFeature providers of flagd and OFREP, driven over JSON lines (see `clients/`).
 //!
 //! One process has one provider. Answers are passed on as the driver gave them, because what an SDK makes of an answer
 //! is what is tested.
@@ -23,13 +23,22 @@ const DEADLINE: Duration = Duration::from_secs(40);
 /// How long the driver waits for an event.
 const EVENT_S: u64 = 30;
 
-/// Which provider.
+/// Which SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
-    /// `openfeature-provider-flagd`.
+    /// `openfeature-sdk` with `openfeature-provider-flagd` or `openfeature-provider-ofrep`.
     Python,
-    /// `@openfeature/flagd-provider`.
+    /// `@openfeature/server-sdk` with `@openfeature/flagd-provider` or `@openfeature/ofrep-provider`.
     Node,
+}
+
+/// Which provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// flagd's evaluation protocol, over gRPC, with events.
+    Flagd,
+    /// OFREP, over HTTP, without events.
+    Ofrep,
 }
 
 /// A process with one provider.
@@ -73,11 +82,35 @@ impl Provider {
         }
     }
 
-    /// Connects to an agent and waits until the provider is READY; says the status that was reached.
+    /// Connects to an agent's flagd port and waits until the provider is READY; says the status that was reached.
     pub async fn ready(&mut self, agent: SocketAddr) -> Value {
-        let host = agent.ip().to_string();
-        self.ask(json!({"op": "ready", "host": host, "port": agent.port(), "timeout_s": EVENT_S}))
+        self.ready_over(Protocol::Flagd, agent).await
+    }
+
+    /// Connects to the port of a protocol and waits until the provider is READY; says the status that was reached.
+    pub async fn ready_over(&mut self, protocol: Protocol, port: SocketAddr) -> Value {
+        let protocol = match protocol {
+            Protocol::Flagd => "flagd",
+            Protocol::Ofrep => "ofrep",
+        };
+        let host = port.ip().to_string();
+        let port = port.port();
+        self.ask(json!({"op": "ready", "protocol": protocol, "host": host, "port": port, "timeout_s": EVENT_S}))
             .await
+    }
+
+    /// Evaluates a flag of a type (boolean, string, integer, float, object).
+    pub async fn evaluate(
+        &mut self,
+        flag_type: &str,
+        key: &str,
+        default: Value,
+        unit: &str,
+        attributes: Value,
+    ) -> Value {
+        let command =
+            json!({"op": flag_type, "key": key, "default": default, "targetingKey": unit, "attributes": attributes});
+        self.ask(command).await
     }
 
     /// Evaluates a boolean flag.

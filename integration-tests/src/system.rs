@@ -24,11 +24,16 @@ pub struct System {
 impl System {
     /// Starts the control plane and waits until it is ready.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with more options of the control plane.
+    pub async fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("tidegate-")
             .tempdir()
             .expect("a temporary folder");
-        let control_plane = ControlPlane::start("control-plane", folder.path()).await;
+        let control_plane = ControlPlane::start_with("control-plane", folder.path(), options).await;
         let operator = control_plane.operator(PRODUCTION);
         Self {
             control_plane,

@@ -1,12 +1,13 @@
 //! Entries of a snapshot as bytes: what the control plane encodes once and agents hash as received.
 //!
-//! A body that this build cannot read is not an error of the stream: the agent holds that one entry back, keeps what it
-//! had, and says so in its ack. Only framing that is torn refuses a whole snapshot.
+//! A body that this build cannot read, or an entry of a kind that it does not know, is not an error of the stream: the
+//! agent holds that one entry back, keeps what it had, and says so in its ack. Only framing that is torn refuses a whole
+//! snapshot.
 
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
-use evaluation::{Body, EntryKind, Environment, Flag, Measurement, RolloutStep};
+use evaluation::{Body, EntryKind, Environment, Flag, Measurement, RolloutStep, Segment, Violation};
 use prost::Message as _;
 
 use crate::v1;
@@ -29,6 +30,9 @@ pub enum BodyError {
         /// The entry's key.
         key: String,
     },
+    /// Of a kind that this build does not know.
+    #[error("entries of kind {0} are not known to this build")]
+    Kind(u8),
 }
 
 /// Why joined parts are not entries.
@@ -42,8 +46,8 @@ pub enum FramingError {
         /// What the decoder said.
         reason: String,
     },
-    /// An entry of a kind that has no number here.
-    #[error("entry {index} ({key}) has the unknown kind {kind}")]
+    /// An entry whose kind no build can know: kinds are numbered from 1 to 255.
+    #[error("entry {index} ({key}) has the kind {kind}, which is none")]
     Kind {
         /// How many entries were read before.
         index: usize,
@@ -65,7 +69,7 @@ pub enum FramingError {
 /// An entry as read: removed, or with its body as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawEntry {
-    /// Its kind.
+    /// Its kind; one that this build does not know is carried by its number.
     pub kind: EntryKind,
     /// Its key.
     pub key: String,
@@ -87,6 +91,15 @@ pub fn encode_flag(flag: &Flag, step: Option<&RolloutStep>) -> Bytes {
     .into()
 }
 
+/// The body of a segment's entry; what only people read is left out.
+pub fn encode_segment(segment: &Segment) -> Bytes {
+    let mut wire = v1::Segment::from(segment);
+    wire.description.clear();
+    wire.owner.clear();
+    wire.tags.clear();
+    v1::SegmentEntry { segment: Some(wire) }.encode_to_vec().into()
+}
+
 /// The body of an environment's entry.
 pub fn encode_environment(environment: &Environment) -> Bytes {
     v1::EnvironmentEntry::from(environment).encode_to_vec().into()
@@ -99,61 +112,59 @@ pub fn encode_measurement(measurement: &Measurement) -> Bytes {
 
 /// Reads and compiles a body.
 pub fn decode(kind: EntryKind, key: &str, bytes: &[u8]) -> Result<Body, BodyError> {
-    let mismatch = || BodyError::Key { key: key.to_owned() };
-    match kind {
-        EntryKind::Flag => decode_flag(key, bytes),
-        EntryKind::Segment => Ok(Body::Ignored),
+    let (body, own_key) = match kind {
+        EntryKind::Flag => decode_flag(bytes)?,
+        EntryKind::Segment => decode_segment(bytes)?,
         EntryKind::Environment => {
-            let entry = v1::EnvironmentEntry::decode(bytes).map_err(|error| BodyError::Decode(error.to_string()))?;
-            let environment = Environment::try_from(entry).map_err(|error| BodyError::Content(error.to_string()))?;
-            (environment.key.as_str() == key)
-                .then(|| Body::Environment(Arc::new(environment)))
-                .ok_or_else(mismatch)
+            let environment = Environment::try_from(message::<v1::EnvironmentEntry>(bytes)?).map_err(content)?;
+            let own_key = environment.key.to_string();
+            (Body::Environment(Arc::new(environment)), own_key)
         }
         EntryKind::Measurement => {
-            let entry = v1::MeasurementEntry::decode(bytes).map_err(|error| BodyError::Decode(error.to_string()))?;
-            let measurement = Measurement::try_from(entry).map_err(|error| BodyError::Content(error.to_string()))?;
-            (measurement.rollout.to_string() == key)
-                .then(|| Body::Measurement(Arc::new(measurement)))
-                .ok_or_else(mismatch)
+            let measurement = Measurement::try_from(message::<v1::MeasurementEntry>(bytes)?).map_err(content)?;
+            let own_key = measurement.rollout.to_string();
+            (Body::Measurement(Arc::new(measurement)), own_key)
         }
-    }
-}
-
-fn decode_flag(key: &str, bytes: &[u8]) -> Result<Body, BodyError> {
-    let entry = v1::FlagEntry::decode(bytes).map_err(|error| BodyError::Decode(error.to_string()))?;
-    let words = |violations: Vec<evaluation::Violation>| {
-        BodyError::Content(
-            violations
-                .iter()
-                .map(|v| format!("{}: {}", v.field, v.description))
-                .collect::<Vec<_>>()
-                .join("; "),
-        )
+        EntryKind::Other(_) => return Err(BodyError::Kind(kind.into())),
     };
-    let flag = Flag::try_from(entry.flag.unwrap_or_default()).map_err(words)?;
-    if flag.key.as_str() != key {
-        return Err(BodyError::Key { key: key.to_owned() });
+    if own_key == key {
+        Ok(body)
+    } else {
+        Err(BodyError::Key { key: key.to_owned() })
     }
-    let step = entry
-        .rollout
-        .map(RolloutStep::try_from)
-        .transpose()
-        .map_err(|error| BodyError::Content(error.to_string()))?;
-    evaluation::compile(&flag, step.as_ref())
-        .map(|compiled| Body::Flag(Arc::new(compiled)))
-        .map_err(words)
 }
 
-impl From<EntryKind> for v1::EntryKind {
-    fn from(kind: EntryKind) -> Self {
-        match kind {
-            EntryKind::Flag => Self::Flag,
-            EntryKind::Segment => Self::Segment,
-            EntryKind::Environment => Self::Environment,
-            EntryKind::Measurement => Self::Measurement,
-        }
-    }
+fn decode_flag(bytes: &[u8]) -> Result<(Body, String), BodyError> {
+    let entry: v1::FlagEntry = message(bytes)?;
+    let flag = Flag::try_from(entry.flag.unwrap_or_default()).map_err(violations)?;
+    let step = entry.rollout.map(RolloutStep::try_from).transpose().map_err(content)?;
+    let compiled = evaluation::compile(&flag, step.as_ref()).map_err(violations)?;
+    Ok((Body::Flag(Arc::new(compiled)), flag.key.to_string()))
+}
+
+fn decode_segment(bytes: &[u8]) -> Result<(Body, String), BodyError> {
+    let entry: v1::SegmentEntry = message(bytes)?;
+    let segment = Segment::try_from(entry.segment.unwrap_or_default()).map_err(violations)?;
+    let compiled = evaluation::compile_segment(&segment).map_err(violations)?;
+    Ok((Body::Segment(Arc::new(compiled)), segment.key.to_string()))
+}
+
+fn message<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, BodyError> {
+    M::decode(bytes).map_err(|error| BodyError::Decode(error.to_string()))
+}
+
+fn content(error: impl std::error::Error) -> BodyError {
+    BodyError::Content(error.to_string())
+}
+
+fn violations(violations: Vec<Violation>) -> BodyError {
+    let words: Vec<String> = violations.iter().map(Violation::to_string).collect();
+    BodyError::Content(words.join("; "))
+}
+
+/// The kind's number on the wire, also of one that this build does not know.
+pub fn kind_number(kind: EntryKind) -> i32 {
+    i32::from(u8::from(kind))
 }
 
 /// One length-delimited entry.
@@ -163,7 +174,7 @@ pub fn frame(kind: EntryKind, key: &str, body: Option<&Bytes>) -> Bytes {
         None => v1::entry::Change::Removed(true),
     };
     v1::Entry {
-        kind: v1::EntryKind::from(kind).into(),
+        kind: kind_number(kind),
         key: key.to_owned(),
         change: Some(change),
     }
@@ -201,3 +212,6 @@ pub fn unframe(mut bytes: Bytes) -> Result<Vec<RawEntry>, FramingError> {
     }
     Ok(entries)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,18 @@
 
 #![warn(missing_docs)]
 
+mod condition;
 pub mod entry;
 pub mod flag;
 pub mod measurement;
+mod read;
 pub mod revision;
+pub mod segment;
 pub mod status;
 pub mod step;
 pub mod tick;
 pub mod token;
+pub mod value;
 
 pub use token::{Token, TokenError};
 
@@ -23,8 +27,13 @@ pub mod v1 {
     tonic::include_proto!("tidegate.v1");
 }
 
-/// Messages and services of flagd's evaluation protocol, version 2.
+/// Messages and services of flagd's evaluation protocol.
 pub mod flagd {
+    /// Package `flagd.evaluation.v1`.
+    #[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
+    pub mod evaluation_v1 {
+        tonic::include_proto!("flagd.evaluation.v1");
+    }
     /// Package `flagd.evaluation.v2`.
     #[allow(missing_docs, missing_debug_implementations, unreachable_pub, clippy::all)]
     pub mod evaluation_v2 {
@@ -39,6 +48,8 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 pub const ACTOR: &str = "tidegate-actor";
 /// Metadata key under which a caller says why it acts.
 pub const REASON: &str = "tidegate-reason";
+/// Metadata key of answers under which a control plane names its version.
+pub const VERSION: &str = "tidegate-version";
 /// Metadata key under which a service names itself to its agent.
 pub const CALLER: &str = "tidegate-caller";
 /// Flag metadata key of the exposure token.
@@ -49,5 +60,7 @@ pub const METADATA_STAGE: &str = "tidegate.stage";
 pub const METADATA_ARM: &str = "tidegate.arm";
 /// Flag metadata key of a snapshot's age in seconds, present when it is stale.
 pub const METADATA_STALE: &str = "tidegate.stale_s";
+/// Flag metadata key of the prerequisite that was not met.
+pub const METADATA_PREREQUISITE: &str = "tidegate.prerequisite";
 /// The largest gRPC message that either side accepts, in bytes.
 pub const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;

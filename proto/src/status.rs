@@ -6,14 +6,19 @@ use evaluation::Violation;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-/// INVALID_ARGUMENT that names every violation.
+/// How many violations are listed; the rest are counted. Clients limit the headers that a status travels in.
+const LISTED: usize = 50;
+
+/// INVALID_ARGUMENT that names every violation, the first fifty of them one by one.
 pub fn invalid(violations: &[Violation]) -> Status {
+    let omitted = violations.len().saturating_sub(LISTED);
+    let rest = (omitted > 0).then(|| violation("", format!("{omitted} more violations are not listed")));
+    let violations = violations.iter().take(LISTED).chain(&rest);
     let fields = violations
-        .iter()
+        .clone()
         .map(|violation| FieldViolation::new(violation.field.clone(), violation.description.clone()))
         .collect::<Vec<_>>();
     let message = violations
-        .iter()
         .map(|violation| format!("{}: {}", violation.field, violation.description))
         .collect::<Vec<_>>()
         .join("; ");

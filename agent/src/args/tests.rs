@@ -77,3 +77,48 @@ fn wrong_arguments_are_refused_by_name() {
         assert!(message.contains(named), "{message}");
     }
 }
+
+#[test]
+fn sizes_have_units() {
+    for (text, bytes) in [("1", 1), ("64KiB", 65_536), ("256MiB", 268_435_456), ("1GiB", 1 << 30)] {
+        assert_eq!(size(text), Ok(bytes), "{text}");
+    }
+    for text in ["", "MiB", "0", "-1", "1MB", "1.5GiB", "2GiB", "99999999999999GiB"] {
+        assert!(size(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_bootstrap_file_that_is_set_to_nothing_is_none() {
+    assert_eq!(args(&["--bootstrap", ""]).unwrap().bootstrap(), None);
+    assert_eq!(
+        args(&["--bootstrap", "/x/snapshot"]).unwrap().bootstrap(),
+        Some(Path::new("/x/snapshot"))
+    );
+}
+
+#[test]
+fn a_few_threads_are_enough_unless_told() {
+    assert!((1..=MOST_THREADS).contains(&args(&[]).unwrap().threads()));
+    assert_eq!(args(&["--threads", "9"]).unwrap().threads(), 9);
+    assert!(args(&["--threads", "0"]).is_err());
+}
+
+#[test]
+fn ofrep_has_a_port_of_its_own_unless_it_is_turned_off() {
+    let default = args(&[]).unwrap();
+    assert_eq!(default.ofrep.unwrap().port(), 8_016);
+    assert_eq!(default.ofrep_origin, Origins::None, "no web page may ask unless told");
+    assert_eq!(args(&["--ofrep", "none"]).unwrap().ofrep, None);
+    let told = args(&["--ofrep", "0.0.0.0:80", "--ofrep-origin", "*"]).unwrap();
+    assert_eq!(told.ofrep.unwrap().port(), 80);
+    assert_eq!(told.ofrep_origin, Origins::Any);
+    for (name, wrong) in [
+        ("--ofrep", "8016"),
+        ("--ofrep", ""),
+        ("--ofrep-origin", "app.example.com"),
+    ] {
+        let message = args(&[name, wrong]).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("give it as"), "{message}");
+    }
+}

@@ -6,17 +6,20 @@
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use super::format::{FormatError, Scope, Stored};
-use crate::metrics::{self, DiskResult};
+use super::format::{FormatError, MAGIC_BYTES, Scope, Stored, begins_one};
+use crate::{
+    args::LARGEST_SNAPSHOT,
+    metrics::{self, DiskResult},
+};
 
-/// A larger file is not read: it cannot be one of ours (snapshots are at most 256 MiB).
-const FILE_LIMIT_BYTES: u64 = 512 * 1024 * 1024;
+/// A larger file is not read: it cannot be one of ours. An entry that is held back is there twice, and a header is small.
+const FILE_LIMIT_BYTES: u64 = 3 * LARGEST_SNAPSHOT;
 
 /// Why a file gave no snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -60,33 +63,43 @@ impl Files {
     /// The newest whole snapshot of `scope`, which is the current one from now on. Damaged files are set aside.
     pub(crate) fn load(&self, scope: &Scope) -> Option<Stored> {
         for path in [self.current(), self.previous()] {
-            match read(&path) {
+            match self.read(&path) {
                 Ok((found, stored)) if found == *scope => {
                     if path != self.current() {
                         tracing::warn!(revision = %stored.stamp.revision, "using the previous snapshot file");
+                        metrics::disk(DiskResult::FellBack);
                         self.promote_previous();
                     }
                     return Some(stored);
                 }
-                Ok((found, _)) => {
-                    tracing::info!(
-                        ?path,
-                        environment = found.environment,
-                        flag_set = found.flag_set,
-                        "ignoring the snapshot file of another environment or flag set"
-                    );
-                    return None;
+                Ok((found, _)) => tracing::info!(
+                    ?path,
+                    environment = found.environment,
+                    flag_set = found.flag_set,
+                    "ignoring the snapshot file of another environment or flag set"
+                ),
+                Err(ReadError::Missing | ReadError::Format(_) | ReadError::Size(_)) => {}
+                Err(error @ ReadError::Io(_)) => {
+                    tracing::error!(?path, %error, "the snapshot file is not used");
+                    metrics::disk(DiskResult::Damaged);
                 }
-                Err(ReadError::Missing) => {}
-                Err(error) => self.set_aside(&path, &error),
             }
         }
         None
     }
 
-    /// The current file, whatever it is of.
+    /// The current file, whatever it is of. A damaged one is set aside, so that it never takes the previous one's place.
     pub(crate) fn read_current(&self) -> Result<(Scope, Stored), ReadError> {
-        read(&self.current())
+        self.read(&self.current())
+    }
+
+    /// Reads a file of the folder, and sets it aside if it is damaged.
+    fn read(&self, path: &Path) -> Result<(Scope, Stored), ReadError> {
+        let read = read(path);
+        if let Err(error @ (ReadError::Format(_) | ReadError::Size(_))) = &read {
+            self.set_aside(path, error);
+        }
+        read
     }
 
     /// Makes `bytes` the current file; returns when they survive a crash of the machine.
@@ -119,15 +132,32 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Result<(Scope, Stored), ReadError> {
-    let size = match fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
+/// The snapshot in a file, and what it is of.
+pub(crate) fn read(path: &Path) -> Result<(Scope, Stored), ReadError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(ReadError::Missing),
         Err(error) => return Err(ReadError::Io(error)),
     };
-    if size > FILE_LIMIT_BYTES {
-        return Err(ReadError::Size(size));
+    // Opening a pipe would wait for whoever writes to it.
+    if !metadata.is_file() {
+        return Err(ReadError::Io(io::Error::other("it is not a regular file")));
     }
-    let bytes = fs::read(path).map_err(ReadError::Io)?;
+    if metadata.len() > FILE_LIMIT_BYTES {
+        return Err(ReadError::Size(metadata.len()));
+    }
+    // Something else than a snapshot may be large: it is not read to find that out.
+    let mut file = File::open(path).map_err(ReadError::Io)?;
+    let mut bytes = Vec::new();
+    let beginning = MAGIC_BYTES as u64;
+    (&mut file)
+        .take(beginning)
+        .read_to_end(&mut bytes)
+        .map_err(ReadError::Io)?;
+    if !begins_one(&bytes) {
+        return Err(FormatError::Magic.into());
+    }
+    bytes.reserve_exact(usize::try_from(metadata.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes).map_err(ReadError::Io)?;
     Ok(Stored::decode(bytes.into())?)
 }

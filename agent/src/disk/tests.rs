@@ -2,11 +2,16 @@
 
 use std::fs;
 
+use bytes::Bytes;
+use evaluation::{EntryId, EntryKind, FlagType};
 use proto::entry::unframe;
 use tempfile::TempDir;
 
 use super::*;
-use crate::samples::{Contents, boolean};
+use crate::{
+    samples::{Contents, boolean, text},
+    sync::apply::restore,
+};
 
 fn scope() -> Scope {
     Scope {
@@ -16,11 +21,25 @@ fn scope() -> Scope {
 }
 
 fn whole(number: u64, contents: &Contents) -> Update {
-    Update::new(contents.stored(number).stamp, true, contents.received())
+    Update::new(contents.stored(number).stamp, true, contents.received(), [])
 }
 
 fn delta(number: u64, from: &Contents, to: &Contents) -> Update {
-    Update::new(to.stored(number).stamp, false, unframe(to.framed(Some(from))).unwrap())
+    delta_held_back(number, from, to, &[])
+}
+
+/// A delta of which the entries of these flags were not understood.
+fn delta_held_back(number: u64, from: &Contents, to: &Contents, flags: &[&str]) -> Update {
+    let entries = unframe(to.framed(Some(from))).unwrap();
+    let held_back: Vec<_> = flags.iter().map(|key| flag_id(key)).collect();
+    Update::new(to.stored(number).stamp, false, entries, &held_back)
+}
+
+fn flag_id(key: &str) -> EntryId {
+    EntryId {
+        kind: EntryKind::Flag,
+        key: Arc::from(key),
+    }
 }
 
 /// A folder with an open copy and its running writer.
@@ -162,6 +181,122 @@ fn two_damaged_files_are_as_good_as_none() {
         fs::write(folder.path().join(name), "torn").unwrap();
     }
     assert_eq!(load(&folder), None);
+}
+
+#[test]
+fn falling_back_to_the_previous_file_is_counted() {
+    let (recorder, recorded) = runtime::telemetry::local_metrics();
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path());
+    for number in [1, 2] {
+        files
+            .write(&Contents::production().stored(number).encode(&scope()))
+            .unwrap();
+    }
+    fs::write(folder.path().join("snapshot"), "torn").unwrap();
+    ::metrics::with_local_recorder(&recorder, || assert!(load(&folder).is_some()));
+    let counted = recorded.render();
+    for result in ["damaged", "fell_back"] {
+        let line = format!("tidegate_agent_disk_writes_total{{result=\"{result}\"}} 1");
+        assert!(counted.contains(&line), "{counted}");
+    }
+}
+
+#[test]
+fn a_damaged_file_never_takes_the_place_of_the_previous_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path());
+    files.write(&Contents::production().stored(1).encode(&scope())).unwrap();
+    files.write(&Contents::production().stored(2).encode(&scope())).unwrap();
+    fs::write(folder.path().join("snapshot"), "torn").unwrap();
+    assert!(matches!(files.read_current(), Err(ReadError::Format(_))));
+    files.write(&Contents::production().stored(3).encode(&scope())).unwrap();
+    fs::write(folder.path().join("snapshot"), "torn").unwrap();
+    assert_eq!(load(&folder), Some(Contents::production().stored(1)));
+}
+
+#[test]
+fn the_file_of_another_environment_does_not_hide_the_previous_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path());
+    let staging = Scope {
+        environment: "staging".into(),
+        flag_set: String::new(),
+    };
+    files.write(&Contents::production().stored(1).encode(&scope())).unwrap();
+    files.write(&Contents::production().stored(9).encode(&staging)).unwrap();
+    assert_eq!(load(&folder), Some(Contents::production().stored(1)));
+}
+
+/// A flag that is served, its next body which is not understood, and both as steps for the disk.
+fn not_understood() -> (Contents, Contents) {
+    let understood = Contents::production().flag(&text("a"));
+    let later = understood
+        .clone()
+        .raw(EntryKind::Flag, "a", Bytes::from_static(b"\xff\xff"));
+    (understood, later)
+}
+
+/// Whether a restart from this file serves the flag as it was, says that it is held back, and agrees on the digest.
+fn serves_as_before(stored: &Stored) -> bool {
+    let (snapshot, held_back) = restore(stored);
+    let serves = snapshot
+        .flag("a")
+        .is_some_and(|flag| flag.flag_type() == FlagType::String);
+    serves && held_back.len() == 1 && snapshot.digest() == stored.stamp.digest
+}
+
+#[tokio::test]
+async fn an_entry_that_is_held_back_serves_after_a_restart_what_it_served_before() {
+    let (understood, later) = not_understood();
+    let copy = Copy::open(tempfile::tempdir().unwrap());
+    copy.disk.put(whole(1, &understood));
+    copy.persisted(understood.stored(1).stamp).await;
+    copy.disk.put(delta_held_back(2, &understood, &later, &["a"]));
+    copy.persisted(later.stored(2).stamp).await;
+    let folder = copy.close().await;
+    assert!(serves_as_before(&load(&folder).unwrap()));
+
+    let copy = Copy::open(folder);
+    let more = later.clone().flag(&boolean("b"));
+    copy.disk.put(delta(3, &later, &more));
+    copy.persisted(more.stored(3).stamp).await;
+    let again = Update::new(more.stored(4).stamp, true, more.received(), &[flag_id("a")]);
+    copy.disk.put(again);
+    copy.persisted(more.stored(4).stamp).await;
+    let folder = copy.close().await;
+    assert!(serves_as_before(&load(&folder).unwrap()), "also after a whole snapshot");
+}
+
+#[tokio::test]
+async fn an_entry_of_a_kind_of_a_later_build_is_kept_and_counted() {
+    let kind = EntryKind::try_from(9).unwrap();
+    let contents = Contents::production().raw(kind, "later", Bytes::from_static(b"anything"));
+    let copy = Copy::open(tempfile::tempdir().unwrap());
+    copy.disk.put(whole(1, &contents));
+    copy.persisted(contents.stored(1).stamp).await;
+    let stored = load(&copy.close().await).unwrap();
+    assert_eq!(stored, contents.stored(1));
+    let (snapshot, held_back) = restore(&stored);
+    assert_eq!((snapshot.digest(), held_back.len()), (stored.stamp.digest, 1));
+}
+
+#[tokio::test]
+async fn an_entry_that_is_understood_again_or_gone_keeps_nothing() {
+    let (understood, later) = not_understood();
+    let copy = Copy::open(tempfile::tempdir().unwrap());
+    copy.disk.put(whole(1, &understood));
+    copy.disk.put(delta_held_back(2, &understood, &later, &["a"]));
+    copy.disk.put(delta(3, &later, &understood));
+    copy.persisted(understood.stored(3).stamp).await;
+    let folder = copy.close().await;
+    assert_eq!(load(&folder), Some(understood.stored(3)));
+    let copy = Copy::open(folder);
+    let gone = understood.clone().without("a");
+    copy.disk.put(delta_held_back(4, &understood, &later, &["a"]));
+    copy.disk.put(delta(5, &later, &gone));
+    copy.persisted(gone.stored(5).stamp).await;
+    assert_eq!(load(&copy.close().await), Some(gone.stored(5)));
 }
 
 #[test]

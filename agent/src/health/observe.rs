@@ -218,7 +218,7 @@ fn exposure(snapshot: &Snapshot, name: v1::ExposureName) -> Result<Exposure, Dro
         },
         Some(Name::Flag(named)) => {
             let flag = find(snapshot, &Selection::All, &named.flag_key).ok_or(Dropped::UnknownFlag)?;
-            flag.evaluate(&context(named.context))
+            flag.evaluate(snapshot, &context(named.context))
                 .exposure
                 .ok_or(Dropped::NotExposed)
         }

@@ -1,47 +1,55 @@
-//! `flagd.evaluation.v2` for unmodified OpenFeature providers.
+//! flagd's evaluation protocol for unmodified OpenFeature providers: what both of its versions share.
 //!
 //! Speaks flagd's words: a split is TARGETING_MATCH, an unset value is the caller's default, a wrong type is
 //! INVALID_ARGUMENT. Two answers differ on purpose: nothing is sent as UNKNOWN or UNAVAILABLE, which the providers retry
 //! for seconds; and a split without a targeting key, for which flagd has no status, serves the caller's default and says
-//! so in the metadata. Flags here are boolean or text, so the other types only know mismatches.
+//! so in the metadata. `v1` and `v2` only put an answer into the messages of their version.
 
-use std::{pin::Pin, sync::Arc};
+mod asked;
+mod v1;
+mod v2;
 
-use evaluation::{Arm, Decision, EvaluationError, FlagType, Reason, Value};
+use std::sync::Arc;
+
+use evaluation::{Decision, Reason};
 use futures::Stream;
 use prost_types::{Struct, value::Kind};
-use proto::{
-    METADATA_ARM, METADATA_STAGE, METADATA_STALE, METADATA_TOKEN,
-    flagd::evaluation_v2::{
-        EventStreamRequest, EventStreamResponse, ResolveBooleanRequest, ResolveBooleanResponse, ResolveFloatRequest,
-        ResolveFloatResponse, ResolveIntRequest, ResolveIntResponse, ResolveObjectRequest, ResolveObjectResponse,
-        ResolveStringRequest, ResolveStringResponse, service_server::Service,
-    },
-};
 use runtime::shutdown::Shutdown;
-use tonic::{Request, Response, Status, metadata::MetadataMap};
+use tonic::{Status, metadata::MetadataMap};
 
-use super::events::events;
-use crate::evaluate::{Evaluator, Named, Selection, context, find};
+use self::asked::Asked;
+pub(crate) use self::{v1::V1, v2::V2};
+use super::{
+    answer::{self, Described, Meta, SELECTOR, SelectorError},
+    events::{Event, events},
+};
+use crate::{
+    evaluate::{Evaluator, Named, Selection, context, decide, find},
+    metrics::Answers,
+};
 
-/// The header with which a client restricts itself to a flag set.
-const SELECTOR: &str = "flagd-selector";
-/// Flag metadata key that says why the caller's default is served.
-const METADATA_ERROR: &str = "tidegate.error";
-
-/// The service.
-#[derive(Debug)]
+/// What both versions answer with.
+#[derive(Debug, Clone)]
 pub(crate) struct Flagd {
     evaluator: Arc<Evaluator>,
     shutdown: Shutdown,
 }
 
+/// What a version does without a value, when the flag is not disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WithoutValue {
+    /// It leaves it unset: the caller's default.
+    Unset,
+    /// It has no way to say so: there is no such flag.
+    NotFound,
+}
+
 /// An answer to any of the resolve calls.
-struct Resolved<T> {
+struct Answered<T> {
     value: Option<T>,
-    reason: String,
+    reason: &'static str,
     variant: Option<String>,
-    metadata: Option<Struct>,
+    metadata: Struct,
 }
 
 impl Flagd {
@@ -50,200 +58,84 @@ impl Flagd {
         Self { evaluator, shutdown }
     }
 
-    /// Resolves a flag for a caller that wants values which `read` accepts.
-    fn resolve<T>(
+    /// Resolves a flag for a caller that wants a `T`.
+    fn resolve<T: Asked>(
         &self,
         headers: &MetadataMap,
         key: &str,
         fields: Option<Struct>,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Result<Resolved<T>, Status> {
+        without_value: WithoutValue,
+    ) -> Result<Answered<T>, Status> {
         let selection = selection(headers)?;
-        let counts = &self.evaluator.evaluations;
-        let snapshot = self.evaluator.holder.load();
-        let Some(flag) = find(&snapshot, &selection, key) else {
-            counts.not_found();
-            return Err(Status::not_found("Flag not found"));
-        };
-        let decision = flag.evaluate(&context(fields));
-        let value = decision.value.map(|value| read(value).ok_or_else(mismatch)).transpose();
-        let value = value.inspect_err(|_| counts.type_mismatch())?;
+        let (snapshot, stale_s) = (self.evaluator.holder.load(), self.evaluator.stale_s());
+        let flag = find(&snapshot, &selection, key).ok_or_else(|| self.not_found())?;
+        let decision = decide(&snapshot, flag, &context(fields), stale_s.is_some());
+        let value = decision
+            .value
+            .map(|value| T::read(value).ok_or_else(|| self.mismatch()));
+        let value = value.transpose()?;
+        if value.is_none() && without_value == WithoutValue::NotFound && decision.reason != Reason::Disabled {
+            return Err(self.not_found());
+        }
         let named = self.evaluator.expose(&snapshot, &decision);
-        counts.answered(decision.reason);
-        Ok(Resolved {
+        self.counts().answered(decision.reason);
+        Ok(Answered {
             value,
-            reason: reason(&decision).to_owned(),
+            reason: answer::reason(&decision, Reason::TargetingMatch),
             variant: decision.variant.map(str::to_owned),
-            metadata: Some(metadata(&selection, &decision, named, self.evaluator.stale_s())),
+            metadata: metadata(&selection, &decision, named.as_ref(), stale_s),
         })
     }
 
-    /// Answers a call for a type that no flag has yet: an unknown flag, or one of another type.
-    fn refuse(&self, headers: &MetadataMap, key: &str) -> Status {
-        let selection = match selection(headers) {
-            Ok(selection) => selection,
-            Err(status) => return status,
-        };
-        let snapshot = self.evaluator.holder.load();
-        match find(&snapshot, &selection, key).map(|flag| flag.flag_type()) {
-            Some(FlagType::Boolean | FlagType::String) => {
-                self.evaluator.evaluations.type_mismatch();
-                mismatch()
-            }
-            None => {
-                self.evaluator.evaluations.not_found();
-                Status::not_found("Flag not found")
-            }
-        }
+    /// The events that a client sees.
+    fn events<E: From<Event> + 'static>(
+        &self,
+        headers: &MetadataMap,
+    ) -> Result<impl Stream<Item = Result<E, Status>> + Send + use<E>, Status> {
+        Ok(events(&self.evaluator, selection(headers)?, self.shutdown.clone()))
+    }
+
+    fn counts(&self) -> &Answers {
+        &self.evaluator.evaluations.flagd
+    }
+
+    fn not_found(&self) -> Status {
+        self.counts().not_found();
+        Status::not_found("Flag not found")
+    }
+
+    fn mismatch(&self) -> Status {
+        self.counts().type_mismatch();
+        Status::invalid_argument("Type mismatch error")
     }
 }
 
-#[tonic::async_trait]
-impl Service for Flagd {
-    type EventStreamStream = Pin<Box<dyn Stream<Item = Result<EventStreamResponse, Status>> + Send>>;
-
-    async fn resolve_boolean(
-        &self,
-        request: Request<ResolveBooleanRequest>,
-    ) -> Result<Response<ResolveBooleanResponse>, Status> {
-        let (headers, _, request) = request.into_parts();
-        let Resolved {
-            value,
-            reason,
-            variant,
-            metadata,
-        } = self.resolve(&headers, &request.flag_key, request.context, |value| match value {
-            Value::Boolean(boolean) => Some(*boolean),
-            Value::String(_) => None,
-        })?;
-        Ok(Response::new(ResolveBooleanResponse {
-            value,
-            reason,
-            variant,
-            metadata,
-        }))
-    }
-
-    async fn resolve_string(
-        &self,
-        request: Request<ResolveStringRequest>,
-    ) -> Result<Response<ResolveStringResponse>, Status> {
-        let (headers, _, request) = request.into_parts();
-        let Resolved {
-            value,
-            reason,
-            variant,
-            metadata,
-        } = self.resolve(&headers, &request.flag_key, request.context, |value| match value {
-            Value::String(text) => Some(text.to_string()),
-            Value::Boolean(_) => None,
-        })?;
-        Ok(Response::new(ResolveStringResponse {
-            value,
-            reason,
-            variant,
-            metadata,
-        }))
-    }
-
-    async fn resolve_float(
-        &self,
-        request: Request<ResolveFloatRequest>,
-    ) -> Result<Response<ResolveFloatResponse>, Status> {
-        Err(self.refuse(request.metadata(), &request.get_ref().flag_key))
-    }
-
-    async fn resolve_int(&self, request: Request<ResolveIntRequest>) -> Result<Response<ResolveIntResponse>, Status> {
-        Err(self.refuse(request.metadata(), &request.get_ref().flag_key))
-    }
-
-    async fn resolve_object(
-        &self,
-        request: Request<ResolveObjectRequest>,
-    ) -> Result<Response<ResolveObjectResponse>, Status> {
-        Err(self.refuse(request.metadata(), &request.get_ref().flag_key))
-    }
-
-    async fn event_stream(
-        &self,
-        request: Request<EventStreamRequest>,
-    ) -> Result<Response<Self::EventStreamStream>, Status> {
-        let selection = selection(request.metadata())?;
-        Ok(Response::new(Box::pin(events(
-            self.evaluator.holder.clone(),
-            selection,
-            self.shutdown.clone(),
-        ))))
-    }
-}
-
-fn mismatch() -> Status {
-    Status::invalid_argument("Type mismatch error")
-}
-
-/// A reason in flagd's words. Without a value it is DEFAULT or DISABLED, because clients take an unset value for the
-/// caller's default with these two only; so an error that could not be answered as a status serves that too.
-fn reason(decision: &Decision<'_>) -> &'static str {
-    let reason = match decision.reason {
-        Reason::Split => Reason::TargetingMatch,
-        Reason::Error => Reason::Default,
-        Reason::Static | Reason::Default | Reason::TargetingMatch | Reason::Disabled => decision.reason,
-    };
-    if decision.value.is_none() && reason != Reason::Disabled {
-        return Reason::Default.as_str();
-    }
-    reason.as_str()
-}
-
-/// Reads the selector header: nothing, `flagSetId=...`, `source=...`, or a source alone.
+/// What the client restricts itself to.
 fn selection(headers: &MetadataMap) -> Result<Selection, Status> {
-    let Some(header) = headers.get(SELECTOR) else {
-        return Ok(Selection::All);
-    };
-    let text = header
-        .to_str()
-        .map_err(|_| Status::invalid_argument("invalid selector: not ASCII text"))?;
-    match text.split_once('=') {
-        None if text.is_empty() => Ok(Selection::All),
-        None | Some(("source", _)) => Ok(Selection::Nothing),
-        Some(("flagSetId", set)) => Ok(Selection::Set(set.to_owned())),
-        Some((key, _)) => {
-            let message = format!("invalid selector key \"{key}\", valid keys: \"flagSetId\", \"source\"");
-            Err(Status::invalid_argument(message))
-        }
-    }
+    answer::selection(headers.get(SELECTOR).map(|header| header.as_bytes())).map_err(|error| match error {
+        SelectorError::Text => Status::invalid_argument(format!("invalid selector: {error}")),
+        SelectorError::Key(_) => Status::invalid_argument(error.to_string()),
+    })
 }
 
 /// The metadata of an answer; present even if empty, because clients expect it.
-fn metadata(selection: &Selection, decision: &Decision<'_>, named: Option<Named>, stale_s: Option<u64>) -> Struct {
+fn metadata(selection: &Selection, decision: &Decision<'_>, named: Option<&Named>, stale_s: Option<u64>) -> Struct {
     let mut metadata = Struct::default();
-    let mut put = |name: &str, kind: Kind| {
-        metadata
-            .fields
-            .insert(name.to_owned(), prost_types::Value { kind: Some(kind) });
+    let described = Described {
+        decision,
+        selection,
+        named,
+        stale_s,
     };
-    if let Selection::Set(set) = selection {
-        put("flagSetId", Kind::StringValue(set.clone()));
-    }
-    if let Some(Named { token, stage, arm }) = named {
-        let arm = match arm {
-            Arm::Control => "control",
-            Arm::Treatment => "treatment",
+    described.metadata(|name, value| {
+        let kind = match value {
+            Meta::Text(text) => Kind::StringValue(text.to_owned()),
+            // Exact up to 2^53.
+            Meta::Number(number) => Kind::NumberValue(number as f64),
         };
-        put(METADATA_TOKEN, Kind::StringValue(token));
-        put(METADATA_STAGE, Kind::NumberValue(f64::from(stage)));
-        put(METADATA_ARM, Kind::StringValue(arm.to_owned()));
-    }
-    match decision.error {
-        Some(EvaluationError::TargetingKeyMissing) => {
-            put(METADATA_ERROR, Kind::StringValue("TARGETING_KEY_MISSING".to_owned()));
-        }
-        None => {}
-    }
-    if let Some(seconds) = stale_s {
-        // Exact up to 2^53 seconds.
-        put(METADATA_STALE, Kind::NumberValue(seconds as f64));
-    }
+        let value = prost_types::Value { kind: Some(kind) };
+        metadata.fields.insert(name.to_owned(), value);
+    });
     metadata
 }
 

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use evaluation::{Body, Change, Entry, EntryId, Index, Revision, Snapshot, entry_hash};
 use proto::{
-    entry::{FramingError, RawEntry, decode, unframe},
+    entry::{FramingError, RawEntry, decode, kind_number, unframe},
     v1,
 };
 
@@ -62,7 +63,7 @@ pub(crate) fn still_held_back(earlier: Vec<HeldBack>, next: &Snapshot, new: Vec<
 impl From<&HeldBack> for v1::EntryProblem {
     fn from(held_back: &HeldBack) -> Self {
         Self {
-            kind: v1::EntryKind::from(held_back.id.kind).into(),
+            kind: kind_number(held_back.id.kind),
             key: held_back.id.key.to_string(),
             reason: held_back.reason.clone(),
         }
@@ -110,20 +111,20 @@ pub(crate) fn build(held: &Snapshot, transfer: Transfer) -> Result<Built, ApplyE
     })
 }
 
-/// The snapshot of a copy on disk.
+/// The snapshot of a copy on disk. An entry that this build does not understand serves the body that was kept for it.
 pub(crate) fn restore(stored: &Stored) -> (Snapshot, Vec<HeldBack>) {
     let mut held_back = Vec::new();
-    let nothing = Snapshot::empty();
     let changes: Vec<_> = stored
         .entries
         .iter()
-        .map(|(id, body)| {
-            let raw = RawEntry {
-                kind: id.kind,
-                key: id.key.to_string(),
-                body: Some(body.clone()),
-            };
-            change(&nothing, &raw, &mut held_back)
+        .map(|(id, bytes)| {
+            let hash = entry_hash(id.kind, &id.key, bytes);
+            let kept = || decode(id.kind, &id.key, stored.kept.get(id)?.as_ref()?).ok();
+            let body = read(id, hash, bytes, kept, &mut held_back);
+            Change {
+                id: id.clone(),
+                entry: Some(Entry { hash, body }),
+            }
         })
         .collect();
     (
@@ -140,20 +141,38 @@ fn change(held: &Snapshot, raw: &RawEntry, held_back: &mut Vec<HeldBack>) -> Cha
     let entry = raw.body.as_ref().map(|bytes| {
         let hash = entry_hash(raw.kind, &raw.key, bytes);
         let previous = held.index().get(raw.kind, &raw.key);
+        let before = || previous.map(|entry| entry.body.clone());
         let body = match previous.filter(|entry| entry.hash == hash) {
             Some(entry) => entry.body.clone(),
-            None => decode(raw.kind, &raw.key, bytes).unwrap_or_else(|error| {
-                held_back.push(HeldBack {
-                    id: id.clone(),
-                    hash,
-                    reason: error.to_string(),
-                });
-                previous.map_or(Body::Ignored, |entry| entry.body.clone())
-            }),
+            None => read(&id, hash, bytes, before, held_back),
         };
         Entry { hash, body }
     });
+    // What was understood has its key already: one text for both.
+    let known = entry.as_ref().and_then(|entry| entry.body.key());
+    let key = known
+        .filter(|known| known.as_str() == &*id.key)
+        .map_or(id.key, Arc::from);
+    let id = EntryId { key, kind: id.kind };
     Change { id, entry }
+}
+
+/// What an entry's bytes mean; if that is not understood, it is noted, and what was there `before` stays.
+fn read(
+    id: &EntryId,
+    hash: u128,
+    bytes: &Bytes,
+    before: impl FnOnce() -> Option<Body>,
+    held_back: &mut Vec<HeldBack>,
+) -> Body {
+    decode(id.kind, &id.key, bytes).unwrap_or_else(|error| {
+        held_back.push(HeldBack {
+            id: id.clone(),
+            hash,
+            reason: error.to_string(),
+        });
+        before().unwrap_or(Body::Ignored)
+    })
 }
 
 #[cfg(test)]

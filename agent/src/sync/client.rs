@@ -1,7 +1,8 @@
 //! Keeps one sync stream open for as long as the agent runs.
 //!
 //! Owns the connection loop: dial, let a `Session` speak, wait with full jitter, again. No error of the stream touches
-//! the held snapshot: an unknown environment or a refused permission is said loudly and retried, while evaluations go on.
+//! the held snapshot: an unknown environment or a refused permission is said once, loudly, and retried with a cap, while
+//! evaluations go on.
 
 use std::{future::pending, time::Duration};
 
@@ -12,11 +13,12 @@ use proto::{
 use runtime::{backoff::Backoff, shutdown::Shutdown};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, transport::Endpoint};
+use tonic::transport::Endpoint;
 
 use super::{
     apply::{HeldBack, still_held_back},
     session::{Ended, Outbound, Session},
+    trouble::Trouble,
 };
 use crate::{
     contact::Contact,
@@ -52,6 +54,10 @@ pub(crate) struct Client {
     pub(crate) contact: Contact,
     /// Entries of the held snapshot that are held back.
     pub(crate) held_back: Vec<HeldBack>,
+    /// The largest transfer that is accepted, in bytes.
+    pub(crate) transfer_limit: u64,
+    /// What keeps it from the control plane.
+    pub(crate) trouble: Trouble,
 }
 
 impl Client {
@@ -68,8 +74,8 @@ impl Client {
             if lively {
                 backoff.reset();
             }
-            let pause = ended.delay() + backoff.next();
-            report(&ended, pause);
+            let pause = pause(ended.delay(), &mut backoff);
+            self.trouble.ended(&ended, pause, self.holder.stamp());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = shutdown.draining() => return,
@@ -103,8 +109,18 @@ impl Client {
             Err(_) => return Ended::Silent(OPEN_DEADLINE),
         };
         metrics::connected(true);
-        tracing::info!(control_plane = %self.endpoint.uri(), "connected");
+        if !self.trouble.is_under_way() {
+            tracing::info!(control_plane = %self.endpoint.uri(), "connected");
+        }
         Session::new(self, outbound).run(inbound, lively).await
+    }
+
+    /// The connection has lasted: whatever was in the way before is not any more.
+    pub(super) fn steady(&mut self) {
+        if self.trouble.is_under_way() {
+            tracing::info!(control_plane = %self.endpoint.uri(), "connected again");
+            self.trouble.over();
+        }
     }
 
     fn hello(&self) -> v1::Hello {
@@ -136,7 +152,8 @@ impl Client {
         metrics::held_back(self.held_back.len());
         metrics::revision(to.revision.number);
         if let Some(disk) = &self.disk {
-            disk.put(Update::new(to, built.whole, built.received));
+            let held_back = self.held_back.iter().map(|held| &held.id);
+            disk.put(Update::new(to, built.whole, built.received, held_back));
         }
         Ok(())
     }
@@ -166,28 +183,42 @@ impl Client {
     }
 }
 
-/// Logs why a connection ended, as loud as it deserves.
-fn report(ended: &Ended, pause: Duration) {
-    match ended {
-        Ended::GoAway(_) | Ended::WholeWanted => tracing::info!(%ended, ?pause, "reconnecting"),
-        Ended::Status(status)
-            if matches!(
-                status.code(),
-                Code::NotFound | Code::PermissionDenied | Code::InvalidArgument
-            ) =>
-        {
-            tracing::error!(%ended, ?pause, "the control plane refuses this agent; serving what is held");
+/// How long to wait before the next attempt: what the server asked for, and full jitter on top. A fleet that was asked
+/// to come back after the same delay comes back spread over as long again.
+fn pause(asked: Duration, backoff: &mut Backoff) -> Duration {
+    let spread = Backoff::new(asked, asked).next();
+    asked + spread + backoff.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_pause_is_never_shorter_than_asked_for_nor_longer_than_twice_that_and_the_cap(
+            asked_us in 0u64..300_000_000, failures in 0usize..20,
+        ) {
+            let asked = Duration::from_micros(asked_us);
+            let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
+            for _ in 0..failures {
+                backoff.next();
+            }
+            let pause = pause(asked, &mut backoff);
+            prop_assert!(pause >= asked && pause <= 2 * asked + BACKOFF_CAP);
         }
-        Ended::Status(status) if status.code() == Code::Aborted => tracing::error!(
-            %ended, ?pause,
-            "another agent with this id took over the stream; give each agent its own --id, or its own --data folder"
-        ),
-        Ended::Status(_)
-        | Ended::Unreachable(_)
-        | Ended::Closed
-        | Ended::Silent(_)
-        | Ended::Order(_)
-        | Ended::Unread
-        | Ended::Unbuilt => tracing::warn!(%ended, ?pause, "connection lost; serving what is held"),
+    }
+
+    #[test]
+    fn agents_that_were_asked_to_go_at_one_moment_come_back_over_the_whole_range() {
+        let asked = Duration::from_secs(10);
+        let waits: Vec<_> = (0..400)
+            .map(|_| pause(asked, &mut Backoff::new(Duration::ZERO, Duration::ZERO)))
+            .collect();
+        // Each half is missed with probability 2^-400.
+        assert!(waits.iter().any(|wait| *wait < Duration::from_secs(15)));
+        assert!(waits.iter().any(|wait| *wait > Duration::from_secs(15)));
     }
 }

@@ -123,9 +123,9 @@ pub(crate) struct Session<'c> {
 impl<'c> Session<'c> {
     pub(super) fn new(client: &'c mut Client, outbound: Outbound) -> Self {
         Self {
+            assembly: Assembly::new(client.transfer_limit),
             client,
             outbound,
-            assembly: Assembly::default(),
             round_trips: RoundTrips::default(),
             interval: DEFAULT_INTERVAL,
             opened_us: now_us(),
@@ -144,10 +144,12 @@ impl<'c> Session<'c> {
             let silence = self.interval * SILENT_INTERVALS;
             let step = tokio::select! {
                 message = inbound.message() => {
-                    *lively |= opened.elapsed() >= STEADY;
-                    self.client.contact.heard();
                     let step = match message {
-                        Ok(Some(message)) => self.hear(message).await,
+                        Ok(Some(message)) => {
+                            *lively |= opened.elapsed() >= STEADY;
+                            self.heard(*lively);
+                            self.hear(message).await
+                        }
                         Ok(None) => Err(Ended::Closed),
                         Err(status) => Err(Ended::Status(Box::new(status))),
                     };
@@ -165,6 +167,14 @@ impl<'c> Session<'c> {
             if let Err(ended) = step {
                 return ended;
             }
+        }
+    }
+
+    /// The control plane said something. An error is no sign that it stands behind what is held.
+    fn heard(&mut self, lively: bool) {
+        self.client.contact.heard();
+        if lively {
+            self.client.steady();
         }
     }
 
@@ -243,6 +253,7 @@ impl<'c> Session<'c> {
         if heartbeat.interval_us > 0 {
             self.interval = Duration::from_micros(u64::try_from(heartbeat.interval_us.clamp(least, most)).unwrap_or(0));
         }
+        metrics::revision_wanted(heartbeat.revision);
         // An echo from before this stream opened is of another one.
         let sent_us = Some(heartbeat.echoed_agent_time_us).filter(|sent_us| *sent_us >= self.opened_us);
         if let Some(offset_us) = self.round_trips.add(sent_us, now_us(), heartbeat.server_time_us) {

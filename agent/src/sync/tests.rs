@@ -3,13 +3,17 @@
 use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use evaluation::{Digest, EntryKind, Lineage, Revision};
+use evaluation::{Digest, EntryKind, FlagType, Lineage, Revision};
 use futures::Stream;
-use proto::v1::{
-    self,
-    sync_request::Message as Said,
-    sync_response::Message,
-    sync_server::{Sync, SyncServer},
+use prost::Message as _;
+use proto::{
+    entry::PART_LIMIT,
+    v1::{
+        self,
+        sync_request::Message as Said,
+        sync_response::Message,
+        sync_server::{Sync, SyncServer},
+    },
 };
 use runtime::{clock::now_us, shutdown::Shutdown};
 use tempfile::TempDir;
@@ -20,7 +24,7 @@ use tonic::{
     transport::{Endpoint, Server, server::TcpIncoming},
 };
 
-use super::client::Client;
+use super::{client::Client, transfer::TRANSFER_LIMIT, trouble::Trouble};
 use crate::{
     contact::Contact,
     disk::{self, Scope},
@@ -28,6 +32,7 @@ use crate::{
     samples::{Contents, boolean, text},
     server_clock::ServerClock,
     snapshot::{Holder, Stamp},
+    sync::apply::restore,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +74,10 @@ impl Conversation {
 
     /// Sends a transfer in parts of 50 bytes, announced as given.
     async fn transfer(&self, from: Option<Revision>, to: Stamp, bytes: &Bytes, announced: u64) {
+        self.parts(50, from, to, bytes, announced).await;
+    }
+
+    async fn parts(&self, part_bytes: usize, from: Option<Revision>, to: Stamp, bytes: &Bytes, announced: u64) {
         self.say(Message::Begin(v1::Begin {
             from: from.map(v1::Revision::from),
             to: Some(to.revision.into()),
@@ -76,7 +85,7 @@ impl Conversation {
             bytes: announced,
         }))
         .await;
-        for part in bytes.chunks(50) {
+        for part in bytes.chunks(part_bytes) {
             self.say(Message::Part(v1::Part {
                 data: Bytes::copy_from_slice(part),
             }))
@@ -154,6 +163,7 @@ impl Conversation {
 struct Agent {
     holder: Holder,
     clock: ServerClock,
+    contact: Contact,
     conversations: mpsc::Receiver<Conversation>,
     folder: Option<TempDir>,
     shutdown: Shutdown,
@@ -170,17 +180,14 @@ impl Agent {
             server.serve_with_incoming(incoming).await.unwrap()
         });
 
-        let scope = Scope {
-            environment: "production".into(),
-            flag_set: String::new(),
-        };
+        let scope = scope();
         let folder = (!diskless).then(|| tempfile::tempdir().unwrap());
         let disk = folder.as_ref().map(|folder| {
             let (disk, writer, _) = disk::open(folder.path(), scope.clone());
             shutdown.spawn("disk", writer.run(shutdown.clone()));
             disk
         });
-        let clock = ServerClock::new();
+        let (clock, contact) = (ServerClock::new(), Contact::new());
         let client = Client {
             endpoint: Endpoint::from_shared(format!("http://{address}")).unwrap(),
             identity: Identity {
@@ -191,13 +198,16 @@ impl Agent {
             holder: holder.clone(),
             disk,
             clock: clock.clone(),
-            contact: Contact::new(),
+            contact: contact.clone(),
             held_back: Vec::new(),
+            transfer_limit: TRANSFER_LIMIT,
+            trouble: Trouble::default(),
         };
         shutdown.spawn("sync", client.run(shutdown.clone()));
         Self {
             holder,
             clock,
+            contact,
             conversations,
             folder,
             shutdown,
@@ -226,6 +236,13 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         self.shutdown.drain();
+    }
+}
+
+fn scope() -> Scope {
+    Scope {
+        environment: "production".into(),
+        flag_set: String::new(),
     }
 }
 
@@ -303,7 +320,13 @@ async fn what_is_wrong_is_refused_by_its_revision_and_changes_nothing() {
             "torn",
         ),
         (Some(revision(5)), stamp, bytes.clone(), length + 1, "were announced"),
-        (Some(revision(5)), stamp, bytes.clone(), u64::MAX, "not accepted"),
+        (
+            Some(revision(5)),
+            stamp,
+            bytes.clone(),
+            TRANSFER_LIMIT + 1,
+            "not accepted",
+        ),
         (None, held.stored(4).stamp, Bytes::new(), 0, "digest"),
     ];
     for (from, to, bytes, announced, reason) in cases {
@@ -390,6 +413,7 @@ async fn no_error_of_the_stream_drops_the_held_snapshot() {
     let mut agent = Agent::start(Contents::production().flag(&boolean("a")).held(3), true).await;
     for status in [
         Status::not_found("unknown environment"),
+        Status::unauthenticated("who?"),
         Status::permission_denied("no"),
         Status::internal("oops"),
     ] {
@@ -506,4 +530,78 @@ async fn a_diskless_agent_says_so_and_never_says_persisted() {
             .await;
         last = next;
     }
+}
+
+#[tokio::test]
+async fn a_refusal_is_no_sign_that_the_control_plane_stands_behind_what_is_held() {
+    let holder = Contents::production().flag(&boolean("a")).held(3);
+    let mut agent = Agent::start(holder, true).await;
+    let (control_plane, _) = agent.greeted().await;
+    let long_ago = Duration::from_secs(3_600);
+    agent.contact.forget(long_ago);
+    control_plane
+        .outbound
+        .send(Err(Status::permission_denied("no")))
+        .await
+        .unwrap();
+    drop(control_plane);
+    let (control_plane, _) = agent.greeted().await;
+    assert!(agent.contact.silence() >= long_ago);
+    control_plane
+        .say(Message::Heartbeat(v1::ServerHeartbeat::default()))
+        .await;
+    while agent.contact.silence() >= long_ago {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_segment_of_several_megabytes_passes_in_parts() {
+    let members = (0..200_000).map(|number| format!("customer-{number:012}")).collect();
+    let segment = v1::SegmentEntry {
+        segment: Some(v1::Segment {
+            key: "customers".to_owned(),
+            included: members,
+            ..Default::default()
+        }),
+    };
+    let contents = Contents::production().raw(EntryKind::Segment, "customers", segment.encode_to_vec().into());
+    let bytes = contents.framed(None);
+    assert!(bytes.len() > 4_000_000);
+    let mut agent = Agent::fresh().await;
+    let (mut control_plane, _) = agent.greeted().await;
+    let stamp = contents.stored(1).stamp;
+    control_plane
+        .parts(PART_LIMIT, None, stamp, &bytes, bytes.len() as u64)
+        .await;
+    let held_back = control_plane.acked(stamp, v1::AckLevel::Applied).await;
+    assert_eq!(held_back, []);
+    control_plane.acked(stamp, v1::AckLevel::Persisted).await;
+}
+
+#[tokio::test]
+async fn a_flag_that_is_held_back_survives_the_agents_restart() {
+    let understood = Contents::production().flag(&text("a"));
+    let later = understood
+        .clone()
+        .raw(EntryKind::Flag, "a", Bytes::from_static(b"\xff\xff"));
+    let mut agent = Agent::fresh().await;
+    let (mut control_plane, _) = agent.greeted().await;
+    control_plane.whole(1, &understood).await;
+    control_plane
+        .acked(understood.stored(1).stamp, v1::AckLevel::Applied)
+        .await;
+    control_plane
+        .acked(understood.stored(1).stamp, v1::AckLevel::Persisted)
+        .await;
+    control_plane.delta((1, &understood), (2, &later)).await;
+    control_plane.acked(later.stored(2).stamp, v1::AckLevel::Applied).await;
+    control_plane
+        .acked(later.stored(2).stamp, v1::AckLevel::Persisted)
+        .await;
+
+    let (_, _, stored) = disk::open(agent.folder.as_ref().unwrap().path(), scope());
+    let (snapshot, held_back) = restore(&stored.unwrap());
+    assert_eq!(snapshot.flag("a").unwrap().flag_type(), FlagType::String);
+    assert_eq!((held_back.len(), snapshot.digest()), (1, later.stored(2).stamp.digest));
 }

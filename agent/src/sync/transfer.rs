@@ -10,8 +10,9 @@ use proto::{entry::PART_LIMIT, revision::LengthError, v1};
 
 use crate::snapshot::Stamp;
 
-/// The largest transfer, in bytes.
-const TRANSFER_LIMIT: u64 = 256 * 1024 * 1024;
+/// The largest transfer in tests, in bytes.
+#[cfg(test)]
+pub(crate) const TRANSFER_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// The stream does not follow the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,8 +35,13 @@ pub(crate) enum OrderError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SizeError {
     /// More was announced than is accepted.
-    #[error("{0} bytes were announced, more than {TRANSFER_LIMIT} are not accepted")]
-    TooLarge(u64),
+    #[error("{announced} bytes were announced, more than {limit} are not accepted (see --max-snapshot)")]
+    TooLarge {
+        /// By Begin.
+        announced: u64,
+        /// What is accepted.
+        limit: u64,
+    },
     /// A part was too large.
     #[error("a part has {0} bytes, more than {PART_LIMIT}")]
     Part(usize),
@@ -61,8 +67,9 @@ pub(crate) struct Transfer {
 }
 
 /// A transfer under way, or none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Assembly {
+    limit: u64,
     open: Option<Open>,
 }
 
@@ -76,6 +83,11 @@ struct Open {
 }
 
 impl Assembly {
+    /// None is under way. A transfer of more than `limit` bytes is refused by what it announces, before it takes memory.
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, open: None }
+    }
+
     /// A transfer begins.
     pub(crate) fn begin(&mut self, begin: &v1::Begin) -> Result<(), OrderError> {
         if self.open.is_some() {
@@ -84,7 +96,10 @@ impl Assembly {
         let from = begin.from.as_ref().map(Revision::try_from).transpose()?;
         let revision = Revision::try_from(begin.to.as_ref().ok_or(OrderError::Unnamed)?)?;
         let digest: Digest = proto::revision::read_digest(&begin.digest)?;
-        let wrong = (begin.bytes > TRANSFER_LIMIT).then_some(SizeError::TooLarge(begin.bytes));
+        let wrong = (begin.bytes > self.limit).then_some(SizeError::TooLarge {
+            announced: begin.bytes,
+            limit: self.limit,
+        });
         let to = Stamp { revision, digest };
         self.open = Some(Open {
             from,
@@ -163,7 +178,7 @@ mod tests {
     }
 
     fn received(bytes: u64, parts: &[usize]) -> Result<Transfer, (Revision, SizeError)> {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::new(TRANSFER_LIMIT);
         assembly.begin(&begin(bytes)).unwrap();
         for part in parts {
             assembly.part(&Bytes::from(vec![0; *part])).unwrap();
@@ -194,14 +209,20 @@ mod tests {
             Err((revision(), SizeError::Part(PART_LIMIT + 1)))
         );
         assert_eq!(
-            received(u64::MAX, &[1]),
-            Err((revision(), SizeError::TooLarge(u64::MAX)))
+            received(TRANSFER_LIMIT + 1, &[1]),
+            Err((
+                revision(),
+                SizeError::TooLarge {
+                    announced: TRANSFER_LIMIT + 1,
+                    limit: TRANSFER_LIMIT
+                }
+            ))
         );
     }
 
     #[test]
     fn messages_out_of_order_break_the_stream() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::new(TRANSFER_LIMIT);
         assert_eq!(assembly.part(&Bytes::new()), Err(OrderError::Outside("part")));
         assert_eq!(assembly.end(), Err(OrderError::Outside("end")));
         assembly.begin(&begin(0)).unwrap();
@@ -210,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_begin_must_name_what_it_leads_to() {
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::new(TRANSFER_LIMIT);
         assert_eq!(
             assembly.begin(&v1::Begin { to: None, ..begin(0) }),
             Err(OrderError::Unnamed)

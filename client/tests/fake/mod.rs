@@ -7,16 +7,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prost_types::Struct;
-use prost_types::value::Kind;
-use proto::flagd::evaluation_v2::service_server::{Service, ServiceServer};
-use proto::flagd::evaluation_v2::{
-    EventStreamRequest, EventStreamResponse, ResolveBooleanRequest, ResolveBooleanResponse, ResolveFloatRequest,
-    ResolveFloatResponse, ResolveIntRequest, ResolveIntResponse, ResolveObjectRequest, ResolveObjectResponse,
-    ResolveStringRequest, ResolveStringResponse,
-};
+use proto::v1::evaluation_server::{Evaluation, EvaluationServer};
 use proto::v1::outcomes_server::{Outcomes, OutcomesServer};
-use proto::v1::{Observation, ObserveRequest, ObserveResponse};
+use proto::v1::value::Kind;
+use proto::v1::{
+    ErrorCode, FlagType, Observation, ObserveRequest, ObserveResponse, Reason, ResolveAllRequest, ResolveAllResponse,
+    ResolveRequest, ResolveResponse, Value, WatchRequest, WatchResponse,
+};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -27,16 +24,16 @@ use tonic::{Request, Response, Status, Streaming};
 /// What the fake does when it is asked for a flag.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    Boolean {
-        value: Option<bool>,
-        token: Option<&'static str>,
-    },
-    Text {
-        value: &'static str,
-        token: Option<&'static str>,
-    },
+    /// This result, if it is of the type that is asked for.
+    Result(Box<proto::v1::Result>),
     Fail(Status),
     Never,
+}
+
+impl From<proto::v1::Result> for Answer {
+    fn from(result: proto::v1::Result) -> Self {
+        Self::Result(Box::new(result))
+    }
 }
 
 /// What a fake knows and what it has heard; it outlives any one [`Agent`].
@@ -73,7 +70,7 @@ impl World {
             UnixListener::bind(path).unwrap()
         };
         let server = Server::builder()
-            .add_service(ServiceServer::new(self.clone()))
+            .add_service(EvaluationServer::new(self.clone()))
             .add_service(OutcomesServer::new(self.clone()))
             .serve_with_incoming(UnixListenerStream::new(listener));
         runtime.spawn(async move { server.await.unwrap() });
@@ -103,7 +100,7 @@ impl World {
             Some(Answer::Never) => std::future::pending().await,
             Some(Answer::Fail(status)) => Err(status.clone()),
             Some(answer) => Ok(answer.clone()),
-            None => Err(Status::not_found("Flag not found")),
+            None => Ok(failed(ErrorCode::FlagNotFound, "").into()),
         }
     }
 }
@@ -125,71 +122,63 @@ impl Drop for Agent {
     }
 }
 
-fn metadata(token: Option<&str>) -> Option<Struct> {
-    let mut metadata = Struct::default();
-    if let Some(token) = token {
-        let token = prost_types::Value {
-            kind: Some(Kind::StringValue(token.to_owned())),
-        };
-        metadata.fields.insert(proto::METADATA_TOKEN.to_owned(), token);
+/// A result that serves this value, as a rule would.
+pub(crate) fn served(variant: &str, kind: Kind) -> proto::v1::Result {
+    let flag_type = type_of(&kind);
+    proto::v1::Result {
+        value: Some(Value { kind: Some(kind) }),
+        variant: variant.to_owned(),
+        reason: Reason::TargetingMatch.into(),
+        r#type: flag_type.into(),
+        ..Default::default()
     }
-    Some(metadata)
 }
 
-fn type_mismatch() -> Status {
-    Status::invalid_argument("Type mismatch error")
+/// A result that says why there is none.
+pub(crate) fn failed(code: ErrorCode, words: &str) -> proto::v1::Result {
+    proto::v1::Result {
+        reason: Reason::Error.into(),
+        error_code: code.into(),
+        error_message: words.to_owned(),
+        ..Default::default()
+    }
+}
+
+fn type_of(kind: &Kind) -> FlagType {
+    match kind {
+        Kind::Boolean(_) => FlagType::Boolean,
+        Kind::Text(_) => FlagType::String,
+        Kind::Integer(_) => FlagType::Integer,
+        Kind::Number(_) => FlagType::Float,
+        Kind::Object(_) => FlagType::Object,
+    }
 }
 
 #[tonic::async_trait]
-impl Service for World {
-    async fn resolve_boolean(
-        &self,
-        request: Request<ResolveBooleanRequest>,
-    ) -> Result<Response<ResolveBooleanResponse>, Status> {
-        let Answer::Boolean { value, token } = self.answer(&request.get_ref().flag_key).await? else {
-            return Err(type_mismatch());
+impl Evaluation for World {
+    async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
+        let request = request.into_inner();
+        let result = match self.answer(&request.flag_key).await? {
+            Answer::Result(result) if result.value.is_some() && result.r#type != request.r#type => {
+                failed(ErrorCode::TypeMismatch, "")
+            }
+            Answer::Result(result) => *result,
+            Answer::Fail(status) => return Err(status),
+            Answer::Never => std::future::pending().await,
         };
-        Ok(Response::new(ResolveBooleanResponse {
-            value,
-            variant: value.map(|value| if value { "on" } else { "off" }.to_owned()),
-            reason: if value.is_some() { "TARGETING_MATCH" } else { "DEFAULT" }.to_owned(),
-            metadata: metadata(token),
+        Ok(Response::new(ResolveResponse {
+            result: Some(result),
+            revision: 1,
         }))
     }
 
-    async fn resolve_string(
-        &self,
-        request: Request<ResolveStringRequest>,
-    ) -> Result<Response<ResolveStringResponse>, Status> {
-        let Answer::Text { value, token } = self.answer(&request.get_ref().flag_key).await? else {
-            return Err(type_mismatch());
-        };
-        Ok(Response::new(ResolveStringResponse {
-            value: Some(value.to_owned()),
-            variant: Some(value.to_owned()),
-            reason: "STATIC".to_owned(),
-            metadata: metadata(token),
-        }))
+    async fn resolve_all(&self, _: Request<ResolveAllRequest>) -> Result<Response<ResolveAllResponse>, Status> {
+        Err(Status::unimplemented("not asked for"))
     }
 
-    async fn resolve_float(&self, _: Request<ResolveFloatRequest>) -> Result<Response<ResolveFloatResponse>, Status> {
-        Err(type_mismatch())
-    }
+    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
 
-    async fn resolve_int(&self, _: Request<ResolveIntRequest>) -> Result<Response<ResolveIntResponse>, Status> {
-        Err(type_mismatch())
-    }
-
-    async fn resolve_object(
-        &self,
-        _: Request<ResolveObjectRequest>,
-    ) -> Result<Response<ResolveObjectResponse>, Status> {
-        Err(type_mismatch())
-    }
-
-    type EventStreamStream = tokio_stream::Empty<Result<EventStreamResponse, Status>>;
-
-    async fn event_stream(&self, _: Request<EventStreamRequest>) -> Result<Response<Self::EventStreamStream>, Status> {
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Ok(Response::new(tokio_stream::empty()))
     }
 }

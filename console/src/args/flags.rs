@@ -6,8 +6,80 @@ use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use evaluation::{Buckets, Key};
 use proto::v1;
 
-use super::{key, percent};
+use super::global::{key, percent};
 use crate::rule;
+
+/// What `create --help` teaches.
+pub(super) const CREATE_EXAMPLES: &str = "\
+Examples:
+  tidegate create checkout-v2 --owner payments --tag web
+  tidegate create checkout-v2 --percent 5 --allow user-7 --rule 'staff: email ends_with @acme.com -> on'
+  tidegate create theme --type string --variant light=light --variant dark=dark --default light
+  tidegate create -f flag.yaml";
+/// What `set --help` teaches.
+pub(super) const SET_EXAMPLES: &str = "\
+Examples:
+  tidegate set checkout-v2 on                              everybody
+  tidegate set checkout-v2 on --percent 25                 a quarter; the rest keeps what it had
+  tidegate set checkout-v2 on --percent 25 --allow user-7 --deny user-8 -e production
+  tidegate set checkout-v3 on --percent 5 --create         make it if it is not there";
+/// What `list --help` teaches.
+pub(super) const LIST_EXAMPLES: &str = "\
+Examples:
+  tidegate list --tag web --owner payments
+  tidegate list --text checkout --type boolean
+  tidegate list --archived only -o json";
+
+/// One flag.
+#[derive(Debug, Args)]
+pub(crate) struct FlagKey {
+    /// The flag's key
+    #[arg(value_parser = key)]
+    pub(crate) key: Key,
+}
+
+/// A flag to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// The flag's key
+    #[arg(value_parser = key)]
+    pub(crate) key: Key,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Which flags. Filters that are given must all fit.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ListFlagsArgs {
+    /// Only flags with this tag; given several times, with all of them
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) tag: Vec<String>,
+    /// Only flags of this owner
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) owner: Option<String>,
+    /// Only flags with this text in key, description, owner or tags, without regard to case
+    #[arg(long, visible_alias = "search", value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) text: Option<String>,
+    /// Only flags of this type
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    pub(crate) flag_type: Option<TypeArg>,
+    /// Only flags of this flag set
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) flag_set: Option<Key>,
+    /// Archived flags as well, or only them
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "included")]
+    pub(crate) archived: Option<ArchivedArg>,
+}
+
+/// Which archived flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArchivedArg {
+    /// All flags, archived or not
+    Included,
+    /// Only archived flags
+    Only,
+}
 
 /// A new flag, from options or from a document.
 #[derive(Debug, Args)]
@@ -93,6 +165,16 @@ pub(crate) struct Listed {
     #[arg(long, value_name = "UNIT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) deny: Vec<String>,
     /// A rule, such as 'eu: country=DE,AT and paying=true -> on'; quotes make text of true, 42 or "a b"
+    ///
+    /// NAME: CONDITION [and CONDITION]... -> VARIANT, or none for the caller's default, or a split: on 25%, off 75%.
+    ///
+    /// A condition is [not] ATTRIBUTE OPERATOR VALUE[,VALUE]; ATTRIBUTE may be a path: address.country. Operators:
+    /// = != (one of); == < <= > >= between 1,5 (numbers); contains starts_with ends_with matches (text); version
+    /// = < <= > >= ~ ^; before after (dates); in_network; type_is; exists; any_of all_of none_of and size (lists). /i
+    /// after = != contains starts_with ends_with any_of all_of none_of ignores case. Without an attribute: in_segment
+    /// KEY[,KEY] and flag KEY=VARIANT[,VARIANT].
+    ///
+    /// 'staff: email ends_with/i @example.org and not role=guest -> on'
     #[arg(long, value_name = "RULE", value_parser = rule::parse)]
     pub(crate) rule: Vec<v1::Rule>,
 }
@@ -104,6 +186,12 @@ pub(crate) enum TypeArg {
     Boolean,
     /// Text
     String,
+    /// A whole number of 64 bits
+    Integer,
+    /// A number
+    Float,
+    /// A JSON object
+    Object,
 }
 
 /// A variant as it is written: `NAME=VALUE`.

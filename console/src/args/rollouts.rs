@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use evaluation::Key;
 use proto::v1;
 
-use super::key;
+use super::global::key;
 use crate::{duration, plan_document};
 
 /// What to do about rollouts. A rollout is named by its display name (checkout#3), its id, or its flag's key for the

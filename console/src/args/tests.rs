@@ -1,7 +1,11 @@
 //! The command line as operators type it, and how wrong ones are answered.
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use clap::{CommandFactory as _, error::ErrorKind};
+
+use evaluation::{Buckets, Key};
 
 use super::*;
 
@@ -40,7 +44,7 @@ fn set_reads_as_it_is_said() {
         "staging",
     ];
     let arguments = parse(&line);
-    assert_eq!(arguments.global.environment.as_str(), "staging");
+    assert_eq!(arguments.global.environment.as_ref().map(Key::as_str), Some("staging"));
     let Command::Set(set) = arguments.command else {
         panic!("set")
     };
@@ -83,7 +87,7 @@ fn a_rollout_reads_as_it_is_said() {
 
 #[test]
 fn wrong_arguments_are_usage_errors_with_the_reason() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: &[(&[&str], &str)] = &[
         (&["get", "not a key"], "a key has ASCII letters"),
         (&["get", ""], "a key cannot be empty"),
         (&["set", "a", "on", "--percent", "101"], "lies between 0 and 100"),
@@ -96,8 +100,57 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
             "cannot be used with",
         ),
         (&["create", "a", "--variant", "on"], "write NAME=VALUE"),
-        (&["create", "a", "--type", "float"], "possible values: boolean, string"),
+        (&["create", "a", "--type", "date"], "possible values: boolean, string"),
         (&["list", "--timeout", "10"], "a unit is missing"),
+        (&["list", "--timeout", "0s"], "longer than 0s"),
+        (&["list", "--archived", "never"], "[possible values: included, only]"),
+        (&["get"], "<KEY>"),
+        (&["restore", "a"], "--version <N>"),
+        (&["history", "a", "--version", "0"], "0 is not in 1.."),
+        (&["diff"], "<KEY>..."),
+        (
+            &["diff", "a", "--to-environment", "b", "--from", "2"],
+            "cannot be used with",
+        ),
+        (&["copy", "a", "--from", "x"], "--to <ENVIRONMENT>"),
+        (&["copy", "--from", "x", "--to", "y"], "<KEY>..."),
+        (
+            &["copy", "a", "--all", "--from", "x", "--to", "y"],
+            "cannot be used with",
+        ),
+        (&["explain", "a", "-a", "plan"], "write NAME=VALUE"),
+        (&["schedule", "kill", "a"], "--at <MOMENT>"),
+        (
+            &["schedule", "kill", "a", "--at", "tomorrow"],
+            "`tomorrow` is no moment",
+        ),
+        (
+            &["schedule", "kill", "a", "--at", "2026-12-01T09:00:00"],
+            "is no moment",
+        ),
+        (
+            &["schedule", "kill", "a", "--in", "2h", "--at", "2026-12-01"],
+            "cannot be used with",
+        ),
+        (&["schedule", "kill", "a", "--in", "soon"], "whole numbers with a unit"),
+        (&["segments", "add", "a"], "<UNIT>"),
+        (&["segments", "create", "a", "--when", "x"], "--when"),
+        (
+            &["environments", "set", "a", "--kind", "live"],
+            "possible values: development, staging, production",
+        ),
+        (&["audit", "--since", "yesterday"], "or 24h for so long ago"),
+        (&["audit", "--follow", "--limit", "5"], "cannot be used with"),
+        (
+            &["watch", "--kind", "plan"],
+            "possible values: flag, segment, rollout, environment, schedule",
+        ),
+        (
+            &["completion", "tcsh"],
+            "possible values: bash, elvish, fish, powershell, zsh",
+        ),
+        (&["context", "use", "a b"], "a key has ASCII letters"),
+        (&["list", "--token", "a", "--token-file", "b"], "cannot be used with"),
         (&["list", "--reason", "für alle"], "'ü' cannot be sent"),
         (
             &["list", "--server", "https://localhost:7420"],
@@ -129,16 +182,63 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
 #[test]
 fn a_server_may_be_named_without_its_scheme() {
     assert_eq!(
-        parse(&["list", "--server", "gate:7420"]).global.server,
-        "http://gate:7420"
+        parse(&["list", "--server", "gate:7420"]).global.server.as_deref(),
+        Some("http://gate:7420")
     );
 }
 
 #[test]
-fn an_actor_is_always_named() {
-    assert!(
-        parse(&["list"]).global.acting().to_str().unwrap().contains('@') || parse(&["list"]).global.actor.is_some()
-    );
-    let named = parse(&["list", "--actor", "ann@desk"]).global;
-    assert_eq!(named.acting(), "ann@desk");
+fn moments_are_read_with_their_offset_and_durations_from_now() {
+    let at = |line: &[&str]| {
+        let Command::Schedule(ScheduleCommand::Kill(flag)) =
+            parse(&[&["schedule", "kill", "a"], line].concat()).command
+        else {
+            panic!("schedule kill")
+        };
+        (flag.when.at, flag.when.after)
+    };
+    let nine = 1_796_115_600_000_000;
+    assert_eq!(at(&["--at", "2026-12-01T09:00:00Z"]), (Some(nine), None));
+    assert_eq!(at(&["--at", "2026-12-01T10:00:00+01:00"]), (Some(nine), None));
+    assert_eq!(at(&["--at", "2026-12-01"]), (Some(nine - 9 * 3_600_000_000), None));
+    assert_eq!(at(&["--in", "2h"]), (None, Some(Duration::from_secs(7_200))));
+}
+
+#[test]
+fn attributes_are_json_or_text() {
+    let line = [
+        "explain",
+        "a",
+        "-u",
+        "user-7",
+        "-a",
+        "plan=pro",
+        "-a",
+        "seats=12",
+        "-a",
+        "zip=\"01067\"",
+        "-a",
+        "e=a=b",
+    ];
+    let Command::Explain(explain) = parse(&line).command else {
+        panic!("explain")
+    };
+    let attributes: Vec<String> = explain
+        .caller
+        .attribute
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(attributes, ["plan=\"pro\"", "seats=12", "zip=\"01067\"", "e=\"a=b\""]);
+}
+
+#[test]
+fn every_command_teaches_by_example() {
+    let mut command = Arguments::command();
+    command.build();
+    for sub in command.get_subcommands() {
+        let taught = sub.clone().render_help().to_string().contains("xample");
+        let needs_none = ["rollout", "doctor", "version", "help"].contains(&sub.get_name());
+        assert!(taught || needs_none, "{}", sub.get_name());
+    }
 }

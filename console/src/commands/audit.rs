@@ -2,12 +2,18 @@
 
 use proto::v1;
 use serde::Serialize;
+use serde_json::Value as Json;
+use tonic::Status;
 
+use super::{
+    follow::{self, Said},
+    pages,
+};
 use crate::{
     args::{AuditArgs, Global},
     connect::Session,
-    error::Error,
-    print,
+    error::{End, Error},
+    json, print,
 };
 
 /// Records in one page: they carry documents, and a page is one message.
@@ -24,17 +30,18 @@ struct Record {
     kind: String,
     key: String,
     reason: String,
-    before: serde_json::Value,
-    after: serde_json::Value,
+    before: Option<Json>,
+    after: Option<Json>,
     peer: String,
     revision: u64,
+    changeset: String,
 }
 
 impl Record {
     fn of(record: v1::AuditRecord) -> Self {
         Self {
-            before: document(&record.before),
-            after: document(&record.after),
+            before: json::of_text(&record.before),
+            after: json::of_text(&record.after),
             at: print::timestamp(record.at_us),
             id: record.id,
             actor: record.actor,
@@ -45,43 +52,50 @@ impl Record {
             reason: record.reason,
             peer: record.peer,
             revision: record.revision,
+            changeset: record.changeset,
         }
     }
 }
 
-/// Absent for nothing, else the JSON as it is; text that is none stays text.
-fn document(text: &str) -> serde_json::Value {
-    match text {
-        "" => serde_json::Value::Null,
-        text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+/// Lists the newest records that fit, or follows them.
+pub(super) async fn run(global: &Global, options: &AuditArgs) -> Result<End, Error> {
+    let session = Session::open(global).await?;
+    if options.follow {
+        return follow(global, &session, options).await;
     }
+    let records = matching(&session, global, options)
+        .await
+        .map_err(|status| session.error(&status))?;
+    let table = table(&records);
+    let values: Vec<Record> = records.into_iter().map(Record::of).collect();
+    print::show(global.output, &values, || table)?;
+    Ok(End::Done)
 }
 
-/// Lists the newest records.
-pub(super) async fn list(global: &Global, options: AuditArgs) -> Result<(), Error> {
-    let session = Session::open(global).await?;
-    let limit = options.limit as usize;
-    let mut records: Vec<v1::AuditRecord> = Vec::new();
-    let mut page_token = String::new();
-    loop {
+/// Whose acts: the option only, for the variable says who acts here.
+fn actor(global: &Global) -> String {
+    let actor = global.actor.as_ref().and_then(|actor| actor.to_str().ok());
+    actor.unwrap_or_default().to_owned()
+}
+
+async fn matching(session: &Session, global: &Global, options: &AuditArgs) -> Result<Vec<v1::AuditRecord>, Status> {
+    pages::collect(options.limit as usize, async |page_token| {
         let request = v1::ListAuditRequest {
             environment: session.environment(),
             key: options.key.clone().unwrap_or_default(),
             page_size: options.limit.min(PAGE),
             page_token,
+            actor: actor(global),
+            action: options.action.clone().unwrap_or_default(),
+            since_us: options.since.unwrap_or_default(),
+            until_us: options.until.unwrap_or_default(),
+            changeset: options.changeset.clone().unwrap_or_default(),
         };
-        let response = session.audit().list_audit(session.call(request)).await;
-        let page = response.map_err(|status| session.error(&status))?.into_inner();
-        records.extend(page.records);
-        page_token = page.next_page_token;
-        if page_token.is_empty() || records.len() >= limit {
-            break;
-        }
-    }
-    records.truncate(limit);
-    let table = table(&records);
-    let values: Vec<Record> = records.into_iter().map(Record::of).collect();
-    print::show(global.output, &values, || table)
+        let response = session.audit().list_audit(session.call(request)).await?;
+        let page = response.into_inner();
+        Ok((page.records, page.next_page_token))
+    })
+    .await
 }
 
 fn table(records: &[v1::AuditRecord]) -> String {
@@ -89,10 +103,9 @@ fn table(records: &[v1::AuditRecord]) -> String {
         return "no records".into();
     }
     let rows = records.iter().map(|record| {
-        let claimed = if record.authenticated { "" } else { " (unproved)" };
         [
             print::moment(record.at_us),
-            format!("{}{claimed}", record.actor),
+            who(record),
             record.action.clone(),
             record.key.clone(),
             record.reason.clone(),
@@ -100,4 +113,58 @@ fn table(records: &[v1::AuditRecord]) -> String {
         ]
     });
     print::table(["AT", "ACTOR", "ACTION", "KEY", "REASON", "REVISION"], rows)
+}
+
+fn who(record: &v1::AuditRecord) -> String {
+    let claimed = if record.authenticated { "" } else { " (unproved)" };
+    format!("{}{claimed}", record.actor)
+}
+
+async fn follow(global: &Global, session: &Session, options: &AuditArgs) -> Result<End, Error> {
+    if options.since.is_some() {
+        return Err(Error::usage(
+            "--follow begins now; list what came before with --since and without --follow",
+        ));
+    }
+    let open = async |after_revision| {
+        let request = v1::FollowAuditRequest {
+            environment: session.environment(),
+            key: options.key.clone().unwrap_or_default(),
+            actor: actor(global),
+            action: options.action.clone().unwrap_or_default(),
+            after_revision,
+        };
+        let response = session.audit().follow_audit(session.follow(request)).await?;
+        Ok(response.into_inner())
+    };
+    let show = |record: v1::AuditRecord| {
+        let text = line(&record);
+        print::show_change(global.output, &Record::of(record), &text)
+    };
+    follow::follow(session, 0, open, said, show).await
+}
+
+fn said(message: v1::FollowAuditResponse) -> Said<v1::AuditRecord> {
+    Said {
+        complete: message.revision,
+        news: message
+            .record
+            .map(|record| (record.revision, record.id.clone(), record)),
+    }
+}
+
+fn line(record: &v1::AuditRecord) -> String {
+    let reason = if record.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", record.reason)
+    };
+    print::plain(&format!(
+        "{} {} {} by {}{reason} (revision {})",
+        print::moment(record.at_us),
+        record.action,
+        record.key,
+        who(record),
+        record.revision
+    ))
 }

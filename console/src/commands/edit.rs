@@ -33,8 +33,8 @@ impl Present {
     }
 }
 
-/// Serves a variant; creates the flag first if it is missing and may be.
-pub(super) async fn set(global: &Global, options: SetArgs) -> Result<(), Error> {
+/// Whose flag is edited, and how.
+pub(super) fn of(options: SetArgs) -> (Key, Edit) {
     let SetArgs {
         key,
         variant,
@@ -42,7 +42,7 @@ pub(super) async fn set(global: &Global, options: SetArgs) -> Result<(), Error> 
         rest,
         allow,
         listed,
-        create,
+        create: _,
     } = options;
     let edit = Edit::Serve(Serving {
         variant,
@@ -52,6 +52,13 @@ pub(super) async fn set(global: &Global, options: SetArgs) -> Result<(), Error> 
         deny: listed.deny,
         rules: listed.rule,
     });
+    (key, edit)
+}
+
+/// Serves a variant; creates the flag first if it is missing and may be.
+pub(super) async fn set(global: &Global, options: SetArgs) -> Result<(), Error> {
+    let create = options.create;
+    let (key, edit) = of(options);
     let session = Session::open(global).await?;
     let stored = match Present::read(&session, &key).await {
         Ok(present) => change(&session, &key, &edit, present).await?,
@@ -124,6 +131,8 @@ async fn write(session: &Session, edit: &Edit, read: &Present) -> Result<Result<
         environment: session.environment(),
         flag,
         expected_revision: read.revision,
+        update_mask: None,
+        validate_only: false,
     };
     let response = session.flags().update_flag(session.call(request)).await;
     Ok(response.map(|response| response.into_inner().flag.unwrap_or_default()))

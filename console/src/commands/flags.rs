@@ -1,4 +1,4 @@
-//! Commands about flags, except those that edit one (`edit.rs`).
+//! Flags are created, shown and listed. Edits are in `edit.rs`, switches and ends in `lifecycle.rs`.
 //!
 //! A key that does not exist is answered with the nearest one that does: most missing flags are misspelt.
 
@@ -6,13 +6,14 @@ use evaluation::Key;
 use proto::v1;
 use tonic::{Code, Status};
 
-use super::nearest::nearest;
+use super::pages;
 use crate::{
-    args::{CreateArgs, Global},
+    args::{ArchivedArg, CreateArgs, Global, ListFlagsArgs},
     connect::Session,
     document,
     error::Error,
-    flag_document::FlagDocument,
+    flag_document,
+    nearest::nearest,
     new_flag, print,
     view::flag::{self, FlagView},
 };
@@ -31,8 +32,8 @@ pub(super) async fn create(global: &Global, options: &CreateArgs) -> Result<(), 
 fn new_flag(options: &CreateArgs) -> Result<v1::Flag, Error> {
     match (&options.file, &options.key) {
         (Some(file), key) => {
-            let document: FlagDocument = document::read(file)?;
-            let flag = document.to_wire().map_err(Error::Usage)?;
+            let text = document::text(file)?;
+            let flag = flag_document::parse(&file.display().to_string(), &text).map_err(Error::Usage)?;
             match key {
                 Some(key) if key.as_str() != flag.key => Err(Error::usage(format!(
                     "{}: the document's key is {}, not {key}",
@@ -52,6 +53,7 @@ pub(super) async fn create_flag(session: &Session, flag: v1::Flag) -> Result<v1:
     let request = v1::CreateFlagRequest {
         environment: session.environment(),
         flag: Some(flag),
+        validate_only: false,
     };
     let response = session.flags().create_flag(session.call(request)).await;
     Ok(response
@@ -81,59 +83,54 @@ pub(super) async fn read(session: &Session, key: &Key) -> Result<v1::StoredFlag,
     Ok(response.into_inner().flag.unwrap_or_default())
 }
 
-/// Lists the flags of the environment, all pages.
-pub(super) async fn list(global: &Global) -> Result<(), Error> {
+/// Lists the flags of the environment that fit, all pages.
+pub(super) async fn list(global: &Global, options: &ListFlagsArgs) -> Result<(), Error> {
     let session = Session::open(global).await?;
-    let flags = all(&session).await.map_err(|status| session.error(&status))?;
+    let flags = matching(&session, options)
+        .await
+        .map_err(|status| session.error(&status))?;
     let views: Vec<FlagView> = flags.iter().map(FlagView::of).collect();
     print::show(global.output, &views, || match flags.as_slice() {
-        [] => format!("no flags in {}", session.environment()),
+        [] => format!("no such flags in {}", session.environment()),
         flags => flag::list(flags),
     })
 }
 
-async fn all(session: &Session) -> Result<Vec<v1::StoredFlag>, Status> {
-    let mut flags = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = v1::ListFlagsRequest {
-            environment: session.environment(),
-            page_size: PAGE,
-            page_token,
-        };
-        let page = session.flags().list_flags(session.call(request)).await?.into_inner();
-        flags.extend(page.flags);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(flags);
+/// All flags of the environment, archived ones too.
+pub(super) async fn all(session: &Session) -> Result<Vec<v1::StoredFlag>, Status> {
+    let options = ListFlagsArgs {
+        archived: Some(ArchivedArg::Included),
+        ..ListFlagsArgs::default()
+    };
+    matching(session, &options).await
+}
+
+async fn matching(session: &Session, options: &ListFlagsArgs) -> Result<Vec<v1::StoredFlag>, Status> {
+    let request = |page_token| v1::ListFlagsRequest {
+        environment: session.environment(),
+        page_size: PAGE,
+        page_token,
+        tags: options.tag.clone(),
+        owner: options.owner.clone().unwrap_or_default(),
+        text: options.text.clone().unwrap_or_default(),
+        r#type: options
+            .flag_type
+            .map_or(v1::FlagType::Unspecified, new_flag::flag_type)
+            .into(),
+        flag_set: options.flag_set.as_ref().map(Key::to_string).unwrap_or_default(),
+        archived: match options.archived {
+            None => v1::ArchivedFilter::Unspecified,
+            Some(ArchivedArg::Included) => v1::ArchivedFilter::Included,
+            Some(ArchivedArg::Only) => v1::ArchivedFilter::Only,
         }
-    }
-}
-
-/// Kills a flag.
-pub(super) async fn kill(global: &Global, key: &Key) -> Result<(), Error> {
-    let session = Session::open(global).await?;
-    let request = v1::KillFlagRequest {
-        environment: session.environment(),
-        key: key.as_str().into(),
+        .into(),
     };
-    match session.flags().kill_flag(session.call(request)).await {
-        Ok(response) => show(global, &response.into_inner().flag.unwrap_or_default()),
-        Err(status) => Err(missing(&session, key, status).await),
-    }
-}
-
-/// Undoes a kill.
-pub(super) async fn revive(global: &Global, key: &Key) -> Result<(), Error> {
-    let session = Session::open(global).await?;
-    let request = v1::ReviveFlagRequest {
-        environment: session.environment(),
-        key: key.as_str().into(),
-    };
-    match session.flags().revive_flag(session.call(request)).await {
-        Ok(response) => show(global, &response.into_inner().flag.unwrap_or_default()),
-        Err(status) => Err(missing(&session, key, status).await),
-    }
+    pages::collect(usize::MAX, async |token| {
+        let response = session.flags().list_flags(session.call(request(token))).await?;
+        let page = response.into_inner();
+        Ok((page.flags, page.next_page_token))
+    })
+    .await
 }
 
 /// Shows a flag after a change, in one line.

@@ -4,6 +4,7 @@
 //! rollout itself goes on without anyone watching.
 
 use proto::v1;
+use tokio::signal;
 
 use crate::{
     args::Global,
@@ -47,8 +48,16 @@ impl Written {
     }
 }
 
-/// Follows a rollout until its end is proved.
+/// Follows a rollout until its end is proved, or until Ctrl-C.
 pub(super) async fn follow(global: &Global, rollout: String) -> Result<End, Error> {
+    tokio::select! {
+        biased;
+        _ = signal::ctrl_c() => Ok(End::Interrupted),
+        end = to_its_end(global, rollout) => end,
+    }
+}
+
+async fn to_its_end(global: &Global, rollout: String) -> Result<End, Error> {
     let session = Session::open(global).await?;
     let request = v1::WatchRolloutRequest {
         environment: session.environment(),

@@ -4,7 +4,8 @@ use proto::v1;
 use serde::Serialize;
 
 use crate::{
-    flag_document::{FlagDocument, type_name},
+    document,
+    flag_document::{FlagDocument, type_name, write_value},
     print, rule,
 };
 
@@ -21,6 +22,9 @@ pub(crate) struct FlagView {
     version: u32,
     created_at: Option<String>,
     updated_at: Option<String>,
+    /// When it was put away; absent: it is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     rollout: String,
 }
@@ -36,6 +40,7 @@ impl FlagView {
             version: stored.version,
             created_at: print::timestamp(stored.created_at_us),
             updated_at: print::timestamp(stored.updated_at_us),
+            archived_at: print::timestamp(stored.archived_at_us),
             rollout: stored.rollout.clone(),
         }
     }
@@ -83,7 +88,12 @@ pub(crate) fn list(flags: &[v1::StoredFlag]) -> String {
         [
             flag.key.clone(),
             type_name(flag.r#type).into(),
-            state(&flag).into(),
+            if stored.archived_at_us == 0 {
+                state(&flag)
+            } else {
+                "archived"
+            }
+            .into(),
             print::serve(flag.default_serve.as_ref()),
             flag.rules.len().to_string(),
             stored.rollout.clone(),
@@ -123,6 +133,9 @@ pub(crate) fn page(stored: &v1::StoredFlag) -> String {
             "rules",
             flag.rules.iter().map(rule::show).collect::<Vec<_>>().join("; "),
         ),
+        ("needs", prerequisites(&flag)),
+        ("bucketed by", flag.bucket_by.join(", else ")),
+        ("when stale", when_stale(&flag)),
         ("rollout", stored.rollout.clone()),
         ("description", flag.description.clone()),
         ("owner", flag.owner.clone()),
@@ -132,15 +145,33 @@ pub(crate) fn page(stored: &v1::StoredFlag) -> String {
         ("revision", format!("{} (version {})", stored.revision, stored.version)),
         ("created", print::moment(stored.created_at_us)),
         ("updated", print::moment(stored.updated_at_us)),
+        ("archived", print::moment(stored.archived_at_us)),
     ])
 }
 
-fn show_value(value: &v1::Value) -> String {
-    match &value.kind {
-        Some(v1::value::Kind::Boolean(boolean)) => boolean.to_string(),
-        Some(v1::value::Kind::Text(text)) => format!("{:?}", print::shortened(text, LONG)),
-        None => "?".into(),
+/// `billing-v2 serves on`, one after another.
+fn prerequisites(flag: &v1::Flag) -> String {
+    let words = |one: &v1::Prerequisite| format!("{} serves {}", one.flag, one.variants.join(" or "));
+    flag.prerequisites.iter().map(words).collect::<Vec<_>>().join("; ")
+}
+
+/// What an agent serves that has not heard of the control plane for too long; empty: what it holds.
+fn when_stale(flag: &v1::Flag) -> String {
+    match flag.when_stale.as_ref().and_then(|stale| stale.kind.as_ref()) {
+        Some(v1::when_stale::Kind::Variant(variant)) => variant.clone(),
+        Some(v1::when_stale::Kind::Off(_)) => format!("off: {}", off(flag)),
+        Some(v1::when_stale::Kind::Keep(_)) | None => String::new(),
     }
+}
+
+/// Texts in quotes; objects as JSON on one line.
+fn show_value(value: &v1::Value) -> String {
+    let tree = write_value(value);
+    let text = match &tree {
+        document::Tree::Null => "?".into(),
+        tree => serde_json::to_string(tree).unwrap_or_else(|error| error.to_string()),
+    };
+    print::shortened(&text, LONG)
 }
 
 /// The first units, and how many more there are.

@@ -39,6 +39,18 @@ pub(crate) struct State {
     pub(crate) changes: Vec<v1::Rollout>,
     /// Plans of the started rollouts.
     pub(crate) plans: Vec<v1::Plan>,
+    /// The last requests of the services that only answer.
+    pub(crate) asked: Vec<String>,
+    /// Metadata `authorization` of every call that changes something.
+    pub(crate) authorizations: Vec<String>,
+    /// By key, with its members.
+    pub(crate) segments: BTreeMap<String, v1::Segment>,
+    /// By id.
+    pub(crate) schedules: BTreeMap<String, v1::Schedule>,
+    /// What each stream sends before it is cut; the last one stays open.
+    pub(crate) streams: Vec<Vec<v1::WatchChangesResponse>>,
+    /// Documents of a copy that are refused.
+    pub(crate) uncopied: Vec<String>,
 }
 
 /// A control plane that does as it is told.
@@ -79,7 +91,13 @@ impl Fake {
             .add_service(v1::rollouts_server::RolloutsServer::new(fake.clone()))
             .add_service(v1::audit_server::AuditServer::new(Lists))
             .add_service(v1::fleet_server::FleetServer::new(Lists))
-            .add_service(v1::environments_server::EnvironmentsServer::new(Lists));
+            .add_service(v1::environments_server::EnvironmentsServer::new(Lists))
+            .add_service(v1::segments_server::SegmentsServer::new(fake.clone()))
+            .add_service(v1::schedules_server::SchedulesServer::new(fake.clone()))
+            .add_service(v1::changes_server::ChangesServer::new(fake.clone()))
+            .add_service(v1::history_server::HistoryServer::new(fake.clone()))
+            .add_service(v1::configuration_server::ConfigurationServer::new(fake.clone()))
+            .add_service(v1::inspection_server::InspectionServer::new(fake.clone()));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         tokio::spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });
         fake
@@ -116,8 +134,17 @@ impl Fake {
 /// The binary, told where the control plane is and who acts.
 pub(crate) fn command(server: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    for variable in [
+        "TIDEGATE_ENVIRONMENT",
+        "TIDEGATE_CONTEXT",
+        "TIDEGATE_TOKEN",
+        "TIDEGATE_TOKEN_FILE",
+        "NO_COLOR",
+    ] {
+        command.env_remove(variable);
+    }
     command
-        .env_remove("TIDEGATE_ENVIRONMENT")
+        .env("TIDEGATE_CONFIG", "/no/such/contexts.toml")
         .env("TIDEGATE_SERVER", server)
         .env("TIDEGATE_ACTOR", "ann@desk");
     command
@@ -137,6 +164,7 @@ impl State {
                 .map(|value| value.to_str().unwrap().to_owned())
                 .unwrap_or_default()
         };
+        self.authorizations.push(text("authorization"));
         self.calls
             .push((text(proto::ACTOR), text(proto::REASON), environment.to_owned()));
     }
@@ -219,12 +247,24 @@ impl v1::flags_server::Flags for Fake {
     }
 
     async fn list_flags(&self, request: Request<v1::ListFlagsRequest>) -> Answer<v1::ListFlagsResponse> {
-        let after = request.into_inner().page_token;
-        let state = self.state();
+        let asked = request.into_inner();
+        let after = asked.page_token.clone();
+        let mut state = self.state();
+        state.asked.push(format!("{asked:?}"));
+        let fits = |stored: &v1::StoredFlag| {
+            let flag = stored.flag.clone().unwrap();
+            asked.tags.iter().all(|tag| flag.tags.contains(tag))
+                && (asked.owner.is_empty() || asked.owner == flag.owner)
+                && match asked.archived() {
+                    v1::ArchivedFilter::Unspecified => stored.archived_at_us == 0,
+                    v1::ArchivedFilter::Only => stored.archived_at_us != 0,
+                    v1::ArchivedFilter::Included => true,
+                }
+        };
         let flags: Vec<_> = state
             .flags
             .iter()
-            .filter(|(key, _)| **key > after)
+            .filter(|(key, stored)| **key > after && fits(stored))
             .map(|(_, flag)| flag.clone())
             .collect();
         // Pages of two, so that every list of more needs its tokens.
@@ -255,6 +295,38 @@ impl v1::flags_server::Flags for Fake {
         Ok(Response::new(v1::ReviveFlagResponse {
             flag: Some(state.write(v1::Flag { killed: false, ..flag })),
         }))
+    }
+
+    async fn archive_flag(&self, request: Request<v1::ArchiveFlagRequest>) -> Answer<v1::ArchiveFlagResponse> {
+        let mut state = self.state();
+        let stored = state.find(&request.get_ref().key)?;
+        stored.archived_at_us = 1_767_225_600_000_000;
+        let flag = Some(stored.clone());
+        Ok(Response::new(v1::ArchiveFlagResponse { flag }))
+    }
+
+    async fn unarchive_flag(&self, request: Request<v1::UnarchiveFlagRequest>) -> Answer<v1::UnarchiveFlagResponse> {
+        let mut state = self.state();
+        let stored = state.find(&request.get_ref().key)?;
+        stored.archived_at_us = 0;
+        let flag = Some(stored.clone());
+        Ok(Response::new(v1::UnarchiveFlagResponse { flag }))
+    }
+
+    async fn delete_flag(&self, request: Request<v1::DeleteFlagRequest>) -> Answer<v1::DeleteFlagResponse> {
+        let mut state = self.state();
+        state.note(&request, &request.get_ref().environment);
+        let v1::DeleteFlagRequest {
+            key, expected_revision, ..
+        } = request.into_inner();
+        let current = state.find(&key)?.revision;
+        if expected_revision != current {
+            return Err(Status::failed_precondition(format!(
+                "the flag is at revision {current}"
+            )));
+        }
+        let flag = state.flags.remove(&key);
+        Ok(Response::new(v1::DeleteFlagResponse { flag }))
     }
 }
 

@@ -64,7 +64,7 @@ async fn a_flag_is_created_set_and_shown() {
     }
     let json: serde_json::Value =
         serde_json::from_str(&fake.run(&["get", "checkout-v2", "-o", "json"]).await.out).unwrap();
-    assert_eq!(json["flag"]["default"][0]["percent"], 25);
+    assert_eq!(json["flag"]["default"]["split"]["on"], "25%");
     assert_eq!(json["revision"], 2);
 }
 
@@ -86,12 +86,12 @@ async fn a_document_that_was_shown_creates_the_same_flag() {
     ])
     .await;
     let shown = fake.run(&["get", "a", "-o", "json"]).await;
-    let json: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+    // Cut out as it is written: the order of a split is the order of its buckets.
+    let (_, document) = shown.out.split_once("\"flag\": ").unwrap();
+    let document = &document[..document.find("\n  }").unwrap() + 4];
     let original = fake.flag("a");
     fake.state().flags.clear();
-    let created = fake
-        .run_with_input(&["create", "-f", "-"], &json["flag"].to_string())
-        .await;
+    let created = fake.run_with_input(&["create", "-f", "-"], document).await;
     assert_eq!(created.code, 0, "{created:?}");
     assert_eq!(fake.flag("a"), original);
 }
@@ -267,4 +267,80 @@ async fn a_reader_that_left_is_no_failure() {
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_page_shows_all_parts_of_a_flag() {
+    let fake = Fake::start().await;
+    let document = "key: a\npercent: 25\nprerequisites: {billing: on}\nbucket_by: [account, targetingKey]\n\
+                    when_stale: off\nrules:\n- {name: eu, conditions: [{attribute: country, equals: DE}], serve: on}\n";
+    let created = fake.run_with_input(&["create", "-f", "-"], document).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    let page = fake.run(&["get", "a"]).await;
+    let expected = "\
+key          a
+type         boolean
+state        enabled
+default      on 25 %, off 75 %
+off variant  off
+variants     off=false, on=true
+rules        eu: country=DE -> on
+needs        billing serves on
+bucketed by  account, else targetingKey
+when stale   off: off
+revision     1 (version 0)
+";
+    assert_eq!(page.out, expected, "{page:?}");
+}
+
+#[tokio::test]
+async fn flags_are_filtered_archived_and_deleted() {
+    let fake = Fake::start().await;
+    for (key, tag) in [("a", "web"), ("b", "web"), ("c", "app")] {
+        fake.run(&["create", key, "--tag", tag, "--owner", "ann"]).await;
+    }
+    let archived = fake.run(&["archive", "b"]).await;
+    assert_eq!(
+        archived.out, "b: archived, no agent holds it any more (revision 2)\n",
+        "{archived:?}"
+    );
+    let keys = async |line: &[&str]| -> Vec<String> {
+        let list = fake.run(&[&["list", "-o", "json"], line].concat()).await;
+        let flags: Vec<serde_json::Value> = serde_json::from_str(&list.out).unwrap();
+        flags
+            .iter()
+            .map(|flag| flag["flag"]["key"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(keys(&[]).await, ["a", "c"]);
+    assert_eq!(keys(&["--tag", "web"]).await, ["a"]);
+    assert_eq!(keys(&["--archived"]).await, ["a", "b", "c"]);
+    assert_eq!(keys(&["--archived", "only"]).await, ["b"]);
+    let list = fake.run(&["list", "--archived", "only"]).await;
+    assert!(list.out.contains("b    boolean  archived"), "{list:?}");
+    keys(&["--search", "x", "--type", "string", "--flag-set", "s", "--owner", "ann"]).await;
+    let asked = fake.state().asked.last().unwrap().clone();
+    for part in ["text: \"x\"", "String", "flag_set: \"s\"", "owner: \"ann\""] {
+        assert!(asked.contains(part), "{asked}");
+    }
+    assert_eq!(
+        fake.run(&["list", "--owner", "nobody"]).await.out,
+        "no such flags in production\n"
+    );
+    assert_eq!(fake.run(&["unarchive", "b"]).await.code, 0);
+    assert_eq!(keys(&[]).await, ["a", "b", "c"]);
+
+    let unsure = fake.run(&["delete", "a"]).await;
+    assert!(
+        unsure.code == 2 && unsure.err.contains("Delete a: off (revision 1) in production?"),
+        "{unsure:?}"
+    );
+    let deleted = fake.run(&["delete", "a", "--yes", "--reason", "done"]).await;
+    assert!(
+        deleted
+            .out
+            .starts_with("a: deleted; bring it back with: tidegate restore a --version"),
+        "{deleted:?}"
+    );
+    assert!(fake.run(&["delete", "a", "--yes"]).await.code == 1);
 }

@@ -30,13 +30,32 @@ fn record(revision: u64) -> v1::AuditRecord {
 
 #[tonic::async_trait]
 impl v1::audit_server::Audit for Lists {
+    type FollowAuditStream = tokio_stream::Pending<Result<v1::FollowAuditResponse, Status>>;
+
+    async fn follow_audit(&self, _: Request<v1::FollowAuditRequest>) -> Answer<Self::FollowAuditStream> {
+        Ok(Response::new(tokio_stream::pending()))
+    }
+
     async fn list_audit(&self, request: Request<v1::ListAuditRequest>) -> Answer<v1::ListAuditResponse> {
+        let asked = request.into_inner();
         let v1::ListAuditRequest {
             key,
             page_size,
             page_token,
+            actor,
+            action,
             ..
-        } = request.into_inner();
+        } = asked.clone();
+        if !actor.is_empty() {
+            assert_eq!(
+                (actor.as_str(), action.as_str(), asked.since_us),
+                ("ann@desk", "flag", 1_796_083_200_000_000)
+            );
+            return Ok(Response::new(v1::ListAuditResponse {
+                records: vec![record(1)],
+                next_page_token: String::new(),
+            }));
+        }
         if key == "missing" {
             return Err(Status::not_found("no records about missing"));
         }
@@ -69,6 +88,19 @@ impl v1::fleet_server::Fleet for Lists {
         Ok(Response::new(v1::ListAgentsResponse {
             agents,
             wanted_revision: 7,
+            summary: Some(v1::FleetSummary {
+                live: 2,
+                applied: 1,
+                persisted: 1,
+                away: 1,
+                lag: Some(v1::LagPercentiles {
+                    p50_us: 1_000,
+                    p90_us: 2_000,
+                    p99_us: 3_000,
+                    max_us: 1_500_000,
+                    agents: 2,
+                }),
+            }),
         }))
     }
 }
@@ -80,12 +112,56 @@ impl v1::environments_server::Environments for Lists {
             key: key.into(),
             kind: kind.into(),
             order,
+            description: String::new(),
+            revision: 3,
         };
         let environments = vec![
             environment("staging", v1::EnvironmentKind::Staging, 1),
             environment("production", v1::EnvironmentKind::Production, 2),
         ];
         Ok(Response::new(v1::ListEnvironmentsResponse { environments }))
+    }
+
+    async fn get_environment(&self, request: Request<v1::GetEnvironmentRequest>) -> Answer<v1::GetEnvironmentResponse> {
+        let listed = self
+            .list_environments(Request::new(v1::ListEnvironmentsRequest {}))
+            .await?;
+        let key = request.into_inner().key;
+        let environment = listed.into_inner().environments.into_iter().find(|one| one.key == key);
+        match environment {
+            Some(environment) => Ok(Response::new(v1::GetEnvironmentResponse {
+                environment: Some(environment),
+            })),
+            None => Err(Status::not_found(format!("environment {key} does not exist"))),
+        }
+    }
+
+    async fn create_environment(
+        &self,
+        request: Request<v1::CreateEnvironmentRequest>,
+    ) -> Answer<v1::CreateEnvironmentResponse> {
+        let environment = request.into_inner().environment;
+        Ok(Response::new(v1::CreateEnvironmentResponse { environment }))
+    }
+
+    async fn update_environment(
+        &self,
+        request: Request<v1::UpdateEnvironmentRequest>,
+    ) -> Answer<v1::UpdateEnvironmentResponse> {
+        let asked = request.into_inner();
+        assert_eq!(asked.update_mask.unwrap().paths, ["description"]);
+        assert_eq!(asked.expected_revision, 3);
+        Ok(Response::new(v1::UpdateEnvironmentResponse {
+            environment: asked.environment,
+        }))
+    }
+
+    async fn delete_environment(
+        &self,
+        request: Request<v1::DeleteEnvironmentRequest>,
+    ) -> Answer<v1::DeleteEnvironmentResponse> {
+        assert_eq!(request.get_ref().expected_revision, 3);
+        Ok(Response::new(v1::DeleteEnvironmentResponse {}))
     }
 }
 
@@ -114,7 +190,10 @@ async fn the_fleet_says_how_far_the_wanted_revision_has_come() {
     let fake = Fake::start().await;
     let fleet = fake.run(&["fleet"]).await;
     assert!(
-        fleet.out.ends_with("revision 7: applied by 1 of 2 live agents\n"),
+        fleet.out.ends_with(
+            "revision 7: applied by 1 of 2 live agents, on disk at 1, 1 away\n\
+             lag: half within 1ms, 90 % 2ms, 99 % 3ms, all 1.5s\n"
+        ),
         "{fleet:?}"
     );
     assert!(fleet.out.contains("flag a: not understood"), "{fleet:?}");
@@ -133,9 +212,66 @@ async fn environments_stand_in_the_order_of_promotion() {
     assert_eq!(
         rows,
         [
-            ["KEY", "KIND", "ORDER"],
-            ["staging", "staging", "1"],
-            ["production", "production", "2"]
+            vec!["KEY", "KIND", "ORDER", "DESCRIPTION"],
+            vec!["staging", "staging", "1"],
+            vec!["production", "production", "2"]
         ]
+    );
+}
+
+#[tokio::test]
+async fn the_audit_is_filtered_by_actor_action_and_time() {
+    let fake = Fake::start().await;
+    let line = [
+        "audit",
+        "--actor",
+        "ann@desk",
+        "--action",
+        "flag",
+        "--since",
+        "2026-12-01",
+    ];
+    let audit = fake.run(&line).await;
+    assert_eq!((audit.code, audit.out.lines().count()), (0, 2), "{audit:?}");
+}
+
+#[tokio::test]
+async fn only_agents_that_need_a_look_are_shown_if_asked() {
+    let fleet = Fake::start().await.run(&["fleet", "--behind", "-o", "json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&fleet.out).unwrap();
+    let ids: Vec<_> = json["agents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|agent| &agent["id"])
+        .collect();
+    assert_eq!(ids, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn an_environment_is_created_changed_and_deleted() {
+    let fake = Fake::start().await;
+    let created = fake
+        .run(&["environments", "create", "canary", "--kind", "production", "-o", "json"])
+        .await;
+    let json: serde_json::Value = serde_json::from_str(&created.out).unwrap();
+    assert_eq!((&json["key"], &json["kind"]), (&"canary".into(), &"production".into()));
+    let set = fake
+        .run(&["environments", "set", "staging", "--description", "first"])
+        .await;
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.out.contains("first") && set.out.contains("staging"), "{set:?}");
+    let nothing = fake.run(&["environments", "set", "staging"]).await;
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    let unsure = fake.run(&["environments", "delete", "staging"]).await;
+    assert!(unsure.code == 2 && unsure.err.contains("add --yes"), "{unsure:?}");
+    assert_eq!(
+        fake.run(&["environments", "delete", "staging", "--yes"]).await.out,
+        "staging: deleted\n"
+    );
+    let missing = fake.run(&["environments", "get", "stagin"]).await;
+    assert!(
+        missing.code == 1 && missing.err.contains("did you mean staging?"),
+        "{missing:?}"
     );
 }

@@ -1,6 +1,14 @@
 //! The command line against a control plane that speaks the wire: the real binary, real sockets, a fake behind them.
 
+mod apply;
+mod contexts;
+mod documents;
 mod fake;
 mod flags;
+mod inspection;
 mod lists;
+mod offline;
 mod rollouts;
+mod schedules;
+mod segments;
+mod streams;

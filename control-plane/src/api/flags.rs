@@ -1,36 +1,28 @@
-//! The service of flags: checks a document whole, says all that is wrong with it, and writes it or nothing.
+//! The service of flags: reads a request, hands what is wanted to `edit`, and commits what comes of it or nothing.
+//!
+//! A write that named no revision is repeated against what others write at the same time; one that named a revision is
+//! refused once that is no longer the flag's.
 
-use evaluation::{Flag, Key, Violation};
-use prost::Message as _;
+mod list;
+
+use evaluation::Key;
 use proto::{
     status::{invalid, violation},
     v1::{self, flags_server::Flags},
 };
-use rand::Rng as _;
 use tonic::{Request, Response, Status};
 
-use super::{
-    page::{self, Page},
-    refusal,
-};
+use super::{mask, race::Race, refusal};
 use crate::{
-    change,
+    change::{self, flag::Act},
+    edit::{self, Edit, Edited, Wanted},
+    history,
     identity::Actor,
-    record::{FlagRecord, RolloutRecord},
+    record::FlagRecord,
     state::State,
-    truth::{CommitError, Truth},
+    store::Txn,
+    truth::Truth,
 };
-
-/// The largest document without its lists, in bytes.
-const DOCUMENT_LIMIT: usize = 256 * 1024;
-/// The largest lists, in bytes.
-const LISTS_LIMIT: usize = 384 * 1024;
-/// How often a write that named no revision is tried against what others write at the same time.
-const TRIES: usize = 8;
-/// Length of a drawn salt: with its separator 16 bytes.
-const SALT: usize = 15;
-/// Base32 without letters and digits that look alike.
-const SALT_ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The service `tidegate.v1.Flags`.
 #[derive(Debug)]
@@ -38,10 +30,19 @@ pub(crate) struct FlagsApi {
     truth: Truth,
 }
 
-/// Which flag, as a request names it.
+/// Which flag, as a request names it, and the revision that the request was based on (0: whatever is there).
 struct Named {
     environment: Key,
     key: Key,
+    expected: u64,
+}
+
+/// What a request does with a flag that is there.
+struct Asked<'a> {
+    named: Named,
+    action: &'static str,
+    actor: &'a Actor,
+    validate_only: bool,
 }
 
 impl FlagsApi {
@@ -50,50 +51,65 @@ impl FlagsApi {
         Self { truth }
     }
 
-    fn named(&self, state: &State, environment: &str, key: &str) -> Result<Named, Status> {
+    fn named(&self, environment: &str, field: &str, key: &str, expected: u64) -> Result<Named, Status> {
         Ok(Named {
-            environment: refusal::environment(state, environment)?,
-            key: refusal::key("key", key)?,
+            environment: refusal::environment(&self.truth.state(), environment)?,
+            key: refusal::key(field, key)?,
+            expected,
         })
     }
 
     /// Edits a flag until the edit meets no other; an edit that changes nothing is not written.
     async fn edit(
         &self,
-        named: &Named,
-        expected: u64,
-        action: &'static str,
-        actor: &Actor,
-        edit: impl Fn(&Flag) -> Result<Flag, Status>,
+        asked: Asked<'_>,
+        edit: impl Fn(&FlagRecord) -> Result<Edit, Status>,
     ) -> Result<(v1::StoredFlag, bool), Status> {
-        for _ in 0..TRIES {
+        let Named { environment, .. } = &asked.named;
+        let mut race = Race::new(&self.truth);
+        loop {
             let state = self.truth.state();
-            let before = find(&state, named)?;
-            if expected != 0 && expected != before.revision {
-                return Err(refusal::stale(&named.key, expected, before.revision));
+            let before = find(&state, &asked.named)?;
+            let edited = edit::edited(&state, environment, before, edit(before)?, asked.actor.at_us);
+            let edited = edited.map_err(|refusal| refusal::refused(refusal.within("flag")))?;
+            if !edited.differs(before) {
+                return Ok((stored(&state, environment, before), false));
             }
-            let flag = edit(&before.flag)?;
-            if flag == before.flag {
-                return Ok((stored(&state, &named.environment, before), false));
+            if asked.validate_only {
+                return Ok((stored(&state, environment, &edited.record), true));
             }
-            if let Some(rollout) = state.holder(&named.environment, &named.key) {
-                undisturbed(rollout, &before.flag, &flag)?;
-            }
-            let after = FlagRecord {
-                flag,
-                version: before.version + 1,
-                updated_at_us: actor.at_us,
-                created_at_us: before.created_at_us,
-                revision: 0,
-            };
-            let txn = change::update_flag(&state, &named.environment, before, &after, action, actor);
-            match self.truth.commit(txn).await {
-                Ok(state) => return Ok((stored(&state, &named.environment, find(&state, named)?), true)),
-                Err(CommitError::Conflict) => {}
-                Err(error @ (CommitError::Store(_) | CommitError::NotShown(_))) => return Err(error.into()),
+            let txn = written(&state, &asked, before, &edited);
+            if let Some((revision, state)) = race.commit(&state, txn).await? {
+                let after = FlagRecord {
+                    revision,
+                    ..edited.record
+                };
+                return Ok((stored(&state, environment, &after), true));
             }
         }
-        Err(CommitError::Conflict.into())
+    }
+
+    /// The number that a new flag's first version gets: versions of one that was deleted are counted on.
+    async fn next_version(&self, environment: &Key, key: &Key) -> Result<u32, Status> {
+        let newest = history::newest_version(self.truth.store(), environment, "flag", key).await?;
+        Ok(newest + 1)
+    }
+
+    /// Kills, revives, archives or takes back.
+    async fn switch(
+        &self,
+        named: Named,
+        action: &'static str,
+        edit: Edit,
+        actor: &Actor,
+    ) -> Result<v1::StoredFlag, Status> {
+        let asked = Asked {
+            named,
+            action,
+            actor,
+            validate_only: false,
+        };
+        Ok(self.edit(asked, |_| Ok(edit.clone())).await?.0)
     }
 }
 
@@ -105,38 +121,37 @@ impl Flags for FlagsApi {
     ) -> Result<Response<v1::CreateFlagResponse>, Status> {
         let actor = Actor::of(&request, runtime::clock::now_us());
         let request = request.into_inner();
-        let state = self.truth.state();
-        let environment = refusal::environment(&state, &request.environment)?;
-        let mut wire = request.flag.unwrap_or_default();
-        if wire.salt.is_empty() {
-            wire.salt = draw_salt();
+        let environment = refusal::environment(&self.truth.state(), &request.environment)?;
+        let wanted = Wanted::read(required(request.flag)?);
+        let readable = !wanted.unreadable.iter().any(|found| found.field == "key");
+        let mut race = Race::new(&self.truth);
+        loop {
+            let state = self.truth.state();
+            if readable && let Some(found) = state.flag(&environment, &wanted.flag.key) {
+                return Err(exists(found));
+            }
+            let prepared = edit::prepare_alone(&state, &environment, None, wanted.clone());
+            let prepared = prepared.map_err(|refusal| refusal::refused(refusal.within("flag")))?;
+            let concerns_references = prepared.concerns_references;
+            let version = self.next_version(&environment, &prepared.flag.key).await?;
+            let record = prepared.record(None, version, actor.at_us);
+            let record = if request.validate_only {
+                Some(stored(&state, &environment, &record))
+            } else {
+                let act = Act::alone(&environment, "flag.create", &actor);
+                let txn = change::flag::write(Txn::default(), &state, act, None, &record);
+                let txn = change::populate(
+                    guarded(txn, &state, &environment, concerns_references),
+                    &state,
+                    &environment,
+                );
+                let committed = race.commit(&state, txn).await?;
+                committed.map(|(revision, state)| stored(&state, &environment, &FlagRecord { revision, ..record }))
+            };
+            if let Some(flag) = record {
+                return Ok(Response::new(v1::CreateFlagResponse { flag: Some(flag) }));
+            }
         }
-        let flag = checked(wire)?;
-        let named = Named {
-            environment,
-            key: flag.key.clone(),
-        };
-        let exists = || Status::already_exists(format!("flag {} exists already; change it with an update", named.key));
-        if state.flag(&named.environment, &named.key).is_some() {
-            return Err(exists());
-        }
-        let record = FlagRecord {
-            flag,
-            version: 1,
-            created_at_us: actor.at_us,
-            updated_at_us: actor.at_us,
-            revision: 0,
-        };
-        let state = match self
-            .truth
-            .commit(change::create_flag(&named.environment, &record, &actor))
-            .await
-        {
-            Err(CommitError::Conflict) => return Err(exists()),
-            committed @ (Ok(_) | Err(CommitError::Store(_) | CommitError::NotShown(_))) => committed?,
-        };
-        let flag = Some(stored(&state, &named.environment, find(&state, &named)?));
-        Ok(Response::new(v1::CreateFlagResponse { flag }))
     }
 
     async fn update_flag(
@@ -145,28 +160,19 @@ impl Flags for FlagsApi {
     ) -> Result<Response<v1::UpdateFlagResponse>, Status> {
         let actor = Actor::of(&request, runtime::clock::now_us());
         let request = request.into_inner();
-        let wire = request.flag.unwrap_or_default();
-        let named = self.named(&self.truth.state(), &request.environment, &wire.key)?;
-        let edit = |before: &Flag| {
-            let mut wire = wire.clone();
-            if wire.salt.is_empty() {
-                wire.salt.clone_from(&before.salt);
-            }
-            // A kill is undone by a revive only, never by a document that was written before it.
-            wire.killed = before.killed;
-            let flag = checked(wire)?;
-            if flag.flag_type == before.flag_type {
-                Ok(flag)
-            } else {
-                Err(invalid(&[violation(
-                    "flag.type",
-                    "of a flag cannot be changed; create another flag",
-                )]))
-            }
+        let wire = required(request.flag)?;
+        let asked = Asked {
+            named: self.named(&request.environment, "flag.key", &wire.key, request.expected_revision)?,
+            action: "flag.update",
+            actor: &actor,
+            validate_only: request.validate_only,
         };
-        let (flag, changed) = self
-            .edit(&named, request.expected_revision, "flag.update", &actor, edit)
-            .await?;
+        let edit = |before: &FlagRecord| {
+            let wire = mask::flag(&before.flag, &wire, request.update_mask.as_ref());
+            let wire = wire.map_err(|violations| invalid(&violations))?;
+            Ok(Edit::Document(Box::new(Wanted::read(wire))))
+        };
+        let (flag, changed) = self.edit(asked, edit).await?;
         Ok(Response::new(v1::UpdateFlagResponse {
             flag: Some(flag),
             changed,
@@ -175,8 +181,8 @@ impl Flags for FlagsApi {
 
     async fn get_flag(&self, request: Request<v1::GetFlagRequest>) -> Result<Response<v1::GetFlagResponse>, Status> {
         let request = request.into_inner();
+        let named = self.named(&request.environment, "key", &request.key, 0)?;
         let state = self.truth.state();
-        let named = self.named(&state, &request.environment, &request.key)?;
         let flag = Some(stored(&state, &named.environment, find(&state, &named)?));
         Ok(Response::new(v1::GetFlagResponse { flag }))
     }
@@ -185,42 +191,14 @@ impl Flags for FlagsApi {
         &self,
         request: Request<v1::ListFlagsRequest>,
     ) -> Result<Response<v1::ListFlagsResponse>, Status> {
-        let request = request.into_inner();
-        let state = self.truth.state();
-        let environment = refusal::environment(&state, &request.environment)?;
-        let size = page::size(request.page_size, 100, 1_000)?;
-        let after = match request.page_token.as_str() {
-            "" => None,
-            token => Some(Key::parse(token).map_err(|_| page::wrong_token())?),
-        };
-        let mut page = Page::new(size);
-        let mut next_page_token = String::new();
-        for record in state.flags_of(&environment, after.as_ref()) {
-            if page.is_full() {
-                let last = page.items.last().and_then(|flag: &v1::StoredFlag| flag.flag.as_ref());
-                next_page_token = last.map(|flag| flag.key.clone()).unwrap_or_default();
-                break;
-            }
-            page.push(stored(&state, &environment, record));
-        }
-        Ok(Response::new(v1::ListFlagsResponse {
-            flags: page.items,
-            next_page_token,
-            revision: state.revision,
-        }))
+        list::list(&self.truth.state(), request.into_inner()).map(Response::new)
     }
 
     async fn kill_flag(&self, request: Request<v1::KillFlagRequest>) -> Result<Response<v1::KillFlagResponse>, Status> {
         let actor = Actor::of(&request, runtime::clock::now_us());
         let request = request.into_inner();
-        let named = self.named(&self.truth.state(), &request.environment, &request.key)?;
-        let edit = |before: &Flag| {
-            Ok(Flag {
-                killed: true,
-                ..before.clone()
-            })
-        };
-        let (flag, _) = self.edit(&named, 0, "flag.kill", &actor, edit).await?;
+        let named = self.named(&request.environment, "key", &request.key, request.expected_revision)?;
+        let flag = self.switch(named, "flag.kill", Edit::Killed(true), &actor).await?;
         Ok(Response::new(v1::KillFlagResponse { flag: Some(flag) }))
     }
 
@@ -230,114 +208,107 @@ impl Flags for FlagsApi {
     ) -> Result<Response<v1::ReviveFlagResponse>, Status> {
         let actor = Actor::of(&request, runtime::clock::now_us());
         let request = request.into_inner();
-        let named = self.named(&self.truth.state(), &request.environment, &request.key)?;
-        let edit = |before: &Flag| {
-            Ok(Flag {
-                killed: false,
-                ..before.clone()
-            })
-        };
-        let (flag, _) = self.edit(&named, 0, "flag.revive", &actor, edit).await?;
+        let named = self.named(&request.environment, "key", &request.key, request.expected_revision)?;
+        let flag = self.switch(named, "flag.revive", Edit::Killed(false), &actor).await?;
         Ok(Response::new(v1::ReviveFlagResponse { flag: Some(flag) }))
     }
+
+    async fn archive_flag(
+        &self,
+        request: Request<v1::ArchiveFlagRequest>,
+    ) -> Result<Response<v1::ArchiveFlagResponse>, Status> {
+        let actor = Actor::of(&request, runtime::clock::now_us());
+        let request = request.into_inner();
+        let named = self.named(&request.environment, "key", &request.key, request.expected_revision)?;
+        let flag = self.switch(named, "flag.archive", Edit::Archived(true), &actor).await?;
+        Ok(Response::new(v1::ArchiveFlagResponse { flag: Some(flag) }))
+    }
+
+    async fn unarchive_flag(
+        &self,
+        request: Request<v1::UnarchiveFlagRequest>,
+    ) -> Result<Response<v1::UnarchiveFlagResponse>, Status> {
+        let actor = Actor::of(&request, runtime::clock::now_us());
+        let request = request.into_inner();
+        let named = self.named(&request.environment, "key", &request.key, request.expected_revision)?;
+        let flag = self
+            .switch(named, "flag.unarchive", Edit::Archived(false), &actor)
+            .await?;
+        Ok(Response::new(v1::UnarchiveFlagResponse { flag: Some(flag) }))
+    }
+
+    async fn delete_flag(
+        &self,
+        request: Request<v1::DeleteFlagRequest>,
+    ) -> Result<Response<v1::DeleteFlagResponse>, Status> {
+        let actor = Actor::of(&request, runtime::clock::now_us());
+        let request = request.into_inner();
+        let named = self.named(&request.environment, "key", &request.key, request.expected_revision)?;
+        let environment = &named.environment;
+        let mut race = Race::new(&self.truth);
+        loop {
+            let state = self.truth.state();
+            let before = find(&state, &named)?;
+            edit::removable(&state, environment, before).map_err(refusal::refused)?;
+            let act = Act::alone(environment, "flag.delete", &actor);
+            let txn = change::flag::delete(Txn::default(), &state, act, before);
+            let txn = change::guard_references(txn, &state, environment);
+            if race.commit(&state, txn).await?.is_some() {
+                let flag = Some(stored(&state, environment, before));
+                return Ok(Response::new(v1::DeleteFlagResponse { flag }));
+            }
+        }
+    }
 }
 
-/// A flag that says only what it may; every violation at once.
-fn checked(wire: v1::Flag) -> Result<Flag, Status> {
-    let mut violations = too_large(&wire);
-    let (flag, unreadable) = proto::flag::read(wire);
-    let meaningless = evaluation::compile(&flag, None).err().unwrap_or_default();
-    // What could not be read stands in the flag as its empty form; its own rule would only say it again.
-    let known = |found: &Violation| unreadable.iter().any(|known| is_within(&found.field, &known.field));
-    let news = meaningless
-        .into_iter()
-        .filter(|found| !known(found))
-        .collect::<Vec<_>>();
-    violations.extend(unreadable);
-    violations.extend(news);
-    if violations.is_empty() {
-        Ok(flag)
+/// The transaction of an edit.
+fn written(state: &State, asked: &Asked<'_>, before: &FlagRecord, edited: &Edited) -> Txn {
+    let environment = &asked.named.environment;
+    let act = Act::alone(environment, asked.action, asked.actor);
+    let txn = change::flag::write(Txn::default(), state, act, Some(before), &edited.record);
+    guarded(txn, state, environment, edited.concerns_references)
+}
+
+fn guarded(txn: Txn, state: &State, environment: &Key, concerns_references: bool) -> Txn {
+    if concerns_references {
+        change::guard_references(txn, state, environment)
     } else {
-        Err(invalid(&named_fields(violations)))
+        txn
     }
 }
 
-/// Whether a field is another one or a part of it: `rules[1].name` is of `rules[1]`, `rules[10]` is not.
-fn is_within(field: &str, whole: &str) -> bool {
-    field
-        .strip_prefix(whole)
-        .is_some_and(|part| part.is_empty() || part.starts_with(['.', '[']))
-}
-
-/// What is too large to be stored with its history and an account of what changed.
-fn too_large(wire: &v1::Flag) -> Vec<Violation> {
-    let lists = wire
-        .deny
-        .iter()
-        .chain(wire.allow.iter().flat_map(|list| &list.units))
-        .map(|unit| unit.len() + 4);
-    let (whole, lists) = (wire.encoded_len(), lists.sum::<usize>());
-    let document = whole.saturating_sub(lists);
-    let mut violations = Vec::new();
-    if document > DOCUMENT_LIMIT {
-        violations.push(violation(
-            "",
-            format!("the document has {document} bytes without its lists, the limit is {DOCUMENT_LIMIT}"),
-        ));
-    }
-    if lists > LISTS_LIMIT {
-        violations.push(violation(
-            "allow",
-            format!(
-                "the listed units have {lists} bytes together, the limit is {LISTS_LIMIT}; use a rule on an attribute"
-            ),
-        ));
-    }
-    violations
-}
-
-/// Fields of the flag within the request.
-fn named_fields(violations: Vec<Violation>) -> Vec<Violation> {
-    let within = |violation: Violation| Violation {
-        field: format!("flag.{}", violation.field).trim_end_matches('.').to_owned(),
-        ..violation
-    };
-    violations.into_iter().map(within).collect()
-}
-
-/// Refuses an edit that would move the units or the meaning of a rollout under way.
-fn undisturbed(rollout: &RolloutRecord, before: &Flag, after: &Flag) -> Result<(), Status> {
-    let arms = [&rollout.plan.treatment, &rollout.plan.control];
-    let arms = arms
-        .into_iter()
-        .filter(|arm| before.variants.get(*arm) != after.variants.get(*arm))
-        .map(|arm| format!("the variant {arm}"));
-    let others = [
-        (before.salt != after.salt, "the salt"),
-        (before.default != after.default, "the default"),
-        (before.set != after.set, "the flag set"),
-    ];
-    let others = others.into_iter().filter(|(moved, _)| *moved);
-    let moved = others.map(|(_, what)| what.to_owned()).chain(arms).collect::<Vec<_>>();
-    if moved.is_empty() {
-        return Ok(());
-    }
-    let name = rollout.name();
-    let description = format!(
-        "{} cannot change while rollout {name} is under way; abort it first",
-        moved.join(", ")
-    );
-    Err(refusal::precondition("ROLLOUT", &name, description))
-}
-
-fn find<'s>(state: &'s State, named: &Named) -> Result<&'s FlagRecord, Status> {
-    let found = state.flag(&named.environment, &named.key).map(|record| &**record);
-    found.ok_or_else(|| {
-        Status::not_found(format!(
-            "flag {} does not exist in environment {}",
-            named.key, named.environment
-        ))
+/// A request's document.
+fn required(flag: Option<v1::Flag>) -> Result<v1::Flag, Status> {
+    flag.ok_or_else(|| {
+        invalid(&[violation(
+            "flag",
+            "is missing: a whole document, or the fields of the mask",
+        )])
     })
+}
+
+fn exists(found: &FlagRecord) -> Status {
+    let key = &found.flag.key;
+    Status::already_exists(match found.archived_at_us {
+        Some(_) => format!("flag {key} exists already and is archived; unarchive it, or delete it first"),
+        None => format!("flag {key} exists already; change it with an update"),
+    })
+}
+
+/// A flag that must be there, at the revision that the request was based on.
+fn find<'s>(state: &'s State, named: &Named) -> Result<&'s FlagRecord, Status> {
+    let Named {
+        environment,
+        key,
+        expected,
+    } = named;
+    let found = state.flag(environment, key);
+    let found =
+        found.ok_or_else(|| Status::not_found(format!("flag {key} does not exist in environment {environment}")))?;
+    if *expected != 0 && *expected != found.revision {
+        return Err(refusal::stale(key, *expected, found.revision));
+    }
+    Ok(found)
 }
 
 fn stored(state: &State, environment: &Key, record: &FlagRecord) -> v1::StoredFlag {
@@ -351,14 +322,8 @@ fn stored(state: &State, environment: &Key, record: &FlagRecord) -> v1::StoredFl
             .holder(environment, &record.flag.key)
             .map(|rollout| rollout.name())
             .unwrap_or_default(),
+        archived_at_us: record.archived_at_us.unwrap_or(0),
     }
-}
-
-fn draw_salt() -> String {
-    let mut random = rand::rng();
-    (0..SALT)
-        .map(|_| char::from(SALT_ALPHABET[random.random_range(0..SALT_ALPHABET.len())]))
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,11 +5,28 @@ use proto::status::{invalid, violation};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
 
-use crate::{state::State, store, truth::CommitError};
+use crate::{
+    edit::{Precondition, Refusal},
+    follow::FollowError,
+    history::HistoryError,
+    inspect::InspectError,
+    members::MissingChunk,
+    state::State,
+    store,
+    truth::CommitError,
+};
+
+/// How many preconditions are listed: clients limit the headers that a status travels in.
+const LISTED: usize = 20;
 
 /// An environment that must exist.
 pub(super) fn environment(state: &State, text: &str) -> Result<Key, Status> {
-    let key = Key::parse(text).map_err(|error| invalid(&[violation("environment", error.to_string())]))?;
+    environment_in(state, "environment", text)
+}
+
+/// An environment that must exist, as a field of another name has it.
+pub(super) fn environment_in(state: &State, field: &str, text: &str) -> Result<Key, Status> {
+    let key = Key::parse(text).map_err(|error| invalid(&[violation(field, error.to_string())]))?;
     if state.environments.contains_key(&key) {
         return Ok(key);
     }
@@ -42,11 +59,41 @@ pub(super) fn precondition(kind: &str, subject: &str, description: impl Into<Str
 
 /// A write that was based on an old revision.
 pub(super) fn stale(key: &str, expected: u64, current: u64) -> Status {
-    precondition(
-        "REVISION",
-        key,
-        format!("{key} has changed: it is at revision {current}, not {expected}; read it again and repeat the edit"),
-    )
+    refused(Refusal {
+        violations: Vec::new(),
+        preconditions: vec![Precondition::stale(key, expected, current)],
+    })
+}
+
+/// INVALID_ARGUMENT if a document is wrong, else FAILED_PRECONDITION; with everything that was found.
+pub(super) fn refused(refusal: Refusal) -> Status {
+    let Refusal {
+        violations,
+        mut preconditions,
+    } = refusal;
+    let omitted = preconditions.len().saturating_sub(LISTED);
+    preconditions.truncate(LISTED);
+    preconditions.extend(Precondition::omitted(omitted));
+    let found = preconditions
+        .iter()
+        .map(|found| PreconditionViolation::new(found.kind, found.subject.clone(), found.description.clone()))
+        .collect::<Vec<_>>();
+    let words = preconditions.iter().map(|found| found.description.as_str());
+    if violations.is_empty() {
+        let details = ErrorDetails::with_precondition_failure(found);
+        return Status::with_error_details(Code::FailedPrecondition, words.collect::<Vec<_>>().join("; "), details);
+    }
+    let wrong = invalid(&violations);
+    if found.is_empty() {
+        return wrong;
+    }
+    let mut details = wrong.get_error_details();
+    details.set_precondition_failure(found);
+    let message = std::iter::once(wrong.message())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("; ");
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 impl From<CommitError> for Status {
@@ -63,6 +110,68 @@ impl From<CommitError> for Status {
                 ))
             }
             CommitError::NotShown(_) => Status::deadline_exceeded(error.to_string()),
+        }
+    }
+}
+
+/// Of an evaluation that could not be made.
+pub(super) fn inspection(error: InspectError, environment: &Key, flag: &Key, revision: Option<u64>) -> Status {
+    let at = revision
+        .map(|revision| format!(" at revision {revision}"))
+        .unwrap_or_default();
+    match error {
+        InspectError::Future { .. } => invalid(&[violation("revision", error.to_string())]),
+        InspectError::NoFlag => {
+            Status::not_found(format!("flag {flag} does not exist in environment {environment}{at}"))
+        }
+        InspectError::Archived => Status::not_found(format!(
+            "flag {flag} of environment {environment} is archived{at}, so agents do not have it"
+        )),
+        InspectError::TooMany => Status::failed_precondition(format!("flag {flag}: {error}")),
+        InspectError::History(error) => error.into(),
+    }
+}
+
+impl From<store::Error> for Status {
+    /// Of what only reads.
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Compacted { asked, oldest } => Status::out_of_range(format!(
+                "what was done right after revision {asked} is no longer kept for following (it is after {oldest}); list \
+                 what is there, then follow from its newest revision"
+            )),
+            store::Error::Closed => Status::unavailable("the control plane is stopping; try again"),
+            store::Error::Engine(_) | store::Error::Limit { .. } => {
+                tracing::error!(%error, "the store failed");
+                Status::internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<MissingChunk> for Status {
+    fn from(error: MissingChunk) -> Self {
+        tracing::error!(%error, "a member list is not whole");
+        Status::data_loss(error.to_string())
+    }
+}
+
+impl From<FollowError> for Status {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Full => Status::resource_exhausted(format!("{error}; end one, or try again later")),
+            FollowError::Future { .. } => invalid(&[violation("after_revision", error.to_string())]),
+            FollowError::Store(error) => error.into(),
+            FollowError::Model(_) => Status::data_loss(error.to_string()),
+        }
+    }
+}
+
+impl From<HistoryError> for Status {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Store(error) => error.into(),
+            HistoryError::Model(_) | HistoryError::Chunk(_) => Status::data_loss(error.to_string()),
         }
     }
 }

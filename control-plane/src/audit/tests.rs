@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use evaluation::{Buckets, FlagType, Prerequisite, Rule, Serve, Share, Split, WhenStale};
+
 use super::*;
 use crate::{
     builders::{actor, key, production, rollout},
@@ -18,7 +20,7 @@ fn written(before: Option<Json>, after: Option<Json>) -> AuditRecord {
         kind: "flag",
         key: "checkout",
     };
-    let txn = record(Txn::default(), subject, &actor(), before, after);
+    let txn = record(Txn::default(), subject, &actor(), None, before, after);
     assert_eq!(txn.ops.len(), 1);
     let Op::Put(at, value) = &txn.ops[0] else {
         panic!("a record is put");
@@ -48,8 +50,9 @@ fn of_before_and_after_only_what_differs_is_held() {
     after.killed = true;
     after.set = None;
     let record = written(Some(flag(&before)), Some(flag(&after)));
-    assert_eq!(parsed(&record.before), json!({ "killed": false, "flag_set": "shop" }));
-    assert_eq!(parsed(&record.after), json!({ "killed": true, "flag_set": null }));
+    // A text that is gone is left out, a switch is on or off.
+    assert_eq!(parsed(&record.before), json!({ "flag_set": "shop", "killed": false }));
+    assert_eq!(parsed(&record.after), json!({ "killed": true }));
 }
 
 #[test]
@@ -83,47 +86,87 @@ fn a_record_is_bounded_whatever_the_document_holds() {
 #[test]
 fn every_field_of_a_flag_that_can_be_edited_is_told() {
     let before = crate::builders::flag("checkout");
-    let edits: [fn(&mut Flag); 15] = [
-        |flag| flag.description = "x".to_owned(),
-        |flag| flag.owner = "x".to_owned(),
-        |flag| flag.tags = ["x".to_owned()].into(),
-        |flag| flag.set = Some(key("x")),
-        |flag| flag.enabled = false,
-        |flag| flag.killed = true,
-        |flag| flag.salt = "x".to_owned(),
-        |flag| flag.variants = BTreeMap::new(),
-        |flag| flag.off_variant = Some("old".to_owned()),
-        |flag| flag.default = Serve::CallerDefault,
-        |flag| flag.deny = vec!["u".to_owned()],
-        |flag| flag.allow = [("new".to_owned(), vec!["u".to_owned()])].into(),
-        |flag| flag.flag_type = evaluation::FlagType::Boolean,
-        |flag| flag.key = key("x"),
-        |flag| {
+    let edits: [(&str, Edit); 19] = [
+        ("description", |flag| flag.description = "x".to_owned()),
+        ("owner", |flag| flag.owner = "x".to_owned()),
+        ("tags", |flag| flag.tags = ["x".to_owned()].into()),
+        ("flag_set", |flag| flag.set = Some(key("x"))),
+        ("enabled", |flag| flag.enabled = false),
+        ("killed", |flag| flag.killed = true),
+        ("salt", |flag| flag.salt = "x".to_owned()),
+        ("variants", |flag| flag.variants = BTreeMap::new()),
+        ("off_variant", |flag| flag.off_variant = Some("old".to_owned())),
+        ("default_serve", |flag| flag.default = Serve::CallerDefault),
+        ("deny", |flag| flag.deny = vec!["u".to_owned()]),
+        ("allow", |flag| {
+            flag.allow = [("new".to_owned(), vec!["u".to_owned()])].into()
+        }),
+        ("type", |flag| flag.flag_type = FlagType::Boolean),
+        ("key", |flag| flag.key = key("x")),
+        ("bucket_by", |flag| flag.bucket_by = vec!["account".to_owned()]),
+        ("when_stale", |flag| flag.when_stale = WhenStale::Off),
+        ("default_serve", |flag| flag.default = Serve::Split(split())),
+        ("prerequisites", |flag| {
+            flag.prerequisites = vec![Prerequisite {
+                flag: "billing".to_owned(),
+                variants: vec!["on".to_owned()],
+            }];
+        }),
+        ("rules", |flag| {
             flag.rules = vec![Rule {
                 name: "staff".to_owned(),
-                conditions: vec![Condition {
-                    attribute: "group".to_owned(),
-                    test: Test::OneOf(vec![
-                        Literal::Text("staff".to_owned()),
-                        Literal::Number(1.5),
-                        Literal::Boolean(true),
-                    ]),
-                }],
-                serve: Serve::Split(vec![evaluation::Share {
-                    variant: "new".to_owned(),
-                    buckets: evaluation::Buckets::ALL,
-                }]),
+                conditions: Vec::new(),
+                serve: Serve::Split(split()),
+                salt: String::new(),
             }];
-        },
+        }),
     ];
-    for edit in edits {
+    for (field, edit) in edits {
         let mut after = before.clone();
         edit(&mut after);
         let record = written(Some(flag(&before)), Some(flag(&after)));
-        let fields = parsed(&record.after);
-        assert_eq!(fields.as_object().unwrap().len(), 1, "{fields}");
+        let (was, is) = (parsed(&record.before), parsed(&record.after));
+        let told = was.as_object().unwrap().keys().chain(is.as_object().unwrap().keys());
+        assert!(
+            told.clone().count() > 0 && told.into_iter().all(|told| told == field),
+            "{was} {is}"
+        );
         assert_ne!(record.before, record.after);
     }
+}
+
+/// What somebody does to a flag.
+type Edit = fn(&mut Flag);
+
+/// All buckets for one variant.
+fn split() -> Split {
+    Split {
+        shares: vec![Share {
+            variant: "new".to_owned(),
+            buckets: Buckets::ALL,
+        }],
+        ranges: Vec::new(),
+    }
+}
+
+#[test]
+fn a_changeset_joins_acts() {
+    let environment = production();
+    let subject = |key| Subject {
+        environment: &environment,
+        action: "flag.update",
+        kind: "flag",
+        key,
+    };
+    let id = Uuid::from_u128(7);
+    let txn = record(Txn::default(), subject("a"), &actor(), Some(id), None, None);
+    let txn = record(txn, subject("b"), &actor(), Some(id), None, None);
+    let changesets = txn.ops.iter().map(|op| match op {
+        Op::Put(_, value) => Act::read(value).unwrap().changeset,
+        Op::Delete(_) => None,
+    });
+    assert_eq!(changesets.collect::<Vec<_>>(), [Some(id), Some(id)]);
+    assert_eq!(written(None, None).changeset, None);
 }
 
 #[test]

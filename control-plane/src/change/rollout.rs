@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Subject},
-    change::put_flag,
+    change::flag::{self, Act},
     identity::Actor,
     record::{EndCause, FlagRecord, Latch, RolloutRecord, Soak},
     store::{Guard, Txn, keys, model},
@@ -89,11 +89,12 @@ pub(crate) fn complete(
     completed.flag.default = Serve::Variant(after.plan.treatment.clone());
     completed.version += 1;
     completed.updated_at_us = actor.at_us;
+    let act = Act::alone(&after.environment, "rollout.complete", actor);
     let key = keys::flag(&after.environment, &flag.flag.key);
     let txn = unchanged(before)
         .guard(Guard::Unchanged(key, flag.revision))
         .guard(evidence_unchanged(before, evidence));
-    let txn = put_moved(put_flag(txn, &after.environment, &completed), after)
+    let txn = put_moved(flag::put(txn, act, &completed), after)
         .put(keys::exposure(&after.environment, after.id), wanted(after));
     audited(release(txn, after), "rollout.complete", actor, Some(before), after)
 }
@@ -116,7 +117,8 @@ pub(crate) fn still_served(flag: &FlagRecord, variant: &str) -> Vec<String> {
     let flag = &flag.flag;
     let serves = |serve: &Serve| match serve {
         Serve::Variant(name) => name == variant,
-        Serve::Split(shares) => shares
+        Serve::Split(split) => split
+            .shares
             .iter()
             .any(|share| share.variant == variant && share.buckets.get() > 0),
         Serve::CallerDefault => false,
@@ -200,6 +202,7 @@ fn audited(
         txn,
         subject,
         actor,
+        None,
         before.map(audit::rollout),
         Some(audit::rollout(after)),
     )

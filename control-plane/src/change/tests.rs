@@ -3,7 +3,10 @@
 use evaluation::Flag;
 
 use super::*;
-use crate::builders::{World, actor, flag, key, production};
+use crate::{
+    builders::{World, actor, flag, key, production},
+    record::FlagRecord,
+};
 
 fn killed(name: &str) -> Flag {
     Flag {
@@ -23,7 +26,7 @@ fn an_empty_store_gets_its_three_environments_once() {
     let mut world = World::new();
     let kinds = world.state.environments.values();
     let kinds = kinds
-        .map(|environment| (environment.order, environment.kind))
+        .map(|environment| (environment.environment.order, environment.environment.kind))
         .collect::<Vec<_>>();
     assert_eq!(
         kinds,
@@ -93,8 +96,11 @@ fn every_version_is_kept_and_every_act_recorded_in_the_transaction_of_the_act() 
         world.write(document.clone());
         let version = number as u32 + 1;
         let at = keys::history("flag", &production(), "checkout", version);
-        let kept = model::read_flag(&world.shelf.items[&at].value, 0).unwrap();
-        assert_eq!((kept.flag, kept.version), (document, version));
+        let kept = model::read_version(&world.shelf.items[&at].value, 0).unwrap();
+        let Some(model::Document::Flag(record)) = kept.document else {
+            panic!("it is not a flag");
+        };
+        assert_eq!((record.flag, kept.version), (document, version));
         assert_eq!(under(&world, keys::audits(&production())), number + 1);
     }
     assert_eq!(world.shelf.revision, before + 3);
@@ -120,16 +126,61 @@ fn an_act_is_named_by_its_caller() {
     let mut world = World::new();
     world.write(flag("checkout"));
     let before = world.flag("checkout");
-    let after = FlagRecord {
+    let after = crate::record::FlagRecord {
         flag: killed("checkout"),
         version: 2,
-        ..FlagRecord::clone(&before)
+        ..crate::record::FlagRecord::clone(&before)
     };
-    let txn = update_flag(&world.state, &production(), &before, &after, "flag.kill", &actor());
+    let txn = flag::write(
+        Txn::default(),
+        &world.state,
+        flag::Act::alone(&production(), "flag.kill", &actor()),
+        Some(&before),
+        &after,
+    );
     world.commit(&txn);
     let last = world.shelf.items.iter().rev();
     let mut last = last.filter(|(at, _)| at.starts_with(&keys::audits(&production())));
     let act = model::Act::read(&last.next().unwrap().1.value).unwrap();
     assert_eq!(act.action, "flag.kill");
     assert!(act.after.contains("\"killed\":true"), "{}", act.after);
+}
+
+#[test]
+fn a_deletion_is_a_version_and_the_count_goes_on_behind_it() {
+    let mut world = World::new();
+    world.write(flag("checkout"));
+    let before = world.flag("checkout");
+    let (environment, actor) = (production(), actor());
+    let act = flag::Act::alone(&environment, "flag.delete", &actor);
+    world.commit(&flag::delete(Txn::default(), &world.state, act, &before));
+    assert!(world.state.flag(&production(), &key("checkout")).is_none());
+    let version = |number| {
+        let at = keys::history("flag", &production(), "checkout", number);
+        let item = world.shelf.items.get(&at)?;
+        Some(model::read_version(&item.value, item.modified).unwrap())
+    };
+    let deletion = version(2).unwrap();
+    assert_eq!((deletion.document, deletion.action.as_str()), (None, "flag.delete"));
+    // Whoever counts from 1 again meets the first version.
+    let again = flag::write(Txn::default(), &world.state, act, None, &before);
+    assert!(world.offer(&again).is_none());
+    let third = FlagRecord {
+        version: 3,
+        ..FlagRecord::clone(&before)
+    };
+    world.commit(&flag::write(Txn::default(), &world.state, act, None, &third));
+}
+
+#[test]
+fn of_two_changes_of_what_is_read_that_saw_the_same_state_one_is_refused() {
+    let mut world = World::new();
+    let change = |world: &World| guard_references(Txn::default(), &world.state, &production());
+    let (one, two) = (change(&world), change(&world));
+    world.commit(&one);
+    assert!(world.offer(&two).is_none());
+    let (three, four) = (change(&world), change(&world));
+    world.commit(&three);
+    assert!(world.offer(&four).is_none());
+    assert_eq!(world.state.references.get(&production()), Some(&world.state.revision));
 }

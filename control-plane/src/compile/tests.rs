@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use ::rollout::Phase;
-use evaluation::{Flag, Index};
+use evaluation::{Change, Condition, Flag, Index, Rule, Segment, Serve, Test};
 use proptest::prelude::*;
 use proto::v1;
 
@@ -10,21 +10,36 @@ use crate::{
     builders::{Touched, World, advanced, flag, key, moved, production},
     change::rollout as changes,
     identity::Actor,
-    record::Latch,
+    members::Members,
+    record::{Latch, SegmentRecord},
     store::{Txn, keys, model},
 };
 
 const SETS: [Option<&str>; 3] = [None, Some("shop"), Some("search")];
 const FLAGS: [&str; 3] = ["banner", "checkout", "ranking"];
+const SEGMENTS: [&str; 2] = ["staff", "beta"];
+
+/// What becomes of an entry for a subscription.
+fn change(state: &State, selection: &Selection, id: &EntryId) -> Change<Bytes> {
+    let entry = selection
+        .holds(state, &production(), id)
+        .then(|| entry(state, &production(), id));
+    Change {
+        id: id.clone(),
+        entry: entry.flatten(),
+    }
+}
 
 /// Everything that a subscription holds, compiled anew.
 fn anew(state: &State, set: Option<&Key>) -> Index<Bytes> {
     let ids = super::all(state, &production());
-    Index::new().with(ids.iter().map(|id| change(state, &production(), set, id)))
+    let selection = Selection::of(state, &production(), set);
+    Index::new().with(ids.iter().map(|id| change(state, &selection, id)))
 }
 
 fn body(state: &State, set: Option<&Key>, kind: EntryKind, name: &str) -> Option<Bytes> {
-    let entry = change(state, &production(), set, &id(kind, name)).entry?;
+    let selection = Selection::of(state, &production(), set);
+    let entry = change(state, &selection, &id(kind, name)).entry?;
     proto::entry::unframe(entry.body).unwrap().pop().unwrap().body
 }
 
@@ -189,25 +204,200 @@ fn what_only_people_read_changes_no_entry() {
     assert_eq!(anew(&world.state, None).digest(), before);
 }
 
+/// A condition on one of the flags or segments; none for other numbers.
+fn condition(reads: usize) -> Option<Condition> {
+    let test = match reads {
+        0..3 => Test::Variant {
+            flag: FLAGS[reads].to_owned(),
+            variants: vec!["new".to_owned()],
+        },
+        3..5 => Test::InSegment(vec![SEGMENTS[reads - 3].to_owned()]),
+        _ => return None,
+    };
+    Some(Condition {
+        attribute: String::new(),
+        negated: false,
+        test,
+    })
+}
+
+/// A flag that reads another document in a rule, or nothing.
+fn reading(name: &str, reads: usize) -> Flag {
+    let rule = |condition| Rule {
+        name: "rule".to_owned(),
+        conditions: vec![condition],
+        serve: Serve::Variant("new".to_owned()),
+        salt: String::new(),
+    };
+    Flag {
+        rules: condition(reads).map(rule).into_iter().collect(),
+        ..flag(name)
+    }
+}
+
+/// A segment without members that reads another document, or nothing.
+fn segment_reading(name: &str, reads: usize) -> SegmentRecord {
+    SegmentRecord {
+        segment: Segment {
+            key: key(name),
+            description: String::new(),
+            owner: String::new(),
+            tags: [].into(),
+            included: Vec::new(),
+            excluded: Vec::new(),
+            groups: condition(reads).map(|condition| vec![condition]).into_iter().collect(),
+        },
+        included: Members::default(),
+        excluded: Members::default(),
+        version: 1,
+        created_at_us: 0,
+        updated_at_us: 0,
+        revision: 0,
+    }
+}
+
+fn put_segment(world: &mut World, record: &SegmentRecord) -> Touched {
+    let at = keys::segment(&production(), &record.segment.key);
+    world.commit(&Txn::default().put(at, model::write_segment(record)))
+}
+
+fn in_set(set: &str, flag: Flag) -> Flag {
+    Flag {
+        set: Some(key(set)),
+        ..flag
+    }
+}
+
+/// Names of the entries of a kind that a subscription holds, ascending.
+fn held(world: &World, set: &str, kind: EntryKind) -> Vec<String> {
+    let index = anew(&world.state, Some(&key(set)));
+    let mut names = index
+        .iter()
+        .filter(|(id, _)| id.kind == kind)
+        .map(|(id, _)| id.key.to_string())
+        .collect::<Vec<_>>();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_flag_set_holds_what_its_flags_read_and_what_that_reads() {
+    let mut world = World::new();
+    put_segment(&mut world, &segment_reading("staff", 2));
+    put_segment(&mut world, &segment_reading("beta", 9));
+    // checkout reads the segment staff, which reads the flag ranking, which reads nothing.
+    world.write(in_set("shop", reading("checkout", 3)));
+    world.write(in_set("search", reading("ranking", 9)));
+    world.write(in_set("search", reading("banner", 4)));
+    assert_eq!(held(&world, "shop", EntryKind::Flag), ["checkout", "ranking"]);
+    assert_eq!(held(&world, "shop", EntryKind::Segment), ["staff"]);
+    assert_eq!(held(&world, "search", EntryKind::Flag), ["banner", "ranking"]);
+    assert_eq!(held(&world, "search", EntryKind::Segment), ["beta"]);
+    // Without the rule, all of it goes.
+    world.write(in_set("shop", reading("checkout", 9)));
+    assert_eq!(held(&world, "shop", EntryKind::Flag), ["checkout"]);
+    assert!(held(&world, "shop", EntryKind::Segment).is_empty());
+}
+
+#[test]
+fn a_circle_that_should_not_be_there_ends() {
+    let mut world = World::new();
+    put_segment(&mut world, &segment_reading("staff", 1));
+    world.write(in_set("shop", reading("checkout", 3)));
+    assert_eq!(held(&world, "shop", EntryKind::Flag), ["checkout"]);
+    assert_eq!(held(&world, "shop", EntryKind::Segment), ["staff"]);
+}
+
+#[test]
+fn what_a_document_says_does_not_restructure_what_belongs_together() {
+    let mut world = World::new();
+    world.write(in_set("shop", reading("checkout", 3)));
+    let before = world.state.clone();
+    let touched = world.write(Flag {
+        enabled: false,
+        ..in_set("shop", reading("checkout", 3))
+    });
+    let ids = &touched[&production()];
+    assert!(!restructured(&before, &world.state, &production(), ids.iter()));
+    let before = world.state.clone();
+    let touched = world.write(in_set("shop", reading("checkout", 4)));
+    let ids = &touched[&production()];
+    assert!(restructured(&before, &world.state, &production(), ids.iter()));
+}
+
+#[test]
+fn a_measurement_goes_where_its_flag_is_at_home_and_not_where_it_is_read() {
+    let mut world = World::new();
+    world.write(in_set("search", reading("ranking", 9)));
+    world.write(in_set("shop", reading("checkout", 2)));
+    world.start("ranking");
+    assert_eq!(held(&world, "shop", EntryKind::Flag), ["checkout", "ranking"]);
+    assert!(held(&world, "shop", EntryKind::Measurement).is_empty());
+    assert_eq!(held(&world, "search", EntryKind::Measurement).len(), 1);
+}
+
+#[test]
+fn an_archived_flag_is_not_delivered() {
+    let mut world = World::new();
+    world.write(flag("checkout"));
+    let mut record = (*world.flag("checkout")).clone();
+    record.archived_at_us = Some(1);
+    let at = keys::flag(&production(), &key("checkout"));
+    world.commit(&Txn::default().put(at, model::write_flag(&record)));
+    assert_eq!(body(&world.state, None, EntryKind::Flag, "checkout"), None);
+}
+
 /// One thing that may be written.
 #[derive(Debug, Clone)]
 enum Act {
-    Write { flag: usize, set: usize, killed: bool },
-    Delete { flag: usize },
-    Start { flag: usize },
-    Advance { rollout: usize },
-    Rest { rollout: usize, phase: usize },
-    Abort { rollout: usize },
-    Complete { rollout: usize },
-    Latch { rollout: usize },
-    Close { rollout: usize },
-    Soak { rollout: usize },
+    Write {
+        flag: usize,
+        set: usize,
+        reads: usize,
+        killed: bool,
+    },
+    Delete {
+        flag: usize,
+    },
+    Segment {
+        segment: usize,
+        reads: usize,
+        there: bool,
+    },
+    Start {
+        flag: usize,
+    },
+    Advance {
+        rollout: usize,
+    },
+    Rest {
+        rollout: usize,
+        phase: usize,
+    },
+    Abort {
+        rollout: usize,
+    },
+    Complete {
+        rollout: usize,
+    },
+    Latch {
+        rollout: usize,
+    },
+    Close {
+        rollout: usize,
+    },
+    Soak {
+        rollout: usize,
+    },
 }
 
 fn acts() -> impl Strategy<Value = Act> {
     let (flag, rollout) = (0..FLAGS.len(), 0..4usize);
     prop_oneof![
-        4 => (flag.clone(), 0..SETS.len(), any::<bool>()).prop_map(|(flag, set, killed)| Act::Write { flag, set, killed }),
+        4 => (flag.clone(), 0..SETS.len(), 0..6usize, any::<bool>())
+            .prop_map(|(flag, set, reads, killed)| Act::Write { flag, set, reads, killed }),
+        3 => (0..SEGMENTS.len(), 0..6usize, any::<bool>())
+            .prop_map(|(segment, reads, there)| Act::Segment { segment, reads, there }),
         1 => flag.clone().prop_map(|flag| Act::Delete { flag }),
         4 => flag.prop_map(|flag| Act::Start { flag }),
         3 => rollout.clone().prop_map(|rollout| Act::Advance { rollout }),
@@ -227,11 +417,27 @@ fn carry_out(world: &mut World, act: &Act) -> Touched {
         record.filter(|record| !record.state.is_final())
     };
     let txn = match act {
-        Act::Write { flag, set, killed } => Some(world.writing(Flag {
+        Act::Write {
+            flag,
+            set,
+            reads,
+            killed,
+        } => Some(world.writing(Flag {
             set: SETS[*set].map(key),
             killed: *killed,
-            ..crate::builders::flag(FLAGS[*flag])
+            ..reading(FLAGS[*flag], *reads)
         })),
+        Act::Segment { segment, reads, there } => {
+            let (name, at) = (
+                SEGMENTS[*segment],
+                keys::segment(&production(), &key(SEGMENTS[*segment])),
+            );
+            let record = segment_reading(name, *reads);
+            Some(match there {
+                true => Txn::default().put(at, model::write_segment(&record)),
+                false => Txn::default().delete(at),
+            })
+        }
         Act::Delete { flag } => Some(Txn::default().delete(keys::flag(&production(), &key(FLAGS[*flag])))),
         Act::Start { flag } => {
             let key = key(FLAGS[*flag]);
@@ -287,11 +493,18 @@ proptest! {
         let mut world = World::new();
         let sets = [None, Some(key("shop")), Some(key("search"))];
         let mut indexes = sets.clone().map(|set| anew(&world.state, set.as_ref()));
+        let mut selections = sets.clone().map(|set| Selection::of(&world.state, &production(), set.as_ref()));
         for act in &acts {
+            let before = world.state.clone();
             let touched = carry_out(&mut world, act).remove(&production()).unwrap_or_default();
-            for (set, index) in sets.iter().zip(&mut indexes) {
-                let set = set.as_ref();
-                *index = index.with(touched.iter().map(|id| change(&world.state, &production(), set, id)));
+            let restructured = restructured(&before, &world.state, &production(), touched.iter());
+            for ((set, index), selection) in sets.iter().zip(&mut indexes).zip(&mut selections) {
+                let (set, mut touched) = (set.as_ref(), touched.clone());
+                let now = Selection::of(&world.state, &production(), set);
+                prop_assert!(restructured || now == *selection, "{:?} moved unseen after {:?}", set, act);
+                touched.extend(now.differing(selection));
+                *selection = now;
+                *index = index.with(touched.iter().map(|id| change(&world.state, selection, id)));
                 let whole = anew(&world.state, set);
                 prop_assert_eq!(index.digest(), whole.digest(), "{:?} after {:?}", set, act);
                 prop_assert_eq!(index.len(), whole.len());

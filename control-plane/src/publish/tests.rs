@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use evaluation::{Change, Entry, Flag, apply, entry_hash};
+use evaluation::{Change, Entry, Flag, Prerequisite, Value, apply, entry_hash};
 
 use super::*;
-use crate::builders::{World, flag, key, production};
+use crate::{
+    builders::{World, flag, key, production},
+    record::FlagRecord,
+};
 
 const LINEAGE: u128 = 7;
 
@@ -139,6 +142,66 @@ fn what_leaves_a_flag_set_is_removed_from_it() {
     assert!(&*joined[0].id.key == "checkout" && joined[0].entry.is_some());
 }
 
+/// A flag of a set, which waits for another one if it is named.
+fn waiting(name: &str, set: &str, for_flag: Option<&str>) -> Flag {
+    let wait = |flag: &str| Prerequisite {
+        flag: flag.to_owned(),
+        variants: vec!["new".to_owned()],
+    };
+    Flag {
+        set: Some(key(set)),
+        prerequisites: for_flag.map(wait).into_iter().collect(),
+        ..flag(name)
+    }
+}
+
+#[test]
+fn what_a_flag_set_begins_to_read_comes_to_it_and_what_it_no_longer_reads_goes() {
+    let mut stage = Stage::new();
+    stage.write(waiting("base", "core", None));
+    stage.write(waiting("billing", "money", Some("base")));
+    stage.write(waiting("checkout", "shop", None));
+    let mut shop = stage.subscribe(Some("shop"));
+    let holds = |published: &Published, name: &str| published.index.get(EntryKind::Flag, name).is_some();
+    assert!(!holds(&shop.borrow_and_update(), "billing"));
+    stage.write(waiting("checkout", "shop", Some("billing")));
+    {
+        let now = shop.borrow_and_update();
+        assert!(holds(&now, "checkout") && holds(&now, "billing") && holds(&now, "base"));
+    }
+    // What is read is followed, wherever it is at home.
+    stage.write(Flag {
+        salt: "another".to_owned(),
+        ..waiting("base", "core", None)
+    });
+    assert!(shop.has_changed().unwrap());
+    shop.borrow_and_update();
+    stage.write(waiting("billing", "money", None));
+    {
+        let now = shop.borrow_and_update();
+        assert!(holds(&now, "billing") && !holds(&now, "base"));
+    }
+    stage.write(waiting("checkout", "shop", None));
+    assert!(!holds(&shop.borrow_and_update(), "billing"));
+}
+
+#[test]
+fn an_entry_is_encoded_once_for_all_who_hold_it() {
+    let mut stage = Stage::new();
+    let (all, shop) = (stage.subscribe(None), stage.subscribe(Some("shop")));
+    stage.write(waiting("checkout", "shop", None));
+    let body = |published: &Published| {
+        let entry = published.index.get(EntryKind::Flag, "checkout").unwrap();
+        entry.body.as_ptr()
+    };
+    assert_eq!(body(&all.borrow()), body(&shop.borrow()));
+    // One who comes later shares it, too.
+    drop(shop);
+    stage.write(waiting("another", "search", None));
+    let late = stage.subscribe(Some("shop"));
+    assert_eq!(body(&all.borrow()), body(&late.borrow()));
+}
+
 #[test]
 fn a_transfer_is_encoded_once_and_shared() {
     let mut stage = Stage::new();
@@ -244,6 +307,55 @@ fn a_returning_agent_gets_a_delta_as_long_as_its_snapshot_is_remembered() {
     assert!(!is_known(&stage, elsewhere, first.digest()));
     stage.write(salted("one-too-many"));
     assert!(!is_known(&stage, first.revision, first.digest()));
+}
+
+#[test]
+fn a_large_entry_that_is_edited_often_is_not_remembered_for_ever() {
+    let mut stage = Stage::new();
+    let receiver = stage.subscribe(None);
+    let large = |number: usize| Flag {
+        variants: [(
+            "old".to_owned(),
+            Value::String(format!("{number:}").repeat(4_000_000).into()),
+        )]
+        .into(),
+        ..flag("checkout")
+    };
+    let mut published = Vec::new();
+    for number in 0..20 {
+        // Past the limits of the store: only what is published is looked at.
+        let mut state = stage.world.state.clone();
+        state.revision += 1;
+        let record = FlagRecord {
+            flag: large(number % 10),
+            version: 1,
+            created_at_us: 0,
+            updated_at_us: 0,
+            archived_at_us: None,
+            revision: state.revision,
+        };
+        Arc::make_mut(&mut state.flags).insert((production(), key("checkout")), Arc::new(record));
+        let id = EntryId {
+            kind: EntryKind::Flag,
+            key: "checkout".into(),
+        };
+        stage.world.state = state.clone();
+        stage
+            .publisher
+            .publish(Arc::new(state), &[(production(), vec![id])].into());
+        let now = receiver.borrow().clone();
+        published.push((now.revision, now.digest()));
+    }
+    let known = published.iter().filter(|(revision, digest)| {
+        stage
+            .publisher
+            .recent(&subscription(None), *revision, *digest)
+            .is_some()
+    });
+    let known = known.count();
+    assert!((2..=17).contains(&known), "{known} snapshots are remembered");
+    let (revision, digest) = published[19];
+    assert!(stage.publisher.recent(&subscription(None), revision, digest).is_some());
 }
 
 #[test]

@@ -12,7 +12,6 @@ fn keys_that_are_not_state_are_passed_over() {
     let mut state = State::default();
     let value = Bytes::from_static(b"not even a message");
     for key in [
-        keys::audit(&production(), Uuid::now_v7()),
         keys::history("flag", &production(), "checkout", 1),
         keys::rollout_count(&production()),
         keys::index(&production(), 1),

@@ -7,9 +7,11 @@ use bytes::Bytes;
 use evaluation::Key;
 use uuid::Uuid;
 
+use crate::members::ChunkId;
+
 const ROOT: &str = "/tg/v1/";
 
-/// What a key of the live state names; keys of history, audit and health inputs are not state.
+/// What a key of the live state names; keys of history and health inputs are not state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// An environment.
@@ -28,6 +30,20 @@ pub(crate) enum Subject {
     Latch(Key, Uuid),
     /// The evidence of a rollout.
     Evidence(Key, Uuid),
+    /// A scheduled change.
+    Schedule(Key, Uuid),
+    /// A segment of an environment.
+    Segment(Key, Key),
+    /// A chunk of the member lists of an environment's segments.
+    Chunk(Key, ChunkId),
+    /// Written whenever an environment gets or leaves a place in the order.
+    Arrangement,
+    /// Written with every document that comes to be in an environment.
+    Population(Key),
+    /// Written with every change of what an environment's documents read of each other.
+    References(Key),
+    /// An audit record.
+    Act(Key, Uuid),
 }
 
 fn path(kind: &str, environment: &Key, rest: &[u8]) -> Vec<u8> {
@@ -49,8 +65,19 @@ fn with(mut key: Vec<u8>, parts: &[&[u8]]) -> Bytes {
 }
 
 /// The prefixes that hold live state, read at the start.
-pub(crate) fn state_prefixes() -> [Vec<u8>; 6] {
-    ["environment", "flag", "active", "rollout", "latch", "evidence"].map(|kind| format!("{ROOT}{kind}/").into_bytes())
+pub(crate) fn state_prefixes() -> [Vec<u8>; 9] {
+    let kinds = [
+        "environment",
+        "flag",
+        "active",
+        "rollout",
+        "latch",
+        "evidence",
+        "schedule",
+        "segment",
+        "meta",
+    ];
+    kinds.map(|kind| format!("{ROOT}{kind}/").into_bytes())
 }
 
 /// An environment.
@@ -61,6 +88,46 @@ pub(crate) fn environment(environment: &Key) -> Bytes {
 /// A flag.
 pub(crate) fn flag(environment: &Key, key: &Key) -> Bytes {
     path("flag", environment, key.as_bytes()).into()
+}
+
+/// A segment.
+pub(crate) fn segment(environment: &Key, key: &Key) -> Bytes {
+    path("segment", environment, key.as_bytes()).into()
+}
+
+/// A chunk of the member lists of an environment's segments.
+pub(crate) fn chunk(environment: &Key, id: ChunkId) -> Bytes {
+    path("chunk", environment, &id.0.to_be_bytes()).into()
+}
+
+/// Written with every document that comes to be in an environment, so that a deletion of the environment meets it.
+pub(crate) fn population(environment: &Key) -> Bytes {
+    path("meta", environment, b"population").into()
+}
+
+/// Written with every change of what an environment's documents read of each other, so that two such changes meet.
+pub(crate) fn references(environment: &Key) -> Bytes {
+    path("meta", environment, b"references").into()
+}
+
+/// Written whenever an environment gets or leaves a place in the order of promotion.
+pub(crate) fn arrangement() -> Bytes {
+    format!("{ROOT}meta/arrangement").into()
+}
+
+/// The prefix of the uploads of an environment: chunks that no document names yet.
+pub(crate) fn uploads(environment: &Key) -> Bytes {
+    path("meta", environment, b"upload/").into()
+}
+
+/// An upload.
+pub(crate) fn upload(environment: &Key, id: Uuid) -> Bytes {
+    with(uploads(environment).into(), &[id.as_bytes()])
+}
+
+/// The prefix of all versions of an environment's documents of a kind.
+pub(crate) fn histories(kind: &str, environment: &Key) -> Bytes {
+    format!("{ROOT}hist/{kind}/{environment}/").into()
 }
 
 /// The rollout that holds a flag.
@@ -151,10 +218,29 @@ pub(crate) fn index(environment: &Key, index: u32) -> Bytes {
     path("index", environment, &index.to_be_bytes()).into()
 }
 
+/// The prefix of what is known of agents.
+pub(crate) fn agents() -> Vec<u8> {
+    format!("{ROOT}agent/").into_bytes()
+}
+
+/// What is known of an agent.
+pub(crate) fn agent(environment: &Key, id: &str) -> Bytes {
+    path("agent", environment, id.as_bytes()).into()
+}
+
+/// A scheduled change.
+pub(crate) fn schedule(environment: &Key, id: Uuid) -> Bytes {
+    path("schedule", environment, id.as_bytes()).into()
+}
+
 /// A version of a subject, kept for ever.
 pub(crate) fn history(kind: &str, environment: &Key, key: &str, version: u32) -> Bytes {
-    let prefix = format!("{ROOT}hist/{kind}/{environment}/{key}/");
-    with(prefix.into_bytes(), &[&version.to_be_bytes()])
+    with(versions(kind, environment, key).into(), &[&version.to_be_bytes()])
+}
+
+/// The prefix of a subject's versions, in the order of their numbers.
+pub(crate) fn versions(kind: &str, environment: &Key, key: &str) -> Bytes {
+    format!("{ROOT}hist/{kind}/{environment}/{key}/").into()
 }
 
 /// The prefix of an environment's audit records, in the order of time.
@@ -174,6 +260,9 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
     if kind == "environment" {
         return Some(Subject::Environment(text_key(rest)?));
     }
+    if kind == "meta" && rest == b"arrangement" {
+        return Some(Subject::Arrangement);
+    }
     let (environment, rest) = split(rest)?;
     let environment = Key::parse(environment).ok()?;
     match kind {
@@ -181,6 +270,18 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
         "active" => Some(Subject::Active(environment, text_key(rest)?)),
         "latch" => Some(Subject::Latch(environment, Uuid::from_slice(rest).ok()?)),
         "evidence" => Some(Subject::Evidence(environment, Uuid::from_slice(rest).ok()?)),
+        "schedule" => Some(Subject::Schedule(environment, Uuid::from_slice(rest).ok()?)),
+        "segment" => Some(Subject::Segment(environment, text_key(rest)?)),
+        "meta" => match rest {
+            b"population" => Some(Subject::Population(environment)),
+            b"references" => Some(Subject::References(environment)),
+            _ => None,
+        },
+        "chunk" => {
+            let id = <[u8; 16]>::try_from(rest).ok()?;
+            Some(Subject::Chunk(environment, ChunkId(u128::from_be_bytes(id))))
+        }
+        "audit" => Some(Subject::Act(environment, Uuid::from_slice(rest).ok()?)),
         "rollout" => {
             let (id, part) = rest.split_at_checked(16)?;
             let id = Uuid::from_slice(id).ok()?;
@@ -230,13 +331,14 @@ mod tests {
             (soak(&production, id), Subject::Soak(production.clone(), id)),
             (latch(&production, id), Subject::Latch(production.clone(), id)),
             (evidence(&production, id), Subject::Evidence(production.clone(), id)),
+            (audit(&production, id), Subject::Act(production.clone(), id)),
         ] {
             assert_eq!(subject(&key), Some(expected));
         }
         for key in [
             batch(&production, id, 1),
             mark_page(&production, id, 0),
-            audit(&production, id),
+            history("flag", &production, &checkout, 1),
             transition(&production, id, 1),
         ] {
             assert_eq!(subject(&key), None);

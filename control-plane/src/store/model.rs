@@ -3,22 +3,30 @@
 //! Tags are never renumbered or reused; growth is additive. Reading is total: a value either becomes its domain record
 //! or says what is wrong with it, and the process refuses to start on one that it cannot read.
 
+mod agent;
 mod audit;
 mod batch;
+mod condition;
 mod end;
 mod evidence;
 mod flag;
 mod plan;
 mod rollout;
+mod schedule;
+mod segment;
+mod version;
 
+pub(crate) use agent::KnownAgent;
 pub(crate) use audit::{Act, AuditRecord};
 pub(crate) use batch::{MarkPage, PositionPage, SampleSet, SealedBatch, SealedCounts, StoredMark};
+pub(crate) use version::{Document, VersionRecord, read_version, write_version};
 
 use bytes::Bytes;
 use prost::Message;
 
-use crate::record::{FlagRecord, Latch, RolloutRecord, Soak, TransitionRecord};
-use crate::{evidence::EvidenceRecord, record::Exposure};
+use crate::members::{Chunk, ChunkId};
+use crate::record::{EnvironmentRecord, FlagRecord, Latch, RolloutRecord, SegmentRecord, Soak, TransitionRecord};
+use crate::{evidence::EvidenceRecord, record::Exposure, schedule::ScheduleRecord};
 
 /// The version that this build writes.
 const SCHEMA: u32 = 1;
@@ -69,6 +77,8 @@ struct Environment {
     order: u32,
     #[prost(bytes = "vec", tag = "5")]
     token_key: Vec<u8>,
+    #[prost(string, tag = "6")]
+    description: String,
 }
 
 /// A latch as stored.
@@ -96,27 +106,27 @@ struct Pair {
 }
 
 /// Writes an environment.
-pub(crate) fn write_environment(environment: &evaluation::Environment) -> Bytes {
+pub(crate) fn write_environment(record: &EnvironmentRecord) -> Bytes {
+    let environment = &record.environment;
     let kind = match environment.kind {
         evaluation::EnvironmentKind::Development => 1,
         evaluation::EnvironmentKind::Staging => 2,
         evaluation::EnvironmentKind::Production => 3,
     };
-    let token_key = environment.token_key.to_be_bytes().to_vec();
-    let key = environment.key.to_string();
     Environment {
         schema: SCHEMA,
-        key,
+        key: environment.key.to_string(),
         kind,
         order: environment.order,
-        token_key,
+        token_key: environment.token_key.to_be_bytes().to_vec(),
+        description: record.description.clone(),
     }
     .encode_to_vec()
     .into()
 }
 
 /// Reads an environment.
-pub(crate) fn read_environment(bytes: &[u8]) -> Result<evaluation::Environment, ModelError> {
+pub(crate) fn read_environment(bytes: &[u8], revision: u64) -> Result<EnvironmentRecord, ModelError> {
     let stored = decode::<Environment>(bytes, |stored| stored.schema)?;
     let kind = match stored.kind {
         1 => evaluation::EnvironmentKind::Development,
@@ -124,11 +134,15 @@ pub(crate) fn read_environment(bytes: &[u8]) -> Result<evaluation::Environment, 
         3 => evaluation::EnvironmentKind::Production,
         _ => return Err(ModelError::Field("kind")),
     };
-    Ok(evaluation::Environment {
-        key: key("key", &stored.key)?,
-        kind,
-        order: stored.order,
-        token_key: number("token_key", &stored.token_key)?,
+    Ok(EnvironmentRecord {
+        environment: evaluation::Environment {
+            key: key("key", &stored.key)?,
+            kind,
+            order: stored.order,
+            token_key: number("token_key", &stored.token_key)?,
+        },
+        description: stored.description,
+        revision,
     })
 }
 
@@ -232,6 +246,44 @@ pub(crate) fn read_flag(bytes: &[u8], revision: u64) -> Result<FlagRecord, Model
     decode::<flag::StoredFlag>(bytes, |stored| stored.schema)?.read(revision)
 }
 
+/// Writes a segment; its members are named by their chunks.
+pub(crate) fn write_segment(record: &SegmentRecord) -> Bytes {
+    segment::StoredSegment::from(record).encode_to_vec().into()
+}
+
+/// Reads a segment.
+pub(crate) fn read_segment(bytes: &[u8], revision: u64) -> Result<SegmentRecord, ModelError> {
+    decode::<segment::StoredSegment>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+/// Writes a chunk of a member list.
+pub(crate) fn write_chunk(chunk: &Chunk) -> Bytes {
+    segment::StoredChunk::from(chunk).encode_to_vec().into()
+}
+
+/// Reads a chunk of a member list.
+pub(crate) fn read_chunk(bytes: &[u8]) -> Result<Chunk, ModelError> {
+    decode::<segment::StoredChunk>(bytes, |stored| stored.schema)?.read()
+}
+
+/// Writes an upload: when it began, and the chunks that it brings.
+pub(crate) fn write_upload(at_us: i64, chunks: impl Iterator<Item = ChunkId>) -> Bytes {
+    segment::StoredUpload {
+        schema: SCHEMA,
+        at_us,
+        chunks: chunks.map(|id| id.0.to_be_bytes().to_vec()).collect(),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads an upload.
+pub(crate) fn read_upload(bytes: &[u8]) -> Result<(i64, Vec<ChunkId>), ModelError> {
+    let stored = decode::<segment::StoredUpload>(bytes, |stored| stored.schema)?;
+    let ids = stored.chunks.iter().map(|id| number("chunks", id).map(ChunkId));
+    Ok((stored.at_us, ids.collect::<Result<_, _>>()?))
+}
+
 /// Writes a rollout.
 pub(crate) fn write_rollout(record: &RolloutRecord) -> Bytes {
     rollout::StoredRollout::from(record).encode_to_vec().into()
@@ -255,6 +307,26 @@ pub(crate) fn write_evidence(record: &EvidenceRecord) -> Bytes {
 /// Reads the evidence of a rollout.
 pub(crate) fn read_evidence(bytes: &[u8], revision: u64) -> Result<EvidenceRecord, ModelError> {
     decode::<evidence::StoredEvidence>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+/// Writes what is known of an agent.
+pub(crate) fn write_agent(agent: &KnownAgent) -> Bytes {
+    agent::StoredAgent::from(agent).encode_to_vec().into()
+}
+
+/// Reads what is known of an agent.
+pub(crate) fn read_agent(bytes: &[u8]) -> Result<KnownAgent, ModelError> {
+    decode::<agent::StoredAgent>(bytes, |stored| stored.schema)?.read()
+}
+
+/// Writes a schedule.
+pub(crate) fn write_schedule(record: &ScheduleRecord) -> Bytes {
+    schedule::StoredSchedule::from(record).encode_to_vec().into()
+}
+
+/// Reads a schedule.
+pub(crate) fn read_schedule(bytes: &[u8], revision: u64) -> Result<ScheduleRecord, ModelError> {
+    decode::<schedule::StoredSchedule>(bytes, |stored| stored.schema)?.read(revision)
 }
 
 #[cfg(test)]

@@ -31,8 +31,13 @@ type Logged<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// Transactions that wait for the writer.
 const QUEUE: usize = 1_024;
+/// Memory for pages of the file. What is there now is in memory anyway, so only history, audit and a start read the file;
+/// the engine's own default is a gigabyte, which a busy store would fill.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Revisions that one answer to a watcher holds at most.
 const WATCH_PAGE: usize = 1_024;
+/// Bytes after which such an answer ends, at the end of a revision.
+const WATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The embedded store.
 #[derive(Debug)]
@@ -57,7 +62,11 @@ fn engine(error: impl std::fmt::Display) -> Error {
 impl Redb {
     /// Opens the store in a file, or creates it with the given lineage.
     pub(crate) fn open(path: &Path, new_lineage: u128) -> Result<Self, Error> {
-        let database = Arc::new(Database::create(path).map_err(engine)?);
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(path)
+            .map_err(engine)?;
+        let database = Arc::new(database);
         let (lineage, revision) = prepare(&database, new_lineage)?;
         let (queue, requests) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(revision);
@@ -141,7 +150,7 @@ impl Redb {
             return Err(Error::Compacted { asked: after, oldest });
         }
         let log = read.open_table(LOG).map_err(engine)?;
-        let mut commits = Vec::<Commit>::new();
+        let (mut commits, mut bytes) = (Vec::<Commit>::new(), 0);
         for entry in log.range((after + 1, 0)..).map_err(engine)? {
             let (number, change) = entry.map_err(engine)?;
             let (revision, _) = number.value();
@@ -150,7 +159,8 @@ impl Redb {
                 key: Bytes::copy_from_slice(key),
                 value: value.map(Bytes::copy_from_slice),
             };
-            let full = commits.len() == WATCH_PAGE;
+            let full = commits.len() == WATCH_PAGE || bytes >= WATCH_BYTES;
+            bytes += key.len() + value.map_or(0, <[u8]>::len);
             match commits.last_mut().filter(|commit| commit.revision == revision) {
                 Some(commit) => commit.events.push(event),
                 None if full => break,

@@ -14,7 +14,10 @@ use rollout::Delivery;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::publish::{Publisher, Subscription};
+use crate::{
+    publish::{Publisher, Subscription},
+    store::model::KnownAgent,
+};
 
 /// Agents that are remembered at most; more are turned away.
 const AGENTS_LIMIT: usize = 100_000;
@@ -45,8 +48,14 @@ pub(crate) struct AgentRecord {
     connection: Option<u64>,
     /// Ends that stream when the agent opens another.
     replaced: CancellationToken,
+    /// When its stream was opened.
+    connected_at_us: i64,
+    /// When it was first heard of.
+    pub(crate) first_seen_at_us: i64,
     /// When it was last heard of.
     pub(crate) seen_at_us: i64,
+    /// From the publication of what it applied last until it said so; none: it was not connected at the time.
+    pub(crate) lag_us: Option<i64>,
     /// How often it sends heartbeats.
     interval_us: i64,
     /// What it has in use.
@@ -66,6 +75,8 @@ pub(crate) struct Acked {
     pub(crate) held: Held,
     /// It is on disk, too.
     pub(crate) persisted: bool,
+    /// When it was published, if this is the first answer to it.
+    pub(crate) published_at_us: Option<i64>,
     /// What it holds back, in words.
     pub(crate) problems: Vec<String>,
     /// Keys of the flags that it holds back.
@@ -126,9 +137,33 @@ impl AgentRecord {
         self.connection.is_some() || now_us - self.seen_at_us <= REMEMBERED_US
     }
 
+    fn known(&self) -> KnownAgent {
+        let introduction = &self.introduction;
+        KnownAgent {
+            environment: introduction.subscription.environment.clone(),
+            id: introduction.agent.to_string(),
+            set: introduction.subscription.set.clone(),
+            version: introduction.version.clone(),
+            address: introduction
+                .address
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+            diskless: introduction.diskless,
+            first_seen_at_us: self.first_seen_at_us,
+            seen_at_us: self.seen_at_us,
+            connected: self.connection.is_some(),
+        }
+    }
+
     /// Whether it serves what its revision says of a flag.
     fn serves(&self, flag: &str) -> bool {
         !self.held_back.contains(flag)
+    }
+
+    /// Whether what it has in use, or on disk, is what its subscription should hold.
+    pub(crate) fn is_at(&self, wanted: u64) -> (bool, bool) {
+        let reached = |held: Option<Held>| held.is_some_and(|held| held.number >= wanted);
+        (reached(self.applied), reached(self.persisted))
     }
 
     fn holds(&self, set: Option<&Key>) -> bool {
@@ -174,11 +209,14 @@ impl Fleet {
             introduction.agent.clone(),
         );
         let replaced = CancellationToken::new();
-        let record = AgentRecord {
+        let mut record = AgentRecord {
             introduction,
             connection: Some(connection),
             replaced: replaced.clone(),
+            connected_at_us: now_us,
+            first_seen_at_us: now_us,
             seen_at_us: now_us,
+            lag_us: None,
             interval_us,
             applied: None,
             persisted: None,
@@ -192,6 +230,7 @@ impl Fleet {
         if agents.len() >= AGENTS_LIMIT && !agents.contains_key(&key) {
             return Err(TooMany);
         }
+        record.first_seen_at_us = agents.get(&key).map_or(now_us, |before| before.first_seen_at_us);
         if let Some(before) = agents.insert(key, record) {
             before.replaced.cancel();
         }
@@ -225,6 +264,8 @@ impl Fleet {
             if acked.persisted || record.introduction.diskless {
                 record.persisted = Some(acked.held);
             }
+            let published_at_us = acked.published_at_us.filter(|at_us| *at_us >= record.connected_at_us);
+            record.lag_us = published_at_us.map_or(record.lag_us, |at_us| Some((record.seen_at_us - at_us).max(0)));
             record.problems = acked.problems;
             record.held_back = acked.held_back;
         });
@@ -252,6 +293,42 @@ impl Fleet {
         {
             edit(record);
         }
+    }
+
+    /// An agent that was heard of before this process began.
+    pub(crate) fn remember(&self, known: &KnownAgent) {
+        let agent: Arc<str> = Arc::from(known.id.as_str());
+        let record = AgentRecord {
+            introduction: Introduction {
+                agent: agent.clone(),
+                subscription: Subscription {
+                    environment: known.environment.clone(),
+                    set: known.set.clone(),
+                },
+                version: known.version.clone(),
+                address: known.address.parse().ok(),
+                diskless: known.diskless,
+            },
+            connection: None,
+            replaced: CancellationToken::new(),
+            connected_at_us: known.seen_at_us,
+            first_seen_at_us: known.first_seen_at_us,
+            seen_at_us: known.seen_at_us,
+            lag_us: None,
+            interval_us: 0,
+            applied: None,
+            persisted: None,
+            problems: Vec::new(),
+            held_back: BTreeSet::new(),
+        };
+        self.agents().insert((known.environment.clone(), agent), record);
+    }
+
+    /// What is to be kept of every agent that is connected or was heard of in the last day.
+    pub(crate) fn known(&self, now_us: i64) -> BTreeMap<(Key, Arc<str>), KnownAgent> {
+        let agents = self.agents();
+        let remembered = agents.iter().filter(|(_, record)| record.is_remembered(now_us));
+        remembered.map(|(key, record)| (key.clone(), record.known())).collect()
     }
 
     /// Whether an agent has been heard of.
@@ -288,7 +365,8 @@ impl Fleet {
         live.map(|((_, agent), _)| agent.clone()).collect()
     }
 
-    /// How far a store revision has come among the agents that hold a flag.
+    /// How far a store revision has come among the agents that hold a flag: those of its set, and those whose own flags
+    /// read it.
     ///
     /// An agent has it if the revision it acked is not below it, or if it holds what is equal to the latest snapshot of
     /// its subscription and that snapshot shows the revision; and if it does not hold back this very flag.
@@ -300,10 +378,11 @@ impl Fleet {
             .range(all)
             .take_while(|((environment, _), _)| environment == flag.environment);
         for ((_, agent), record) in of_environment {
-            if !record.holds(flag.set) {
+            let subscription = &record.introduction.subscription;
+            if !record.holds(flag.set) && !publisher.holds(subscription, flag.key) {
                 continue;
             }
-            let current = publisher.current(&record.introduction.subscription);
+            let current = publisher.current(subscription);
             let has = |held: Option<Held>| {
                 held.filter(|_| record.serves(flag.key)).is_some_and(|held| {
                     held.number >= wanted

@@ -139,7 +139,7 @@ impl Session {
             }
             let answer_by = standing.answer_by.unwrap_or(silence + ANSWER_DEADLINE);
             tokio::select! {
-                changed = self.snapshots.changed() => if changed.is_err() { return Ok(()) },
+                changed = self.snapshots.changed() => if changed.is_err() { return Err(self.deserted()) },
                 message = inbound.message() => match message {
                     Ok(Some(message)) => {
                         silence = Instant::now() + 3 * beat;
@@ -159,6 +159,12 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Nothing more will be published: the environment was deleted.
+    fn deserted(&self) -> SessionEnd {
+        let environment = &self.introduction.subscription.environment;
+        SessionEnd::Wrong(Status::not_found(format!("environment {environment} was deleted")))
     }
 
     /// Finds out what the agent lacks; if it lacks nothing, says so.
@@ -261,12 +267,14 @@ impl Session {
 
     fn acked(&self, standing: &mut Standing, ack: &v1::Ack) -> Result<(), SessionEnd> {
         let (revision, held, persisted) = read_ack(ack)?;
+        let mut published_at_us = None;
         if standing
             .sent
             .as_ref()
             .is_some_and(|(sent, _)| sent.revision == revision)
         {
             standing.held = standing.sent.take().map(|(sent, _)| sent);
+            published_at_us = standing.held.as_ref().map(|held| held.at_us);
         }
         let (environment, agent) = (&self.introduction.subscription.environment, &self.introduction.agent);
         let Some(known) = standing.held.as_ref().filter(|known| known.revision == revision) else {
@@ -294,6 +302,7 @@ impl Session {
         let acked = Acked {
             held,
             persisted,
+            published_at_us,
             problems: problems(&ack.held_back),
             held_back: flags.map(|problem| problem.key.clone()).collect(),
         };

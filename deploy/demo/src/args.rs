@@ -45,7 +45,7 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) reset: bool,
 
-    /// Use eight ports in a row from this one [default: the standard ports, 7420 and 8013 among them].
+    /// Use ten ports in a row from this one [default: the standard ports, 7420 and 8013 among them].
     #[arg(long, value_name = "PORT", value_parser = ports)]
     pub(crate) ports_from: Option<Ports>,
 

@@ -53,6 +53,7 @@ impl Operator {
         let request = v1::CreateFlagRequest {
             environment: ENVIRONMENT.to_owned(),
             flag: Some(flag),
+            validate_only: false,
         };
         let created = self.flags().create_flag(asked(request)).await;
         created
@@ -67,7 +68,7 @@ impl Operator {
         let request = v1::UpdateFlagRequest {
             environment,
             flag: Some(flag),
-            expected_revision: 0,
+            ..v1::UpdateFlagRequest::default()
         };
         let updated = self.flags().update_flag(asked(request)).await;
         updated
@@ -80,6 +81,7 @@ impl Operator {
         let request = v1::ReviveFlagRequest {
             environment: ENVIRONMENT.to_owned(),
             key: key.to_owned(),
+            expected_revision: 0,
         };
         let revived = self.flags().revive_flag(asked(request)).await;
         revived

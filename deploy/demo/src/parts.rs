@@ -60,6 +60,7 @@ async fn agents(children: &mut Children, ports: &Ports, screen: &Screen) -> anyh
             ("id", name.to_owned()),
             ("control-plane", format!("http://{}", ports.control_plane)),
             ("listen", agent.listen.to_string()),
+            ("ofrep", agent.ofrep.to_string()),
             ("ops", agent.ops.to_string()),
             ("data", name.to_owned()),
             ("socket", "none".to_owned()),

@@ -11,13 +11,13 @@ use std::{
 };
 
 /// How many ports the demo needs.
-const COUNT: u16 = 8;
+const COUNT: u16 = 10;
 
 /// Where other ports are looked for: below those that the system gives to outgoing connections.
 const PROPOSED: Range<u16> = 17_420..32_000;
 
 /// The standard ports, in the order of [`Ports::named`].
-const STANDARD: [u16; COUNT as usize] = [7420, 7421, 8013, 8014, 8023, 8024, 8018, 8028];
+const STANDARD: [u16; COUNT as usize] = [7420, 7421, 8013, 8014, 8016, 8023, 8024, 8026, 8018, 8028];
 
 /// Where every part listens, on loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) struct AgentPorts {
     pub(crate) listen: SocketAddr,
     /// Probes and metrics.
     pub(crate) ops: SocketAddr,
+    /// OFREP.
+    pub(crate) ofrep: SocketAddr,
 }
 
 /// Ports that cannot be listened on, and a way out.
@@ -95,13 +97,23 @@ impl Ports {
     }
 
     fn of(ports: [u16; COUNT as usize]) -> Self {
-        let [plane, plane_ops, one, one_ops, two, two_ops, first, second] =
-            ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let agent = |listen, ops| AgentPorts { listen, ops };
+        let [
+            plane,
+            plane_ops,
+            one,
+            one_ops,
+            one_ofrep,
+            two,
+            two_ops,
+            two_ofrep,
+            first,
+            second,
+        ] = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let agent = |listen, ops, ofrep| AgentPorts { listen, ops, ofrep };
         Self {
             control_plane: plane,
             control_plane_ops: plane_ops,
-            agents: [agent(one, one_ops), agent(two, two_ops)],
+            agents: [agent(one, one_ops, one_ofrep), agent(two, two_ops, two_ofrep)],
             services: [first, second],
         }
     }
@@ -113,8 +125,10 @@ impl Ports {
             ("the control plane's probes", self.control_plane_ops),
             ("agent one", one.listen),
             ("agent one's probes", one.ops),
+            ("agent one's OFREP", one.ofrep),
             ("agent two", two.listen),
             ("agent two's probes", two.ops),
+            ("agent two's OFREP", two.ofrep),
             ("the service beside agent one", self.services[0]),
             ("the service beside agent two", self.services[1]),
         ]
@@ -157,8 +171,8 @@ mod tests {
     #[test]
     fn ports_in_a_row_end_before_the_last_port() {
         assert_eq!(Ports::from_first(0), None);
-        assert_eq!(Ports::from_first(65_529), None);
-        let last = Ports::from_first(65_528).unwrap();
+        assert_eq!(Ports::from_first(65_527), None);
+        let last = Ports::from_first(65_526).unwrap();
         assert_eq!(last.services[1].port(), 65_535);
         assert!(!last.has_standard_control_plane());
     }

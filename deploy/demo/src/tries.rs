@@ -36,13 +36,14 @@ fn text(ports: &Ports, base_rate: f64, folder: &Path, data: &Path) -> String {
     };
     let python = quoted(&data.join("python"));
     let ([_, good, harmful], stages) = (PATHS, plans::stage_options());
+    let ofrep = ports.agents[0].ofrep;
     let (host, port) = (ports.agents[0].listen.ip(), ports.agents[0].listen.port());
     format!(
         r#"
 1. A flag of your own: a quarter of the users and user-7 get it
-   {tidegate} create my-flag --type boolean
-   {tidegate} set my-flag on --percent 25 --allow user-7
-   {tidegate} get my-flag
+   {tidegate} set my-flag on --create --percent 25 --allow user-7
+   {tidegate} explain my-flag --unit user-7
+   curl -d '{{"context": {{"targetingKey": "user-7"}}}}' http://{ofrep}/ofrep/v1/evaluate/flags/my-flag
 
 2. Your own OpenFeature client, here Python, asks the agent for it
    python3 -m venv {python} && {python}/bin/pip install --quiet openfeature-sdk openfeature-provider-flagd
@@ -109,7 +110,7 @@ mod tests {
             Path::new("data"),
         );
         assert!(
-            text.contains("\n   target/release/tidegate create my-flag --type boolean\n"),
+            text.contains("\n   target/release/tidegate set my-flag on --create --percent 25 --allow user-7\n"),
             "{text}"
         );
         assert!(
@@ -129,9 +130,13 @@ mod tests {
             Path::new("data"),
         );
         let commands = text.lines().filter(|line| line.contains("release/tidegate ")).count();
-        assert_eq!(text.matches("--server http://127.0.0.1:17420").count(), commands);
+        assert_eq!(
+            text.matches("--server http://127.0.0.1:17420").count(),
+            commands,
+            "{text}"
+        );
         assert!(
-            text.contains("fault checkout-v3 0.008 --services 127.0.0.1:17426,127.0.0.1:17427"),
+            text.contains("fault checkout-v3 0.008 --services 127.0.0.1:17428,127.0.0.1:17429"),
             "{text}"
         );
         assert!(text.contains("port=17422"), "{text}");

@@ -1,16 +1,16 @@
-//! The parts of a flag that only people read, and its salt: bounded, otherwise free.
+//! The parts of a document that only people read: bounded, otherwise free.
+
+use std::collections::BTreeSet;
 
 use super::scope::Scope;
-use crate::flag::Flag;
 use crate::limits;
 
-/// Checks description, owner, tags and salt.
-pub(super) fn check(scope: &mut Scope<'_>, flag: &Flag) {
-    scope.bytes(&"description", &flag.description, limits::DESCRIPTION_BYTES);
-    scope.bytes(&"owner", &flag.owner, limits::NAME_BYTES);
-    scope.count(&"tags", "tags", flag.tags.len(), limits::TAGS);
-    for (at, tag) in flag.tags.iter().take(limits::TAGS).enumerate() {
+/// Checks description, owner and tags.
+pub(super) fn check(scope: &mut Scope<'_>, description: &str, owner: &str, tags: &BTreeSet<String>) {
+    scope.bytes(&"description", description, limits::DESCRIPTION_BYTES);
+    scope.bytes(&"owner", owner, limits::NAME_BYTES);
+    scope.count(&"tags", "tags", tags.len(), limits::TAGS);
+    for (at, tag) in tags.iter().take(limits::TAGS).enumerate() {
         scope.name(&format_args!("tags[{at}]"), tag);
     }
-    scope.salt(&"salt", &flag.salt);
 }

@@ -65,6 +65,40 @@ impl<'f> Scope<'f> {
         }
     }
 
+    /// Notes a list without items, or of more than `most`.
+    pub(super) fn some(&mut self, field: &dyn Display, items: &str, found: usize, most: usize) {
+        if found == 0 {
+            self.violations
+                .add(field, format_args!("has no {items}, at least one is needed"));
+        }
+        self.count(field, items, found, most);
+    }
+
+    /// Notes a targeting key that nobody can have.
+    pub(super) fn unit(&mut self, field: &dyn Display, unit: &str) {
+        if unit.is_empty() {
+            self.violations.add(field, "cannot be empty");
+        }
+        self.bytes(field, unit, limits::UNIT_BYTES);
+    }
+
+    /// Notes a number that is infinite or none.
+    pub(super) fn finite(&mut self, field: &dyn Display, number: f64) {
+        if !number.is_finite() {
+            self.violations
+                .add(field, format_args!("{number} is not a finite number"));
+        }
+    }
+
+    /// Notes a text that could not be read as `what`.
+    pub(super) fn readable<T>(&mut self, field: &dyn Display, text: &str, read: Option<T>, what: &str) -> Option<T> {
+        if read.is_none() {
+            self.violations
+                .add(field, format_args!("{} is not {what}", quoted(text)));
+        }
+        read
+    }
+
     /// Notes a salt that cannot draw buckets.
     pub(super) fn salt(&mut self, field: &dyn Display, salt: &str) {
         if salt.is_empty() {

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use super::scope::Scope;
 use crate::bucket::Salted;
+use crate::flag::HashScheme;
 use crate::limits;
 use crate::percentage::Buckets;
 use crate::step::{CompiledStep, ReachedStage, RolloutStep};
 
 /// Checks and compiles.
-pub(super) fn compile(scope: &mut Scope<'_>, step: &RolloutStep) -> CompiledStep {
+pub(super) fn compile(scope: &mut Scope<'_>, scheme: HashScheme, step: &RolloutStep) -> CompiledStep {
     scope.salt(&"rollout.salt", &step.salt);
     check_stages(scope, step);
     // Without a reached stage the step is refused; the share of nobody stands in until then.
@@ -24,7 +25,7 @@ pub(super) fn compile(scope: &mut Scope<'_>, step: &RolloutStep) -> CompiledStep
         share: largest.share.get(),
         treatment: scope.variant(&"rollout.treatment", &step.treatment),
         control: scope.variant(&"rollout.control", &step.control),
-        salted: Salted::new(&[&step.salt]),
+        salted: Salted::new(scheme, &[&step.salt]),
         measuring_key: step.measuring_key,
     }
 }

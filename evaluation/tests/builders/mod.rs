@@ -7,10 +7,12 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use evaluation::{
-    Buckets, CompiledFlag, Condition, Context, Flag, FlagType, Key, Literal, ReachedStage, RolloutStep, Rule, Serve,
-    Share, Test, Value, compile,
+    Body, Buckets, Change, CompiledFlag, CompiledSegment, Condition, Context, Entry, EntryId, EntryKind, Flag,
+    FlagType, HashScheme, Index, Json, Key, Literal, OneOf, Prerequisite, ReachedStage, Revision, RolloutStep, Rule,
+    Segment, Serve, Share, Snapshot, Split, Test, Value, WhenStale, compile, compile_segment, entry_hash,
 };
 
 /// The salt of every flag built here.
@@ -37,6 +39,10 @@ pub(crate) fn boolean(key: &str) -> Flag {
         deny: Vec::new(),
         allow: BTreeMap::new(),
         rules: Vec::new(),
+        prerequisites: Vec::new(),
+        hash: HashScheme::Murmur3,
+        bucket_by: Vec::new(),
+        when_stale: WhenStale::Keep,
     }
 }
 
@@ -60,16 +66,20 @@ pub(crate) fn variant(name: &str) -> Serve {
 }
 
 /// Serves shares of so many buckets.
-pub(crate) fn split(shares: &[(&str, u32)]) -> Serve {
-    Serve::Split(
-        shares
-            .iter()
-            .map(|(name, count)| Share {
-                variant: name.to_string(),
-                buckets: buckets(*count),
-            })
-            .collect(),
-    )
+pub(crate) fn split(parts: &[(&str, u32)]) -> Serve {
+    Serve::Split(Split {
+        shares: shares(parts),
+        ranges: Vec::new(),
+    })
+}
+
+/// Shares of so many buckets.
+pub(crate) fn shares(parts: &[(&str, u32)]) -> Vec<Share> {
+    let share = |(name, count): &(&str, u32)| Share {
+        variant: name.to_string(),
+        buckets: buckets(*count),
+    };
+    parts.iter().map(share).collect()
 }
 
 /// `on` for so many buckets, `off` for the others.
@@ -84,20 +94,70 @@ pub(crate) fn buckets(count: u32) -> Buckets {
 
 /// Serves to callers whose attribute equals one of the texts.
 pub(crate) fn rule(name: &str, attribute: &str, texts: &[&str], serve: Serve) -> Rule {
+    rule_of(name, vec![condition(attribute, texts)], serve)
+}
+
+/// Serves to callers that meet the conditions.
+pub(crate) fn rule_of(name: &str, conditions: Vec<Condition>, serve: Serve) -> Rule {
     Rule {
         name: name.into(),
-        conditions: vec![condition(attribute, texts)],
+        conditions,
         serve,
+        salt: String::new(),
     }
 }
 
 /// The attribute equals one of the texts.
 pub(crate) fn condition(attribute: &str, texts: &[&str]) -> Condition {
     let literals = texts.iter().map(|text| Literal::Text(text.to_string())).collect();
+    let ignore_case = false;
+    test(attribute, Test::OneOf(OneOf { literals, ignore_case }))
+}
+
+/// The attribute passes the test.
+pub(crate) fn test(attribute: &str, test: Test) -> Condition {
     Condition {
         attribute: attribute.into(),
-        test: Test::OneOf(literals),
+        negated: false,
+        test,
     }
+}
+
+/// The context is in one of the segments.
+pub(crate) fn in_segment(segments: &[&str]) -> Condition {
+    test("", Test::InSegment(texts(segments)))
+}
+
+/// Another flag serves one of the variants.
+pub(crate) fn serves(flag: &str, variants: &[&str]) -> Condition {
+    let (flag, variants) = (flag.into(), texts(variants));
+    test("", Test::Variant { flag, variants })
+}
+
+/// Another flag must serve one of the variants.
+pub(crate) fn prerequisite(flag: &str, variants: &[&str]) -> Prerequisite {
+    Prerequisite {
+        flag: flag.into(),
+        variants: texts(variants),
+    }
+}
+
+/// A segment of nobody.
+pub(crate) fn segment(key: &str) -> Segment {
+    Segment {
+        key: Key::parse(key).unwrap(),
+        description: String::new(),
+        owner: String::new(),
+        tags: BTreeSet::new(),
+        included: Vec::new(),
+        excluded: Vec::new(),
+        groups: Vec::new(),
+    }
+}
+
+/// Owned texts.
+pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
 }
 
 /// A rollout from `off` to `on` in its stage 0, with this share.
@@ -129,4 +189,39 @@ pub(crate) fn rolled_out(flag: &Flag, step: &RolloutStep) -> CompiledFlag {
 /// A caller with this targeting key.
 pub(crate) fn unit(text: impl Into<String>) -> Context {
     Context::new().with_targeting_key(text)
+}
+
+/// The segment, compiled.
+pub(crate) fn compiled_segment(segment: &Segment) -> CompiledSegment {
+    compile_segment(segment).unwrap()
+}
+
+/// A text as an attribute.
+pub(crate) fn text(text: impl Into<String>) -> Json {
+    Json::Text(text.into())
+}
+
+/// A snapshot of these flags and segments.
+pub(crate) fn snapshot(flags: Vec<CompiledFlag>, segments: Vec<CompiledSegment>) -> Snapshot {
+    let flags = flags
+        .into_iter()
+        .map(|flag| (EntryKind::Flag, Body::Flag(Arc::new(flag))));
+    let segments = segments
+        .into_iter()
+        .map(|segment| (EntryKind::Segment, Body::Segment(Arc::new(segment))));
+    let changes = flags.chain(segments).map(|(kind, body)| {
+        let key = Arc::from(body.key().unwrap());
+        let hash = entry_hash(kind, &key, b"");
+        Change {
+            id: EntryId { kind, key },
+            entry: Some(Entry { hash, body }),
+        }
+    });
+    Snapshot::new(Revision::default(), Index::new().with(changes))
+}
+
+/// A snapshot of nothing, for flags that name no others.
+pub(crate) fn nothing() -> &'static Snapshot {
+    static NOTHING: LazyLock<Snapshot> = LazyLock::new(Snapshot::empty);
+    &NOTHING
 }

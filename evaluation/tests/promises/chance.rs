@@ -2,10 +2,22 @@
 //!
 //! The units are fixed, so a result never changes from run to run; each limit is the 99.9 % quantile of chi-square.
 
-use evaluation::{BUCKETS, Position, bucket};
+use evaluation::{BUCKETS, Flag, Position, bucket};
+
+use crate::builders::{compiled, nothing, rule, split, string, text, unit};
 
 /// How many units are drawn.
 const UNITS: u32 = 100_000;
+
+/// How many of them are served by flags.
+const SERVED: usize = 20_000;
+
+/// How many rules and flags are compared with one.
+const OTHERS: usize = 25;
+
+/// 99.9 % quantile of chi-square with 2 degrees of freedom, and of the mean of 25 with 4.
+const LIMIT_2: f64 = 13.82;
+const LIMIT_MEAN_4: f64 = 5.97;
 
 /// 99.9 % quantiles of chi-square with 99, 81 and 63 degrees of freedom.
 const LIMIT_99: f64 = 148.23;
@@ -87,4 +99,65 @@ fn unit_buckets_are_even_and_independent_of_the_arm() {
 fn one_unit_in_64_is_sampled() {
     let sampled = units().filter(|unit| Position::of(0x5eed, unit).sampled()).count();
     assert!((1_400..1_730).contains(&sampled), "{sampled}");
+}
+
+/// Which of the variants a, b and c a compiled flag serves to each unit: 20, 30 and 50 percent.
+fn served(salt: &str, by_rule: Option<&str>) -> Vec<usize> {
+    let serve = split(&[("a", 20_000), ("b", 30_000), ("c", 50_000)]);
+    let flag = Flag {
+        salt: salt.to_owned(),
+        ..string("flag", &["a", "b", "c"])
+    };
+    let flag = compiled(&match by_rule {
+        Some(name) => Flag {
+            rules: vec![rule(name, "plan", &["pro"], serve)],
+            ..flag
+        },
+        None => Flag { default: serve, ..flag },
+    });
+    let place = |name: String| {
+        let context = unit(name).with("plan", text("pro"));
+        let served = flag.evaluate(nothing(), &context).variant.unwrap_or_default();
+        ["a", "b", "c"].iter().position(|variant| *variant == served).unwrap()
+    };
+    units().take(SERVED).map(place).collect()
+}
+
+#[test]
+fn a_flag_serves_its_shares() {
+    for (salt, by_rule) in [
+        ("k7q2m5xa3hd9wzt", None),
+        ("k7q2m5xa3hd9wzt", Some("pros")),
+        ("w3mz8q1ty5ab0cd", None),
+    ] {
+        let mut counts = [0_u32; 3];
+        served(salt, by_rule).iter().for_each(|place| counts[*place] += 1);
+        let expected = [0.2, 0.3, 0.5].map(|share| share * SERVED as f64);
+        let found: f64 = counts
+            .iter()
+            .zip(expected)
+            .map(|(count, expected)| (f64::from(*count) - expected).powi(2) / expected)
+            .sum();
+        assert!(found < LIMIT_2, "{salt}: {found}");
+    }
+}
+
+#[test]
+fn what_one_flag_serves_says_nothing_about_others_or_about_its_own_rules() {
+    let first = served("k7q2m5xa3hd9wzt", None);
+    let mean = |other: &dyn Fn(usize) -> Vec<usize>| {
+        let found = (0..OTHERS).map(|number| {
+            let mut table = [[0; 3]; 3];
+            first
+                .iter()
+                .zip(other(number))
+                .for_each(|(one, other)| table[*one][other] += 1);
+            dependence(table)
+        });
+        found.sum::<f64>() / OTHERS as f64
+    };
+    let rules = mean(&|number| served("k7q2m5xa3hd9wzt", Some(&format!("rule-{number}"))));
+    let flags = mean(&|number| served(&format!("k7q2m5xa3hd9w{number:02}"), None));
+    assert!(rules < LIMIT_MEAN_4, "rules: {rules}");
+    assert!(flags < LIMIT_MEAN_4, "flags: {flags}");
 }

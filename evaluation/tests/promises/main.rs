@@ -9,10 +9,13 @@
 #[path = "../builders/mod.rs"]
 mod builders;
 
+mod arbitrary;
 mod chance;
 mod entries;
+mod explanations;
 mod laws;
 mod order;
+mod others;
 mod refusals;
 mod rollouts;
 mod vectors;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use evaluation::{Attribute, Context, EvaluationError, Flag, Reason, Serve, Value, bucket};
+use evaluation::{Context, EvaluationError, Flag, Json, Reason, Serve, Value, bucket};
 
-use crate::builders::{SALT, boolean, buckets, compiled, on_for, rule, split, step, string, unit, variant};
+use crate::builders::{SALT, boolean, buckets, compiled, nothing, on_for, rule, split, step, string, unit, variant};
 
 /// A flag in which every step could decide for ada, each in its own way.
 fn contested() -> Flag {
@@ -22,7 +22,7 @@ fn contested() -> Flag {
 }
 
 fn pro(name: &str) -> Context {
-    unit(name).with("plan", Attribute::Text("pro".into()))
+    unit(name).with("plan", Json::Text("pro".into()))
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn each_step_decides_before_the_next() {
     ];
     for (flag, context, expected, reason, rule) in cases {
         let compiled = compiled(flag);
-        let decision = compiled.evaluate(&context);
+        let decision = compiled.evaluate(nothing(), &context);
         assert_eq!(
             (decision.variant, decision.reason, decision.rule),
             (Some(expected), reason, rule),
@@ -74,14 +74,14 @@ fn without_an_off_variant_the_caller_keeps_its_default() {
         },
     ] {
         let compiled = compiled(&flag);
-        let decision = compiled.evaluate(&unit("ada"));
+        let decision = compiled.evaluate(nothing(), &unit("ada"));
         assert_eq!((decision.value, decision.variant), (None, None));
     }
 }
 
 #[test]
 fn only_a_flag_that_nothing_else_could_decide_is_static() {
-    let reason = |flag: Flag| compiled(&flag).evaluate(&unit("ada")).reason;
+    let reason = |flag: Flag| compiled(&flag).evaluate(nothing(), &unit("ada")).reason;
     assert_eq!(reason(boolean("a")), Reason::Static);
     assert_eq!(
         reason(Flag {
@@ -129,8 +129,8 @@ fn all_conditions_of_a_rule_must_hold() {
         rules: vec![both],
         ..boolean("a")
     });
-    let text = |text: &str| Attribute::Text(text.into());
-    let value = |context: &Context| flag.evaluate(context).value.cloned();
+    let text = |text: &str| Json::Text(text.into());
+    let value = |context: &Context| flag.evaluate(nothing(), context).value.cloned();
     assert_eq!(
         value(&Context::new().with("plan", text("pro")).with("country", text("DE"))),
         Some(Value::Boolean(true))
@@ -157,13 +157,13 @@ fn a_split_follows_the_bucket_of_its_salt() {
     });
     for number in 0..1_000 {
         let unit = format!("user-{number}");
-        let by_default = default.evaluate(&pro(&unit));
+        let by_default = default.evaluate(nothing(), &pro(&unit));
         assert_eq!(
             (by_default.bucket, by_default.reason),
             (Some(bucket(SALT, &unit)), Reason::Split)
         );
         assert_eq!(by_default.value, Some(&Value::Boolean(bucket(SALT, &unit) < 25_000)));
-        let by_rule = ruled.evaluate(&pro(&unit));
+        let by_rule = ruled.evaluate(nothing(), &pro(&unit));
         assert_eq!(
             (by_rule.bucket, by_rule.rule),
             (Some(bucket(&format!("{SALT}/pros"), &unit)), Some("pros"))
@@ -182,9 +182,9 @@ fn a_split_without_a_targeting_key_is_the_callers_default_and_says_why() {
         rules: vec![rule("pros", "plan", &["pro"], on_for(1))],
         ..boolean("a")
     });
-    let context = Context::new().with("plan", Attribute::Text("pro".into()));
+    let context = Context::new().with("plan", Json::Text("pro".into()));
     for (flag, rule) in [(&by_default, None), (&by_rule, Some("pros"))] {
-        let decision = flag.evaluate(&context);
+        let decision = flag.evaluate(nothing(), &context);
         assert_eq!(
             (decision.value, decision.reason, decision.rule),
             (None, Reason::Error, rule)
@@ -196,7 +196,7 @@ fn a_split_without_a_targeting_key_is_the_callers_default_and_says_why() {
 #[test]
 fn a_share_of_nothing_serves_nobody_and_a_share_of_all_everybody() {
     let nobody = compiled(&Flag {
-        default: split(&[("on", 0), ("off", 100_000), ("on", 0)]),
+        default: split(&[("on", 0), ("off", 100_000)]),
         ..boolean("a")
     });
     let everybody = compiled(&Flag {
@@ -205,8 +205,8 @@ fn a_share_of_nothing_serves_nobody_and_a_share_of_all_everybody() {
     });
     for number in 0..2_000 {
         let context = unit(number.to_string());
-        assert_eq!(nobody.evaluate(&context).variant, Some("off"));
-        assert_eq!(everybody.evaluate(&context).variant, Some("on"));
+        assert_eq!(nobody.evaluate(nothing(), &context).variant, Some("off"));
+        assert_eq!(everybody.evaluate(nothing(), &context).variant, Some("on"));
     }
 }
 

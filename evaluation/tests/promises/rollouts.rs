@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use evaluation::{Arm, Attribute, Context, Exposure, Flag, Position, ReachedStage, Reason, RolloutStep, bucket};
+use evaluation::{Arm, Context, Exposure, Flag, Json, Position, ReachedStage, Reason, RolloutStep, bucket};
 
-use crate::builders::{SALT, boolean, buckets, rolled_out, rule, step, unit, variant};
+use crate::builders::{SALT, boolean, buckets, nothing, rolled_out, rule, step, unit, variant};
 
 fn reached(stages: &[(u8, u32)]) -> Vec<ReachedStage> {
     stages
@@ -27,7 +27,7 @@ fn the_bucket_picks_the_arm_and_the_exposure_tells_all_of_it() {
         } else {
             (Arm::Control, "off")
         };
-        let decision = flag.evaluate(&unit(&*name));
+        let decision = flag.evaluate(nothing(), &unit(&*name));
         assert_eq!(
             (decision.variant, decision.reason, decision.bucket),
             (Some(variant), Reason::Split, Some(drawn))
@@ -50,10 +50,10 @@ fn the_bucket_picks_the_arm_and_the_exposure_tells_all_of_it() {
 fn a_flag_under_a_rollout_is_never_static_at_no_share() {
     for share in [0, 1, 50_000, 100_000] {
         let flag = rolled_out(&boolean("a"), &step(share));
-        let decision = flag.evaluate(&unit("ada"));
+        let decision = flag.evaluate(nothing(), &unit("ada"));
         assert_eq!(decision.reason, Reason::Split, "share {share}");
         assert!(decision.exposure.is_some(), "share {share}");
-        assert_eq!(flag.evaluate(&Context::new()).reason, Reason::Default);
+        assert_eq!(flag.evaluate(nothing(), &Context::new()).reason, Reason::Default);
     }
 }
 
@@ -66,7 +66,7 @@ fn without_a_targeting_key_the_control_is_served_and_nobody_is_counted() {
         },
         &step(100_000),
     );
-    let decision = flag.evaluate(&Context::new());
+    let decision = flag.evaluate(nothing(), &Context::new());
     assert_eq!((decision.variant, decision.reason), (Some("off"), Reason::Default));
     assert_eq!((decision.exposure, decision.error, decision.bucket), (None, None, None));
 }
@@ -90,7 +90,7 @@ fn the_largest_reached_share_counts_and_of_equals_the_earliest() {
         let largest = stages.iter().map(|(_, share)| *share).max().unwrap();
         let flag = rolled_out(&boolean("a"), &step);
         for number in 0..200 {
-            let decision = flag.evaluate(&unit(number.to_string()));
+            let decision = flag.evaluate(nothing(), &unit(number.to_string()));
             let exposure = decision.exposure.unwrap();
             assert_eq!((exposure.stage, exposure.stratum), (stage, stratum), "{stages:?}");
             assert_eq!(
@@ -110,7 +110,7 @@ fn off_lists_and_rules_decide_before_the_rollout_and_are_not_counted() {
         rules: vec![rule("pros", "plan", &["pro"], variant("on"))],
         ..boolean("a")
     };
-    let pro = unit("bob").with("plan", Attribute::Text("pro".into()));
+    let pro = unit("bob").with("plan", Json::Text("pro".into()));
     let off = rolled_out(
         &Flag {
             enabled: false,
@@ -125,7 +125,7 @@ fn off_lists_and_rules_decide_before_the_rollout_and_are_not_counted() {
         (&on, unit("ada")),
         (&on, pro),
     ] {
-        assert_eq!(flag.evaluate(&context).exposure, None, "{context:?}");
+        assert_eq!(flag.evaluate(nothing(), &context).exposure, None, "{context:?}");
     }
-    assert!(on.evaluate(&unit("bob")).exposure.is_some());
+    assert!(on.evaluate(nothing(), &unit("bob")).exposure.is_some());
 }

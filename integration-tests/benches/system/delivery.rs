@@ -1,16 +1,18 @@
-//! From an operator's write to the ack of the last agent, beside one durable write of the same size.
+//! From an operator's write to the ack of the last agent, beside a bare hub that does as much I/O.
 //!
 //! The one agent is the real process: its time ends when the control plane lists it at the new revision (and, in a row
-//! of its own, when a flagd client beside it has the event). The hundred are streams that acknowledge at once, so that
-//! the control plane is measured and not a hundred processes on two cores.
+//! of its own, when a flagd client beside it has the event). The hundred and the thousand are streams that acknowledge at
+//! once, each on a connection of its own, so that the control plane is measured and not a thousand processes on two cores.
+//! The hub's receivers are the same; writes to both take turns.
 
 use std::{
     fs::File,
     io::Write as _,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, future::join_all};
+use futures::StreamExt as _;
 use integration_tests::{
     evaluator::Evaluator,
     flags,
@@ -21,16 +23,21 @@ use proto::{
     flagd::evaluation_v2::{EventStreamRequest, service_client::ServiceClient},
     v1::{self, fleet_client::FleetClient, sync_request::Message, sync_response},
 };
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
+use tonic::transport::Endpoint;
 
-use crate::{Effort, sample::Sample};
+use crate::{
+    Effort,
+    hub::{HubProcess, WRITER},
+    sample::Sample,
+};
 
 /// Writes are this far apart: closer ones are published together (paced, each 5 ms).
 const APART: Duration = Duration::from_millis(10);
 /// Streams that acknowledge at once.
-const STREAMS: usize = 100;
+const STREAMS: [usize; 2] = [100, 1_000];
 
-/// Measures one real agent, a flagd client beside it, and a hundred streams.
+/// Measures one real agent, a flagd client beside it, and many streams.
 pub(crate) async fn run(effort: Effort) {
     println!("\n## Write -> acked\n");
     println!("| what | median ms | p99 ms |");
@@ -52,17 +59,9 @@ pub(crate) async fn run(effort: Effort) {
         event.median_ms(),
         event.p99_ms()
     );
-    let (answered, last) = many_streams(effort.writes).await;
-    println!(
-        "| write -> answered (durable, published), {STREAMS} streams | {} | {} |",
-        answered.median_ms(),
-        answered.p99_ms()
-    );
-    println!(
-        "| write -> last of {STREAMS} streams has it and acked | {} | {} |",
-        last.median_ms(),
-        last.p99_ms()
-    );
+    for streams in STREAMS {
+        many_streams(effort.writes, streams).await;
+    }
 }
 
 fn durable_writes(writes: usize) -> Sample {
@@ -125,43 +124,95 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
     (acked, event)
 }
 
-async fn many_streams(writes: usize) -> (Sample, Sample) {
-    let system = System::start().await;
-    system.operator.create(flags::boolean("bench")).await;
-    let streams = (0..STREAMS).map(|number| {
-        let operator = system.control_plane.operator(PRODUCTION);
-        async move {
+/// Streams to one server, and how far each of them is.
+struct Receivers(Vec<watch::Receiver<u64>>);
+
+impl Receivers {
+    async fn connect(address: SocketAddr, count: usize) -> Self {
+        let connect = |number: usize| async move {
+            let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
             let first = Message::Hello(hello(&format!("stream-{number}"), PRODUCTION));
-            let stream = RawSync::open(operator.channel(), first).await.unwrap();
+            let stream = RawSync::open(channel.connect().await.unwrap(), first).await.unwrap();
             let (progress, seen) = watch::channel(0);
             tokio::spawn(acknowledge(stream, progress));
             seen
+        };
+        Self(
+            futures::stream::iter(0..count)
+                .map(connect)
+                .buffer_unordered(50)
+                .collect()
+                .await,
+        )
+    }
+
+    /// Waits until every stream has acknowledged this number.
+    async fn all_at(&mut self, number: u64) {
+        for seen in &mut self.0 {
+            seen.wait_for(|held| *held >= number).await.unwrap();
         }
-    });
-    let mut streams = join_all(streams).await;
-    let mut wait_for = async |revision: u64| {
-        let waits = streams
-            .iter_mut()
-            .map(|seen| seen.wait_for(move |held| *held >= revision));
-        for held in futures::stream::iter(waits)
-            .buffer_unordered(STREAMS)
-            .collect::<Vec<_>>()
+    }
+}
+
+async fn many_streams(writes: usize, count: usize) {
+    let system = System::start().await;
+    system.operator.create(flags::boolean("bench")).await;
+    let hub = HubProcess::start(system.folder());
+    integration_tests::wait::until("the hub to listen", async || {
+        TcpStream::connect(hub.address)
             .await
-        {
-            held.unwrap();
-        }
-    };
-    wait_for(1).await;
-    let (mut answered, mut last) = (Sample::default(), Sample::default());
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    })
+    .await;
+    let mut ours = Receivers::connect(system.control_plane.address, count).await;
+    let mut bare = Receivers::connect(hub.address, count).await;
+    let channel = Endpoint::from_shared(format!("http://{}", hub.address)).unwrap();
+    let mut writer = RawSync::open(
+        channel.connect().await.unwrap(),
+        Message::Hello(hello(WRITER, PRODUCTION)),
+    )
+    .await
+    .unwrap();
+    ours.all_at(1).await;
+    let (mut answered, mut last, mut hub_last) = (Sample::default(), Sample::default(), Sample::default());
     for number in 1..=writes {
         let began = Instant::now();
         let written = system.operator.update(version(number)).await.revision;
         answered.add(began.elapsed());
-        wait_for(written).await;
+        ours.all_at(written).await;
         last.add(began.elapsed());
         tokio::time::sleep(APART).await;
+        let began = Instant::now();
+        assert!(
+            writer
+                .send(Message::Heartbeat(v1::AgentHeartbeat { agent_time_us: 1 }))
+                .await
+        );
+        writer.responses.message().await.unwrap().unwrap();
+        bare.all_at(number as u64).await;
+        hub_last.add(began.elapsed());
+        tokio::time::sleep(APART).await;
     }
-    (answered, last)
+    row(
+        &format!("write -> answered (durable, published), {count} streams"),
+        &answered,
+    );
+    row(&format!("write -> last of {count} streams has it and acked"), &last);
+    row(&format!("the same with a bare hub, {count} streams"), &hub_last);
+    println!(
+        "| ratio to the hub, {count} streams | {:.2} | {:.2} |",
+        ratio(&last, &hub_last, 0.5),
+        ratio(&last, &hub_last, 0.99)
+    );
+}
+
+fn row(what: &str, sample: &Sample) {
+    println!("| {what} | {} | {} |", sample.median_ms(), sample.p99_ms());
+}
+
+fn ratio(ours: &Sample, bare: &Sample, quantile: f64) -> f64 {
+    ours.quantile(quantile).as_secs_f64() / bare.quantile(quantile).as_secs_f64()
 }
 
 /// Acknowledges everything, and says how far it is.
@@ -182,6 +233,18 @@ async fn acknowledge(mut stream: RawSync, progress: watch::Sender<u64>) {
                 if !stream.send(Message::Ack(ack)).await {
                     return;
                 }
+                progress.send_replace(number);
+            }
+            // The hub sends one part and nothing around it.
+            Some(sync_response::Message::Part(part)) if coming.is_none() => {
+                let ack = v1::Ack {
+                    level: v1::AckLevel::Persisted.into(),
+                    ..v1::Ack::default()
+                };
+                if !stream.send(Message::Ack(ack)).await {
+                    return;
+                }
+                let number = part.data.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes);
                 progress.send_replace(number);
             }
             Some(sync_response::Message::Heartbeat(_)) => {

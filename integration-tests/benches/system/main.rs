@@ -12,10 +12,11 @@
 mod abort;
 mod delivery;
 mod echo;
+mod hub;
 mod sample;
 mod unary;
 
-use std::env;
+use std::{env, path::Path};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,10 @@ fn main() {
     let arguments = env::args().skip(1).collect::<Vec<_>>();
     if let Some(position) = arguments.iter().position(|argument| argument == "--echo") {
         return echo::run(arguments[position + 1].parse().expect("an address to listen on"));
+    }
+    if let Some(position) = arguments.iter().position(|argument| argument == "--hub") {
+        let address = arguments[position + 1].parse().expect("an address to listen on");
+        return hub::run(address, Path::new(&arguments[position + 2]));
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |name: &str| {

@@ -1,23 +1,25 @@
-// Drives the OpenFeature flagd provider for Node, as a user would install it, for the system tests.
+// Drives the OpenFeature providers of flagd and OFREP for Node, as a user would install them, for the system tests.
 //
 // One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
 // error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
 //
-//     {"op": "ready", "host", "port", "timeout_s"}       waits until the provider is READY; again: until it is READY again;
+//     {"op": "ready", "protocol", "host", "port", "timeout_s"}
+//                                                        waits until the provider is READY; again: until it is READY again;
 //                                                        forgets the changes so far, with the one that names every flag
-//                                                        when a stream opens
-//     {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
+//                                                        when a stream opens; protocol is flagd or ofrep
+//     {"op": "boolean" | "string" | "integer" | "float" | "object", "key", "default", "targetingKey", "attributes"}
 //     {"op": "wait_change", "key", "timeout_s"}          waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
 //                                                        one that came since the last such wait for this key counts
 //     {"op": "close"}                                    ends the process, as the end of the input does
 //
-// The provider keeps its defaults (resolver rpc, cache on), because that is what users have; the environment is cleared
-// of FLAGD_* so that only the command decides where it connects.
+// The providers keep their defaults (flagd: resolver rpc, cache on), because that is what users have; the environment is
+// cleared of FLAGD_* and OFREP_* so that only the command decides where it connects.
 
 import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 
 import { FlagdProvider } from '@openfeature/flagd-provider';
+import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { OpenFeature, ProviderEvents, ProviderStatus } from '@openfeature/server-sdk';
 
 const DEFAULT_TIMEOUT_S = 15;
@@ -29,6 +31,8 @@ const news = new EventEmitter();
 const changed = new Set();
 // Whether the open stream has told of any change.
 let heard = false;
+// Whether the provider tells of changes.
+let events = true;
 let client;
 
 const operations = {
@@ -50,12 +54,15 @@ const operations = {
           news.emit('news');
         });
       }
-      const provider = new FlagdProvider({ host: command.host, port: command.port });
+      events = command.protocol !== 'ofrep';
+      const provider = events
+        ? new FlagdProvider({ host: command.host, port: command.port })
+        : new OFREPProvider({ baseUrl: `http://${command.host}:${command.port}` });
       // An agent that is not there yet makes the first attempt fail; the provider goes on trying and says when it is ready.
       OpenFeature.setProviderAndWait(provider).catch((error) => console.error(`first attempt: ${error.message}`));
     }
     const reached = await holds(command, () => client.providerStatus === ProviderStatus.READY);
-    if (reached) {
+    if (reached && events) {
       await holds({ timeout_s: OPENING_S }, () => heard);
       changed.clear();
     }
@@ -63,13 +70,23 @@ const operations = {
   },
 
   async boolean(command) {
-    const context = contextOf(command);
-    return answerOf(await connected().getBooleanDetails(command.key, command.default, context));
+    return answerOf(await connected().getBooleanDetails(command.key, command.default, contextOf(command)));
   },
 
   async string(command) {
-    const context = contextOf(command);
-    return answerOf(await connected().getStringDetails(command.key, command.default, context));
+    return answerOf(await connected().getStringDetails(command.key, command.default, contextOf(command)));
+  },
+
+  async integer(command) {
+    return answerOf(await connected().getNumberDetails(command.key, command.default, contextOf(command)));
+  },
+
+  async float(command) {
+    return answerOf(await connected().getNumberDetails(command.key, command.default, contextOf(command)));
+  },
+
+  async object(command) {
+    return answerOf(await connected().getObjectDetails(command.key, command.default, contextOf(command)));
   },
 
   // Waits for a change of one flag and consumes it.
@@ -126,7 +143,7 @@ async function holds(command, test) {
 }
 
 for (const name of Object.keys(process.env)) {
-  if (name.startsWith('FLAGD_')) delete process.env[name];
+  if (name.startsWith('FLAGD_') || name.startsWith('OFREP_')) delete process.env[name];
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,18 +1,19 @@
-"""Drives the OpenFeature flagd provider for Python, as a user would install it, for the system tests.
+"""Drives the OpenFeature providers of flagd and OFREP for Python, as a user would install them, for the system tests.
 
 One JSON command a line on standard input, one JSON answer a line on standard output, in order; logs go to standard
 error. A command that fails is answered with {"error": ...}; the process goes on. The commands:
 
-    {"op": "ready", "host", "port", "timeout_s"}        waits until the provider is READY; again: until it is READY again;
+    {"op": "ready", "protocol", "host", "port", "timeout_s"}
+                                                        waits until the provider is READY; again: until it is READY again;
                                                         forgets the changes so far, with the one that names every flag
-                                                        when a stream opens
-    {"op": "boolean" | "string", "key", "default", "targetingKey", "attributes"}
+                                                        when a stream opens; protocol is flagd or ofrep
+    {"op": "boolean" | "string" | "integer" | "float" | "object", "key", "default", "targetingKey", "attributes"}
     {"op": "wait_change", "key", "timeout_s"}           waits for a PROVIDER_CONFIGURATION_CHANGED that names the key;
                                                         one that came since the last such wait for this key counts
     {"op": "close"}                                     ends the process, as the end of the input does
 
-The provider keeps its defaults (resolver rpc, cache on), because that is what users have; the environment is cleared of
-FLAGD_* so that only the command decides where it connects.
+The providers keep their defaults (flagd: resolver rpc, cache on), because that is what users have; the environment is
+cleared of FLAGD_* and OFREP_* so that only the command decides where it connects.
 """
 
 import json
@@ -23,6 +24,7 @@ import time
 
 from openfeature import api
 from openfeature.contrib.provider.flagd import FlagdProvider
+from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent
 from openfeature.provider import ProviderStatus
@@ -37,6 +39,8 @@ class Driver:
 
     def __init__(self):
         self.client = None
+        # Whether the provider tells of changes.
+        self.events = True
         self.changed = set()
         # Whether the open stream has told of any change.
         self.heard = False
@@ -49,10 +53,11 @@ class Driver:
             api.add_handler(ProviderEvent.PROVIDER_READY, self.on_ready)
             for event in (ProviderEvent.PROVIDER_STALE, ProviderEvent.PROVIDER_ERROR):
                 api.add_handler(event, self.on_lost)
-            api.set_provider(FlagdProvider(host=command["host"], port=command["port"]))
+            self.events = command.get("protocol") != "ofrep"
+            api.set_provider(provider(command))
             self.client = api.get_client()
         reached = self.wait(command, lambda: self.client.get_provider_status() == ProviderStatus.READY)
-        if reached:
+        if reached and self.events:
             self.wait({"timeout_s": OPENING_S}, lambda: self.heard)
             with self.news:
                 self.changed.clear()
@@ -61,7 +66,13 @@ class Driver:
     def evaluate(self, command):
         """Evaluates one flag, with everything that the SDK tells about it."""
         client = self.connected()
-        resolve = {"boolean": client.get_boolean_details, "string": client.get_string_details}[command["op"]]
+        resolve = {
+            "boolean": client.get_boolean_details,
+            "string": client.get_string_details,
+            "integer": client.get_integer_details,
+            "float": client.get_float_details,
+            "object": client.get_object_details,
+        }[command["op"]]
         context = EvaluationContext(command.get("targetingKey"), command.get("attributes") or {})
         details = resolve(command["key"], command["default"], context)
         return {
@@ -119,19 +130,30 @@ class Driver:
             self.news.notify_all()
 
 
+def provider(command):
+    """The provider of the protocol that the command names."""
+    host, port = command["host"], command["port"]
+    if command.get("protocol") == "ofrep":
+        return OFREPProvider(f"http://{host}:{port}")
+    return FlagdProvider(host=host, port=port)
+
+
 def text(value):
     """An enum as its name on the wire, anything else as it is."""
     return getattr(value, "value", value)
 
 
 def main():
-    for name in [name for name in os.environ if name.startswith("FLAGD_")]:
+    for name in [name for name in os.environ if name.startswith(("FLAGD_", "OFREP_"))]:
         del os.environ[name]
     driver = Driver()
     operations = {
         "ready": driver.ready,
         "boolean": driver.evaluate,
         "string": driver.evaluate,
+        "integer": driver.evaluate,
+        "float": driver.evaluate,
+        "object": driver.evaluate,
         "wait_change": driver.wait_change,
     }
     for line in sys.stdin:

@@ -139,6 +139,23 @@ fn the_copy_on_disk_gives_the_same_snapshot() {
     assert!(snapshot.environment().is_some() && held_back.is_empty());
 }
 
+#[test]
+fn an_entry_that_was_held_back_serves_what_was_kept_for_it() {
+    let from = Contents::production().flag(&boolean("a"));
+    let mut stored = from
+        .clone()
+        .raw(EntryKind::Flag, "a", Bytes::from_static(b"\xff\xff"))
+        .stored(2);
+    let (without, _) = restore(&stored);
+    assert!(without.flag("a").is_none());
+    let id = stored.entries.keys().find(|id| &*id.key == "a").unwrap().clone();
+    let before = from.stored(1).entries[&id].clone();
+    stored.kept.insert(id, Some(before));
+    let (snapshot, held_back) = restore(&stored);
+    assert_eq!(snapshot.flag("a").unwrap().flag_type(), FlagType::Boolean);
+    assert_eq!((held_back.len(), snapshot.digest()), (1, stored.stamp.digest));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

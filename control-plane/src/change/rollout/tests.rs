@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ::rollout::{HoldReason, Phase};
-use evaluation::{Buckets, Flag, Rule, Share};
+use evaluation::{Buckets, Flag, Rule, Share, Split};
 
 use super::*;
 use crate::{
@@ -328,12 +328,16 @@ fn what_still_serves_treatment_is_named() {
     let split = |percent: u32| {
         let buckets = Buckets::new(percent * 1_000).unwrap();
         let variant = "new".to_owned();
-        Serve::Split(vec![Share { variant, buckets }])
+        Serve::Split(Split {
+            shares: vec![Share { variant, buckets }],
+            ranges: Vec::new(),
+        })
     };
     let rule = |name: &str, serve| Rule {
         name: name.to_owned(),
         conditions: Vec::new(),
         serve,
+        salt: String::new(),
     };
     let record = FlagRecord {
         flag: Flag {

@@ -82,6 +82,7 @@ impl Ending {
                 digest: Digest(1),
             },
             persisted,
+            published_at_us: None,
             problems: Vec::new(),
             held_back: BTreeSet::new(),
         };

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use uuid::Uuid;
 
 use super::{ModelError, SCHEMA, decode};
 
@@ -26,6 +27,8 @@ pub(crate) struct AuditRecord {
     pub(crate) after: String,
     /// Where the call came from.
     pub(crate) peer: String,
+    /// What joins it to other acts.
+    pub(crate) changeset: Option<Uuid>,
 }
 
 /// An act as stored.
@@ -51,6 +54,12 @@ pub(crate) struct Act {
     after: String,
     #[prost(string, tag = "10")]
     peer: String,
+    /// 16 bytes; empty: the act stands alone.
+    #[prost(bytes = "vec", tag = "11")]
+    changeset: Vec<u8>,
+    /// Further acts of the same transaction.
+    #[prost(message, repeated, tag = "12")]
+    more: Vec<Act>,
 }
 
 impl Act {
@@ -68,24 +77,52 @@ impl Act {
             before: record.before,
             after: record.after,
             peer: record.peer,
+            changeset: record.changeset.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+            more: Vec::new(),
         }
         .encode_to_vec()
         .into()
     }
 
-    /// Reads an act.
+    /// Joins acts of one transaction, each written by [`Self::write`], into one value.
+    pub(crate) fn join(first: &[u8], others: impl Iterator<Item = Bytes>) -> Bytes {
+        let others = others.filter_map(|act| Self::decode(act).ok());
+        let more = others.collect();
+        match Self::decode(first) {
+            Ok(first) => Self { more, ..first }.encode_to_vec().into(),
+            Err(_) => Bytes::copy_from_slice(first),
+        }
+    }
+
+    /// Reads the first act, which for nearly all values is the only one.
+    #[cfg(test)]
     pub(crate) fn read(bytes: &[u8]) -> Result<AuditRecord, ModelError> {
-        let act = decode::<Self>(bytes, |act| act.schema)?;
+        decode::<Self>(bytes, |act| act.schema)?.record()
+    }
+
+    /// Reads all acts that a key holds, with their ids: that of the key, and those after it.
+    pub(crate) fn read_all(id: Uuid, bytes: &[u8]) -> Result<Vec<(Uuid, AuditRecord)>, ModelError> {
+        let mut first = decode::<Self>(bytes, |act| act.schema)?;
+        let more = std::mem::take(&mut first.more);
+        let acts = std::iter::once(first).chain(more);
+        let ids = (0..).map(|number| Uuid::from_u128(id.as_u128().wrapping_add(number)));
+        ids.zip(acts).map(|(id, act)| Ok((id, act.record()?))).collect()
+    }
+
+    fn record(self) -> Result<AuditRecord, ModelError> {
+        let changeset = Some(self.changeset.as_slice()).filter(|id| !id.is_empty());
+        let changeset = changeset.map(Uuid::from_slice).transpose();
         Ok(AuditRecord {
-            at_us: act.at_us,
-            actor: act.actor,
-            action: act.action,
-            kind: act.kind,
-            key: act.key,
-            reason: act.reason,
-            before: act.before,
-            after: act.after,
-            peer: act.peer,
+            changeset: changeset.map_err(|_| ModelError::Field("changeset"))?,
+            at_us: self.at_us,
+            actor: self.actor,
+            action: self.action,
+            kind: self.kind,
+            key: self.key,
+            reason: self.reason,
+            before: self.before,
+            after: self.after,
+            peer: self.peer,
         })
     }
 }

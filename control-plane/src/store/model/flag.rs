@@ -1,9 +1,11 @@
 //! The stored form of a flag.
 
-use evaluation::{Buckets, Condition, Flag, FlagType, Literal, Rule, Serve, Share, Test, Value};
+use std::sync::Arc;
+
+use evaluation::{Buckets, Flag, FlagType, HashScheme, Prerequisite, Rule, Serve, Share, Split, Value, WhenStale};
 use prost::{Message, Oneof};
 
-use super::{ModelError, SCHEMA, key};
+use super::{ModelError, SCHEMA, condition::StoredCondition, key};
 use crate::record::FlagRecord;
 
 /// A flag as stored.
@@ -19,7 +21,7 @@ pub(super) struct StoredFlag {
     updated_at_us: i64,
     #[prost(string, tag = "5")]
     key: String,
-    /// 1 boolean, 2 string.
+    /// 1 boolean, 2 string, 3 integer, 4 float, 5 object.
     #[prost(uint32, tag = "6")]
     flag_type: u32,
     #[prost(string, tag = "7")]
@@ -48,13 +50,42 @@ pub(super) struct StoredFlag {
     allow: Vec<StoredAllow>,
     #[prost(message, repeated, tag = "19")]
     rules: Vec<StoredRule>,
+    #[prost(message, repeated, tag = "20")]
+    prerequisites: Vec<StoredPrerequisite>,
+    /// 0 murmur3.
+    #[prost(uint32, tag = "21")]
+    hash: u32,
+    #[prost(string, repeated, tag = "22")]
+    bucket_by: Vec<String>,
+    #[prost(oneof = "StoredWhenStale", tags = "23, 24")]
+    when_stale: Option<StoredWhenStale>,
+    /// 0: in use.
+    #[prost(int64, tag = "25")]
+    archived_at_us: i64,
+}
+
+/// Neither: keep.
+#[derive(Clone, PartialEq, Oneof)]
+enum StoredWhenStale {
+    #[prost(string, tag = "23")]
+    Variant(String),
+    #[prost(bool, tag = "24")]
+    Off(bool),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredPrerequisite {
+    #[prost(string, tag = "1")]
+    flag: String,
+    #[prost(string, repeated, tag = "2")]
+    variants: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredVariant {
     #[prost(string, tag = "1")]
     name: String,
-    #[prost(oneof = "StoredValue", tags = "2, 3")]
+    #[prost(oneof = "StoredValue", tags = "2, 3, 4, 5, 6")]
     value: Option<StoredValue>,
 }
 
@@ -64,6 +95,12 @@ enum StoredValue {
     Boolean(bool),
     #[prost(string, tag = "3")]
     Text(String),
+    #[prost(sint64, tag = "4")]
+    Integer(i64),
+    #[prost(double, tag = "5")]
+    Float(f64),
+    #[prost(message, tag = "6")]
+    Object(prost_types::Struct),
 }
 
 /// A variant, or shares; neither: the caller's default.
@@ -73,6 +110,8 @@ struct StoredServe {
     variant: Option<String>,
     #[prost(message, repeated, tag = "2")]
     shares: Vec<StoredShare>,
+    #[prost(message, repeated, tag = "3")]
+    ranges: Vec<StoredShare>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -99,30 +138,8 @@ struct StoredRule {
     conditions: Vec<StoredCondition>,
     #[prost(message, optional, tag = "3")]
     serve: Option<StoredServe>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredCondition {
-    #[prost(string, tag = "1")]
-    attribute: String,
-    #[prost(message, repeated, tag = "2")]
-    one_of: Vec<StoredLiteral>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredLiteral {
-    #[prost(oneof = "LiteralKind", tags = "1, 2, 3")]
-    kind: Option<LiteralKind>,
-}
-
-#[derive(Clone, PartialEq, Oneof)]
-enum LiteralKind {
-    #[prost(string, tag = "1")]
-    Text(String),
-    #[prost(double, tag = "2")]
-    Number(f64),
-    #[prost(bool, tag = "3")]
-    Boolean(bool),
+    #[prost(string, tag = "4")]
+    salt: String,
 }
 
 impl From<&FlagRecord> for StoredFlag {
@@ -137,6 +154,9 @@ impl From<&FlagRecord> for StoredFlag {
             flag_type: match flag.flag_type {
                 FlagType::Boolean => 1,
                 FlagType::String => 2,
+                FlagType::Integer => 3,
+                FlagType::Float => 4,
+                FlagType::Object => 5,
             },
             description: flag.description.clone(),
             owner: flag.owner.clone(),
@@ -162,7 +182,25 @@ impl From<&FlagRecord> for StoredFlag {
                 })
                 .collect(),
             rules: flag.rules.iter().map(write_rule).collect(),
+            prerequisites: flag.prerequisites.iter().map(write_prerequisite).collect(),
+            hash: match flag.hash {
+                HashScheme::Murmur3 => 0,
+            },
+            bucket_by: flag.bucket_by.clone(),
+            when_stale: match &flag.when_stale {
+                WhenStale::Keep => None,
+                WhenStale::Variant(variant) => Some(StoredWhenStale::Variant(variant.clone())),
+                WhenStale::Off => Some(StoredWhenStale::Off(true)),
+            },
+            archived_at_us: record.archived_at_us.unwrap_or(0),
         }
+    }
+}
+
+fn write_prerequisite(prerequisite: &Prerequisite) -> StoredPrerequisite {
+    StoredPrerequisite {
+        flag: prerequisite.flag.clone(),
+        variants: prerequisite.variants.clone(),
     }
 }
 
@@ -170,6 +208,9 @@ fn write_variant(name: &str, value: &Value) -> StoredVariant {
     let value = match value {
         Value::Boolean(value) => StoredValue::Boolean(*value),
         Value::String(value) => StoredValue::Text(value.to_string()),
+        Value::Integer(value) => StoredValue::Integer(*value),
+        Value::Float(value) => StoredValue::Float(*value),
+        Value::Object(fields) => StoredValue::Object(proto::value::to_struct(fields)),
     };
     StoredVariant {
         name: name.to_owned(),
@@ -181,45 +222,31 @@ fn write_serve(serve: &Serve) -> StoredServe {
     match serve {
         Serve::Variant(variant) => StoredServe {
             variant: Some(variant.clone()),
-            shares: Vec::new(),
+            ..StoredServe::default()
         },
-        Serve::Split(shares) => StoredServe {
+        Serve::Split(split) => StoredServe {
             variant: None,
-            shares: shares
-                .iter()
-                .map(|share| StoredShare {
-                    variant: share.variant.clone(),
-                    buckets: share.buckets.get(),
-                })
-                .collect(),
+            shares: write_shares(&split.shares),
+            ranges: write_shares(&split.ranges),
         },
         Serve::CallerDefault => StoredServe::default(),
     }
 }
 
+fn write_shares(shares: &[Share]) -> Vec<StoredShare> {
+    let share = |share: &Share| StoredShare {
+        variant: share.variant.clone(),
+        buckets: share.buckets.get(),
+    };
+    shares.iter().map(share).collect()
+}
+
 fn write_rule(rule: &Rule) -> StoredRule {
     StoredRule {
         name: rule.name.clone(),
-        conditions: rule.conditions.iter().map(write_condition).collect(),
+        conditions: rule.conditions.iter().map(StoredCondition::from).collect(),
         serve: Some(write_serve(&rule.serve)),
-    }
-}
-
-fn write_condition(condition: &Condition) -> StoredCondition {
-    let Test::OneOf(literals) = &condition.test;
-    let one_of = literals
-        .iter()
-        .map(|literal| StoredLiteral {
-            kind: Some(match literal {
-                Literal::Text(text) => LiteralKind::Text(text.clone()),
-                Literal::Number(number) => LiteralKind::Number(*number),
-                Literal::Boolean(boolean) => LiteralKind::Boolean(*boolean),
-            }),
-        })
-        .collect();
-    StoredCondition {
-        attribute: condition.attribute.clone(),
-        one_of,
+        salt: rule.salt.clone(),
     }
 }
 
@@ -229,6 +256,9 @@ impl StoredFlag {
         let flag_type = match self.flag_type {
             1 => FlagType::Boolean,
             2 => FlagType::String,
+            3 => FlagType::Integer,
+            4 => FlagType::Float,
+            5 => FlagType::Object,
             _ => return Err(ModelError::Field("flag_type")),
         };
         let flag = Flag {
@@ -251,12 +281,24 @@ impl StoredFlag {
                 .map(|allow| (allow.variant, allow.units))
                 .collect(),
             rules: self.rules.into_iter().map(read_rule).collect::<Result<_, _>>()?,
+            prerequisites: self.prerequisites.into_iter().map(read_prerequisite).collect(),
+            hash: match self.hash {
+                0 => HashScheme::Murmur3,
+                _ => return Err(ModelError::Field("hash")),
+            },
+            bucket_by: self.bucket_by,
+            when_stale: match self.when_stale {
+                None | Some(StoredWhenStale::Off(false)) => WhenStale::Keep,
+                Some(StoredWhenStale::Variant(variant)) => WhenStale::Variant(variant),
+                Some(StoredWhenStale::Off(true)) => WhenStale::Off,
+            },
         };
         Ok(FlagRecord {
             flag,
             version: self.version,
             created_at_us: self.created_at_us,
             updated_at_us: self.updated_at_us,
+            archived_at_us: Some(self.archived_at_us).filter(|at_us| *at_us != 0),
             revision,
         })
     }
@@ -266,6 +308,12 @@ fn read_variant(variant: StoredVariant) -> Result<(String, Value), ModelError> {
     match variant.value {
         Some(StoredValue::Boolean(value)) => Ok((variant.name, Value::Boolean(value))),
         Some(StoredValue::Text(value)) => Ok((variant.name, Value::String(value.into()))),
+        Some(StoredValue::Integer(value)) => Ok((variant.name, Value::Integer(value))),
+        Some(StoredValue::Float(value)) => Ok((variant.name, Value::Float(value))),
+        Some(StoredValue::Object(fields)) => {
+            let fields = proto::value::from_struct(fields).map_err(|_| ModelError::Field("variants.value"))?;
+            Ok((variant.name, Value::Object(Arc::new(fields))))
+        }
         None => Err(ModelError::Field("variants.value")),
     }
 }
@@ -278,39 +326,40 @@ fn read_serve(serve: Option<StoredServe>) -> Result<Serve, ModelError> {
     if serve.shares.is_empty() {
         return Ok(Serve::CallerDefault);
     }
-    let shares = serve.shares.into_iter().map(|share| {
+    Ok(Serve::Split(Split {
+        shares: read_shares(serve.shares)?,
+        ranges: read_shares(serve.ranges)?,
+    }))
+}
+
+fn read_shares(shares: Vec<StoredShare>) -> Result<Vec<Share>, ModelError> {
+    let shares = shares.into_iter().map(|share| {
         let buckets = Buckets::new(share.buckets).ok_or(ModelError::Field("shares.buckets"))?;
         Ok(Share {
             variant: share.variant,
             buckets,
         })
     });
-    shares.collect::<Result<_, _>>().map(Serve::Split)
+    shares.collect()
+}
+
+fn read_prerequisite(prerequisite: StoredPrerequisite) -> Prerequisite {
+    Prerequisite {
+        flag: prerequisite.flag,
+        variants: prerequisite.variants,
+    }
 }
 
 fn read_rule(rule: StoredRule) -> Result<Rule, ModelError> {
     let conditions = rule
         .conditions
         .into_iter()
-        .map(read_condition)
+        .map(StoredCondition::read)
         .collect::<Result<_, _>>()?;
     Ok(Rule {
         name: rule.name,
         conditions,
         serve: read_serve(rule.serve)?,
-    })
-}
-
-fn read_condition(condition: StoredCondition) -> Result<Condition, ModelError> {
-    let literals = condition.one_of.into_iter().map(|literal| match literal.kind {
-        Some(LiteralKind::Text(text)) => Ok(Literal::Text(text)),
-        Some(LiteralKind::Number(number)) => Ok(Literal::Number(number)),
-        Some(LiteralKind::Boolean(boolean)) => Ok(Literal::Boolean(boolean)),
-        None => Err(ModelError::Field("one_of")),
-    });
-    let literals = literals.collect::<Result<_, _>>()?;
-    Ok(Condition {
-        attribute: condition.attribute,
-        test: Test::OneOf(literals),
+        salt: rule.salt,
     })
 }

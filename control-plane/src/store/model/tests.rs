@@ -6,7 +6,10 @@ use ::rollout::{
     EvidenceNumber, Guard, HoldReason, Horizon, Level, Metric, Phase, Plan, Share, Stage, State, Unit, Visit,
     evidence::request::Onset,
 };
-use evaluation::{Buckets, Condition, Flag, FlagType, Key, Literal, Rule, Serve, Test, Value};
+use evaluation::{
+    AttributeType, Buckets, Condition, DateComparison, Flag, FlagType, HashScheme, Key, Literal, NumberTest, OneOf,
+    Prerequisite, Quantifier, Rule, Serve, Split, Test, TextPart, Value, VersionComparison, WhenStale,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -18,6 +21,95 @@ use crate::{
 
 fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
+}
+
+/// A condition with every test there is, plain and negated.
+fn conditions() -> Vec<Condition> {
+    let literals = OneOf {
+        literals: vec![
+            Literal::Text("pro".into()),
+            Literal::Number(1.5),
+            Literal::Boolean(true),
+        ],
+        ignore_case: true,
+    };
+    let texts = |part| Test::Text {
+        part,
+        texts: vec!["a".into(), "b".into()],
+        ignore_case: true,
+    };
+    let version = |comparison| Test::Version {
+        comparison,
+        version: "1.2.3".into(),
+    };
+    let date = |comparison| Test::Date {
+        comparison,
+        date: "2026-11-21".into(),
+    };
+    let list = |quantifier| Test::List {
+        quantifier,
+        literals: literals.clone(),
+    };
+    let mut tests = vec![
+        Test::OneOf(literals.clone()),
+        texts(TextPart::Contains),
+        texts(TextPart::StartsWith),
+        texts(TextPart::EndsWith),
+        Test::Matches("^a+$".into()),
+        date(DateComparison::Before),
+        date(DateComparison::After),
+        Test::InNetwork(vec!["10.0.0.0/8".into()]),
+        Test::Exists,
+        list(Quantifier::Any),
+        list(Quantifier::All),
+        list(Quantifier::NoneOf),
+        Test::InSegment(vec!["staff".into()]),
+        Test::Variant {
+            flag: "shape".into(),
+            variants: vec!["round".into()],
+        },
+    ];
+    tests.extend(
+        [
+            VersionComparison::Equal,
+            VersionComparison::Less,
+            VersionComparison::LessOrEqual,
+            VersionComparison::Greater,
+            VersionComparison::GreaterOrEqual,
+            VersionComparison::Tilde,
+            VersionComparison::Caret,
+        ]
+        .map(version),
+    );
+    tests.extend(
+        [
+            AttributeType::Text,
+            AttributeType::Number,
+            AttributeType::Boolean,
+            AttributeType::List,
+            AttributeType::Object,
+            AttributeType::Null,
+        ]
+        .map(Test::TypeIs),
+    );
+    let numbers = [
+        NumberTest::Equal(1.0),
+        NumberTest::Less(-1.5),
+        NumberTest::LessOrEqual(0.0),
+        NumberTest::Greater(1e9),
+        NumberTest::GreaterOrEqual(2.0),
+        NumberTest::Between(1.0, 2.0),
+    ];
+    tests.extend(numbers.map(Test::Number));
+    tests.extend(numbers.map(Test::Size));
+    let numbered = tests.into_iter().enumerate();
+    numbered
+        .map(|(at, test)| Condition {
+            attribute: format!("attribute-{at}"),
+            negated: at % 2 == 1,
+            test,
+        })
+        .collect()
 }
 
 fn flag() -> FlagRecord {
@@ -48,22 +140,27 @@ fn flag() -> FlagRecord {
             ]
             .into(),
             off_variant: Some("red".into()),
-            default: Serve::Split(split),
+            default: Serve::Split(Split {
+                ranges: split.iter().rev().cloned().collect(),
+                shares: split,
+            }),
             deny: vec!["u1".into()],
             allow: [("blue".to_owned(), vec!["u2".to_owned()])].into(),
             rules: vec![Rule {
                 name: "staff".into(),
-                conditions: vec![Condition {
-                    attribute: "plan".into(),
-                    test: Test::OneOf(vec![
-                        Literal::Text("pro".into()),
-                        Literal::Number(1.5),
-                        Literal::Boolean(true),
-                    ]),
-                }],
+                conditions: conditions(),
                 serve: Serve::CallerDefault,
+                salt: "own".into(),
             }],
+            prerequisites: vec![Prerequisite {
+                flag: "shape".into(),
+                variants: vec!["round".into()],
+            }],
+            hash: HashScheme::Murmur3,
+            bucket_by: vec!["account".into(), "targetingKey".into()],
+            when_stale: WhenStale::Variant("red".into()),
         },
+        archived_at_us: Some(8),
         version: 3,
         created_at_us: 1,
         updated_at_us: 2,
@@ -258,7 +355,7 @@ proptest! {
         let _ = read_flag(&bytes, 1);
         let _ = read_rollout(&bytes, 1);
         let _ = read_evidence(&bytes, 1);
-        let _ = read_environment(&bytes);
+        let _ = read_environment(&bytes, 1);
         let _ = read_latch(&bytes);
         let _ = read_exposure(&bytes, 1);
         let _ = MarkPage::read(&bytes);

@@ -90,6 +90,7 @@ fn applied(held: Held) -> Acked {
     Acked {
         held,
         persisted: false,
+        published_at_us: None,
         problems: Vec::new(),
         held_back: BTreeSet::new(),
     }
@@ -98,6 +99,7 @@ fn applied(held: Held) -> Acked {
 fn persisted(held: Held) -> Acked {
     Acked {
         persisted: true,
+        published_at_us: None,
         ..applied(held)
     }
 }
@@ -289,6 +291,35 @@ fn the_fleet_of_a_flag_are_the_agents_whose_subscription_holds_it() {
     };
     assert_eq!(live(Some(&key("shop"))), ["all", "shop"]);
     assert_eq!(live(None), ["all"]);
+}
+
+#[test]
+fn agents_whose_own_flags_read_a_flag_are_waited_for_too() {
+    let mut shore = Shore::new();
+    let reader = evaluation::Flag {
+        set: Some(key("shop")),
+        prerequisites: vec![evaluation::Prerequisite {
+            flag: "checkout".to_owned(),
+            variants: vec!["new".to_owned()],
+        }],
+        ..flag("banner")
+    };
+    for flag in [flag("checkout"), reader] {
+        let touched = shore.world.write(flag);
+        shore.publisher.publish(Arc::new(shore.world.state.clone()), &touched);
+    }
+    let _shop = shore.publisher.subscribe(&subscription(Some("shop"))).unwrap();
+    let _search = shore.publisher.subscribe(&subscription(Some("search"))).unwrap();
+    for (connection, set) in [(1, "shop"), (2, "search")] {
+        let introduction = introduction(set, Some(set));
+        shore
+            .fleet
+            .connected(introduction, connection, INTERVAL_US, NOW_US)
+            .unwrap();
+    }
+    assert_eq!(shore.reach(1).live, ["shop"]);
+    // They count no exposures of it, so nobody waits for their frames.
+    assert!(shore.fleet.live_agents(&production(), None).is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tonic::Code;
 use super::*;
 use crate::{
     builders::{SECOND_US, flag, key, production},
+    store::{Txn, keys},
     sync::{
         builders::{Agent, FAR, Harbour, acking, hello, holding, strange_digest},
         fleet::{Flag, Reach},
@@ -482,4 +483,25 @@ async fn over_a_socket_an_agent_gets_a_snapshot_a_delta_and_a_farewell() {
     harbour.shutdown.drain();
     assert_eq!(begin().await, None);
     serving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_of_a_deleted_environment_is_told_so_and_not_let_in_again() {
+    let mut harbour = Harbour::new();
+    let mut agent = settled(&harbour, "a").await;
+    let touched = harbour
+        .world
+        .commit(&Txn::default().delete(keys::environment(&production())));
+    harbour
+        .publisher
+        .publish(Arc::new(harbour.world.state.clone()), &touched);
+    let ended = agent.end().await;
+    assert_eq!(ended.code(), Code::NotFound);
+    assert!(
+        ended.message().contains("production was deleted"),
+        "{}",
+        ended.message()
+    );
+    let again = Agent::open(&harbour, hello("a")).await;
+    assert_eq!(again.err().map(|status| status.code()), Some(Code::NotFound));
 }

@@ -5,7 +5,7 @@
 
 /// The candidate that is fewest edits away from `key`, if it is at most a third of the key's length (and at least one)
 /// away. Ties go to the first.
-pub(super) fn nearest<'c>(key: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(key: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted = letters(key);
     let allowed = (wanted.len() / 3).max(1);
     candidates

@@ -1,0 +1,95 @@
+//! Browsers: gRPC-Web on the same port as gRPC, and which pages may call it.
+//!
+//! A page of another origin is answered only if its origin was named; without a name no page but one that this port
+//! itself serves can read an answer. Callers that are no browsers are not concerned.
+
+use http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// How long browsers may remember what they were allowed.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+/// Origins that may call: those named, or any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Every origin: `*`.
+    Any,
+    /// One origin, such as `https://console.example.com`.
+    One(HeaderValue),
+}
+
+impl std::str::FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let wrong = || "write an origin such as https://console.example.com, or * for any".to_owned();
+        let uri = text.parse::<http::Uri>().map_err(|_| wrong())?;
+        let is_origin =
+            uri.scheme().is_some() && uri.authority().is_some() && !text.ends_with('/') && uri.path() == "/";
+        if !is_origin {
+            return Err(wrong());
+        }
+        HeaderValue::from_str(text).map(Self::One).map_err(|_| wrong())
+    }
+}
+
+/// Answers browsers' questions before a call, and lets them read what gRPC-Web says in headers.
+pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
+    let named = origins.iter().filter_map(|origin| match origin {
+        Origin::Any => None,
+        Origin::One(origin) => Some(origin.clone()),
+    });
+    let allowed = if origins.contains(&Origin::Any) {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(named)
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::POST])
+        .allow_headers(sent())
+        .expose_headers(
+            ["grpc-status", "grpc-message", "grpc-status-details-bin", proto::VERSION].map(HeaderName::from_static),
+        )
+        .max_age(REMEMBERED)
+}
+
+/// Headers that a page may send.
+fn sent() -> Vec<HeaderName> {
+    let own = [
+        "x-grpc-web",
+        "x-user-agent",
+        "grpc-timeout",
+        proto::ACTOR,
+        proto::REASON,
+    ]
+    .map(HeaderName::from_static);
+    own.into_iter()
+        .chain([header::CONTENT_TYPE, header::AUTHORIZATION])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host_and_nothing_more() {
+        for text in ["https://console.example.com", "http://localhost:5173", "*"] {
+            assert!(text.parse::<Origin>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "console.example.com",
+            "https://a/",
+            "https://a/path",
+            "https://",
+            "null\n",
+        ] {
+            assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+}
