@@ -94,7 +94,8 @@ pub(crate) struct Args {
 
     /// The Unix socket that serves the same as --listen; `none` for no socket
     /// [default: tidegate/agent.sock in $XDG_RUNTIME_DIR, without that agent.sock in the data folder].
-    /// Its user and its group may connect (mode 0660).
+    /// Its user and its group may connect (mode 0660). gRPC clients of C, C++, Python, Ruby, PHP that name the socket by
+    /// its absolute path must set the channel option `grpc.default_authority` to `localhost`.
     #[arg(long, env = "TIDEGATE_SOCKET", value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
 
@@ -112,7 +113,8 @@ pub(crate) struct Args {
     pub(crate) accept_empty: bool,
 
     /// From what silence of the control plane on answers are stale: their metadata says `tidegate.stale_s`, the native
-    /// protocol also says reason STALE, and flags that fall back then do. Seconds, or a number with s, m or h.
+    /// protocol also says reason STALE, and flags that fall back then do. Counted from the agent's start until it has
+    /// heard the control plane. Seconds, or a number with s, m or h.
     #[arg(long, env = "TIDEGATE_STALE_AFTER", default_value = "5m", value_name = "TIME", value_parser = duration)]
     pub(crate) stale_after: Duration,
 

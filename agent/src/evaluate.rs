@@ -65,10 +65,7 @@ pub(crate) struct Named {
 impl Named {
     /// The arm as it is written.
     pub(crate) fn arm(&self) -> &'static str {
-        match self.arm {
-            Arm::Control => "control",
-            Arm::Treatment => "treatment",
-        }
+        proto::result::arm(self.arm)
     }
 }
 

@@ -138,6 +138,11 @@ impl Bundle {
             problems.wrong(node.place, path, what);
             return;
         }
+        if is_shown(node) {
+            let what = "this is what `tidegate get` shows; a document is what `tidegate export KEY` writes";
+            problems.wrong(node.place, path, what);
+            return;
+        }
         let said = node.get(KIND).and_then(|kind| match &kind.kind {
             Kind::Text(kind) => Some(kind.as_str()),
             Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::List(_) | Kind::Map(_) => None,
@@ -178,6 +183,13 @@ impl Bundle {
 /// Maps of flags and segments, not a document.
 fn is_group(node: &Node) -> bool {
     node.get("key").is_none() && (node.get("flags").is_some() || node.get("segments").is_some())
+}
+
+/// What `get` and `list` show: a document within what the control plane knows of it.
+fn is_shown(node: &Node) -> bool {
+    node.get("key").is_none()
+        && node.get("revision").is_some()
+        && (node.get("flag").is_some() || node.get("segment").is_some())
 }
 
 /// The files that a path stands for, in the order of their names.

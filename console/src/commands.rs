@@ -77,7 +77,7 @@ async fn diff(global: &Global, options: &DiffArgs) -> Result<End, Error> {
         (Some(target), _) => configuration::diff(global, target, options).await,
         (None, [key]) => history::diff(global, key, options).await,
         (None, _) => Err(Error::usage(
-            "versions of one flag are compared at a time; name one key, or --to-environment",
+            "versions of one flag are compared at a time: name one key (and versions with --from 1 --to 2), or --to-environment",
         )),
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Er
         let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
         match serde_saphyr::from_str_with_options(text, options) {
             Ok(document) => return Ok(document),
-            Err(error) => error.to_string(),
+            Err(error) => error.render_with_formatter(&serde_saphyr::UserMessageFormatter),
         }
     };
     Err(Error::usage(format!("{name}: {problem}")))

@@ -142,6 +142,10 @@ async fn serve(
             HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
         ))
         .layer(GrpcWebLayer::new())
+        .layer(SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("grpc-status"),
+            web::unreadable,
+        ))
         .add_routes(routes);
     let server = router.serve_with_incoming_shutdown(incoming(listener), async move { drain.draining().await });
     tokio::select! {

@@ -61,8 +61,9 @@ impl Scheduler {
             states.borrow_and_update();
             let now_us = runtime::clock::now_us();
             self.look(now_us).await;
-            let wait_us = self.next_us.saturating_sub(runtime::clock::now_us()).max(0);
-            let wait = Duration::from_micros(wait_us.unsigned_abs()).clamp(Duration::from_millis(1), LOOK);
+            // What is due and could not be made is tried again at the next look, not at once.
+            let wait_us = self.next_us.saturating_sub(runtime::clock::now_us());
+            let wait = u64::try_from(wait_us).map_or(LOOK, |us| Duration::from_micros(us).min(LOOK));
             tokio::select! {
                 changed = states.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(wait) => {}

@@ -57,6 +57,16 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
         .max_age(REMEMBERED)
 }
 
+/// The status of a call whose message could not be decoded: tonic calls that its own error, but it is the caller's.
+pub(crate) fn unreadable<B>(response: &http::Response<B>) -> Option<HeaderValue> {
+    let headers = response.headers();
+    let is_internal = headers.get("grpc-status").is_some_and(|status| status == "13");
+    let said = headers.get("grpc-message")?.to_str().ok()?;
+    let is_of_decoding = said.starts_with("failed%20to%20decode%20Protobuf");
+    // INVALID_ARGUMENT.
+    (is_internal && is_of_decoding).then(|| HeaderValue::from_static("3"))
+}
+
 /// Headers that a page may send.
 fn sent() -> Vec<HeaderName> {
     let own = [
@@ -90,6 +100,22 @@ mod tests {
             "null\n",
         ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_the_callers_fault_and_other_errors_stay() {
+        let cases = [
+            ("13", "failed%20to%20decode%20Protobuf%20message", Some("3")),
+            ("13", "the%20store%20failed", None),
+            ("5", "failed%20to%20decode%20Protobuf%20message", None),
+        ];
+        for (status, said, is) in cases {
+            let answer = http::Response::builder()
+                .header("grpc-status", status)
+                .header("grpc-message", said);
+            let is = is.map(HeaderValue::from_static);
+            assert_eq!(unreadable(&answer.body(()).unwrap_or_default()), is, "{status} {said}");
         }
     }
 }

@@ -171,6 +171,21 @@ pub async fn ofrep(address: SocketAddr, flag_type: FlagType, key: &str, caller: 
     }
 }
 
+/// What an agent says on each of these wires: flagd's versions over a channel each, OFREP at its port.
+pub async fn on_every_wire(
+    [v1, v2]: [&Channel; 2],
+    port: SocketAddr,
+    flag_type: FlagType,
+    key: &str,
+    caller: &Value,
+) -> [(Wire, Answer); 3] {
+    [
+        (Wire::FlagdV1, flagd_v1(v1, flag_type, key, caller).await),
+        (Wire::FlagdV2, flagd_v2(v2, flag_type, key, caller).await),
+        (Wire::Ofrep, ofrep(port, flag_type, key, caller).await),
+    ]
+}
+
 impl Answer {
     fn of_flagd(answered: Result<(Option<Value>, String, String, Option<Struct>), Status>) -> Self {
         let (value, variant, reason, metadata) = match answered {

@@ -34,7 +34,7 @@ pub fn staff() -> v1::Segment {
 
 /// All flags, in an order in which they can be created, after the segment.
 pub fn flags() -> Vec<v1::Flag> {
-    [values(), tests(), deciders()].concat()
+    [values(), tests(), splits(), others()].concat()
 }
 
 /// One flag of every type, the same for everybody.
@@ -134,8 +134,8 @@ fn tests() -> Vec<v1::Flag> {
     ]
 }
 
-/// Flags that decide by something else than a rule that serves a variant.
-fn deciders() -> Vec<v1::Flag> {
+/// Flags that decide by a bucket, and one that reads such a flag.
+fn splits() -> Vec<v1::Flag> {
     let thirds = || split(&[("red", 20_000), ("green", 30_000), ("blue", 50_000)]);
     let colours = |key: &str| v1::Flag {
         default_serve: Some(thirds()),
@@ -145,33 +145,34 @@ fn deciders() -> Vec<v1::Flag> {
         bucket_by: names.iter().map(|name| (*name).to_owned()).collect(),
         ..colours(key)
     };
-    let needs = |key: &str, flag: &str, variant_wanted: &str| v1::Flag {
-        prerequisites: vec![v1::Prerequisite {
-            flag: flag.to_owned(),
-            variants: vec![variant_wanted.to_owned()],
-        }],
-        default_serve: Some(variant("yes")),
-        ..text(key, &["no", "yes"])
-    };
-    let caller_default = v1::Serve {
-        kind: Some(v1::serve::Kind::CallerDefault(v1::CallerDefault {})),
-    };
+    let adult = condition("age", Test::Number(at_least(18.0)));
     vec![
         colours("colour"),
         by("by-company", &["companyId", "targetingKey"]),
         by("by-company-alone", &["companyId"]),
         v1::Flag {
-            rules: vec![rule(
-                "adults",
-                &[condition("age", Test::Number(at_least(18.0)))],
-                thirds(),
-            )],
+            rules: vec![rule("adults", &[adult], thirds())],
             ..text("adults-split", &["red", "green", "blue"])
         },
         v1::Flag {
             rules: vec![rule("reds", &[serves("colour", "red")], variant("yes"))],
             ..text("follower", &["no", "yes"])
         },
+    ]
+}
+
+/// Flags that decide by prerequisites and lists, not at all, or leave it to the caller.
+fn others() -> Vec<v1::Flag> {
+    let needs = |key: &str, flag: &str, wanted: &str| v1::Flag {
+        prerequisites: vec![v1::Prerequisite {
+            flag: flag.to_owned(),
+            variants: vec![wanted.to_owned()],
+        }],
+        default_serve: Some(variant("yes")),
+        ..text(key, &["no", "yes"])
+    };
+    let caller_default = v1::serve::Kind::CallerDefault(v1::CallerDefault {});
+    vec![
         needs("needs-wide", "wide", "on"),
         needs("needs-staff", "staff-only", "yes"),
         v1::Flag {
@@ -192,7 +193,9 @@ fn deciders() -> Vec<v1::Flag> {
         },
         v1::Flag {
             rules: vec![rule("it-holds", &[in_segment("staff")], variant("yes"))],
-            default_serve: Some(caller_default),
+            default_serve: Some(v1::Serve {
+                kind: Some(caller_default),
+            }),
             ..text("theirs", &["no", "yes"])
         },
     ]

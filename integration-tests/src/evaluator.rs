@@ -3,7 +3,7 @@
 //! Bare calls of the protocol, without an SDK's cache or defaults between: what the agent answers is what a test sees,
 //! a refusal included.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use prost_types::{Struct, Value, value::Kind};
 use proto::{
@@ -45,7 +45,16 @@ pub struct Answer<T> {
 impl Evaluator {
     /// Of the agent at this address; connects when it is first used, and again when it must.
     pub fn new(agent: SocketAddr) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{agent}")).expect("an address makes a URI");
+        Self::of(&format!("http://{agent}"))
+    }
+
+    /// Of the agent behind this Unix socket.
+    pub fn unix(socket: &Path) -> Self {
+        Self::of(&format!("unix://{}", socket.display()))
+    }
+
+    fn of(uri: &str) -> Self {
+        let endpoint = Endpoint::from_shared(uri.to_owned()).expect("an address or a path makes a URI");
         let channel = endpoint
             .connect_timeout(DEADLINE)
             .timeout(DEADLINE)

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod flag;
 pub mod measurement;
 mod read;
+pub mod result;
 pub mod revision;
 pub mod segment;
 pub mod status;

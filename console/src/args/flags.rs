@@ -103,7 +103,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "VARIANT")]
     pub(crate) default: Option<String>,
     /// Serve the default (of a boolean flag: the true variant) to this percentage, the off variant to the rest
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     pub(crate) percent: Option<Buckets>,
     /// The variant for a disabled or killed flag and for denied units; of a boolean flag, the false one if not given
     #[arg(long, value_name = "VARIANT")]
@@ -143,7 +143,7 @@ pub(crate) struct SetArgs {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) variant: String,
     /// Serve it to this percentage only; the rest gets the previous default, else the off variant
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     pub(crate) percent: Option<Buckets>,
     /// The variant for the rest
     #[arg(long, value_name = "VARIANT", requires = "percent")]

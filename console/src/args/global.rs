@@ -89,6 +89,9 @@ pub(crate) fn server(text: &str) -> Result<String, String> {
     } else {
         format!("http://{text}")
     };
+    if address.starts_with("https://") {
+        return Err("write http://HOST:PORT; TLS is not spoken yet".into());
+    }
     if !address.starts_with("http://") {
         return Err("write http://HOST:PORT".into());
     }

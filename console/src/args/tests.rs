@@ -146,6 +146,10 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
             "possible values: flag, segment, rollout, environment, schedule",
         ),
         (
+            &["set", "a", "on", "--percent", "-1"],
+            "a percentage lies between 0 and 100",
+        ),
+        (
             &["completion", "tcsh"],
             "possible values: bash, elvish, fish, powershell, zsh",
         ),

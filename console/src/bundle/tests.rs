@@ -52,7 +52,7 @@ fn everything_wrong_in_every_file_is_said_at_once() {
     bundle.add("b.yaml", "key: [\n");
     bundle.add(
         "c.yaml",
-        "key: a\n---\nkind: plan\n---\n{key: x, state: ENABLED}\n---\n3\n",
+        "key: a\n---\nkind: plan\n---\n{key: x, state: ENABLED}\n---\n3\n---\n{flag: {key: x}, revision: 7}\n",
     );
     let Err(Error::Usage(problems)) = bundle.finish() else {
         panic!("a usage error")
@@ -65,6 +65,7 @@ fn everything_wrong_in_every_file_is_said_at_once() {
         "c.yaml:3:1: no kind \"plan\"",
         "c.yaml:5:1: this is a flag of flagd; bring it in with: tidegate import flagd c.yaml",
         "c.yaml:7:1: a number; expected a flag",
+        "c.yaml:9:1: this is what `tidegate get` shows; a document is what `tidegate export KEY` writes",
         "nothing was written",
     ];
     assert_eq!(problems.len(), starts.len(), "{problems:#?}");

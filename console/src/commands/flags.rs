@@ -151,7 +151,10 @@ pub(super) async fn missing(session: &Session, key: &Key, status: Status) -> Err
             .iter()
             .filter_map(|stored| stored.flag.as_ref())
             .map(|flag| flag.key.as_str());
-        if let Some(near) = nearest(key.as_str(), keys) {
+        // What is missing may be an old version of a flag that is there.
+        if let Some(near) = nearest(key.as_str(), keys)
+            && near != key.as_str()
+        {
             problems.push(format!("did you mean {near}?"));
         }
     }

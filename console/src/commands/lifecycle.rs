@@ -35,23 +35,9 @@ pub(super) async fn act(global: &Global, key: &Key, act: Act) -> Result<(), Erro
     match call(&session, key, act).await {
         Ok(stored) => {
             let stored = stored.unwrap_or_default();
-            print::show(global.output, &FlagView::of(&stored), || line(&stored, act))
+            print::show(global.output, &FlagView::of(&stored), || flag::summary(&stored))
         }
         Err(status) => Err(flags::missing(&session, key, status).await),
-    }
-}
-
-/// A flag that was put away serves nobody: what it would serve is not said.
-fn line(stored: &v1::StoredFlag, act: Act) -> String {
-    match act {
-        Act::Kill | Act::Revive | Act::Unarchive => flag::summary(stored),
-        Act::Archive => {
-            let key = stored.flag.as_ref().map(|flag| flag.key.as_str()).unwrap_or_default();
-            print::plain(&format!(
-                "{key}: archived, no agent holds it any more (revision {})",
-                stored.revision
-            ))
-        }
     }
 }
 

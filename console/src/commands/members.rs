@@ -95,7 +95,7 @@ pub(super) async fn send_all(
 ) -> Result<(Option<v1::StoredSegment>, u64), Error> {
     let (mut stored, mut changed, mut done) = (None, 0, 0);
     for part in parts(units) {
-        match send(session, list, change, part).await {
+        match send(session, list.key.as_str(), member_list(list.excluded), change, part).await {
             Ok((now, number)) => (stored, changed) = (now, changed + u64::from(number)),
             Err(status) => {
                 let refusal = missing(session, list.key, &status).await;
@@ -107,19 +107,20 @@ pub(super) async fn send_all(
             }
         }
         done += part.len();
-        progress(done, units.len());
+        progress(list.key.as_str(), done, units.len());
     }
     Ok((stored, changed))
 }
 
-async fn send(
+/// Sends one part: the segment as it is then, and how many units were not so before.
+pub(super) async fn send(
     session: &Session,
-    list: List<'_>,
+    key: &str,
+    list: v1::MemberList,
     change: Change,
     units: &[String],
 ) -> Result<(Option<v1::StoredSegment>, u32), Status> {
-    let (environment, key) = (session.environment(), list.key.to_string());
-    let (list, units) = (member_list(list.excluded).into(), units.to_vec());
+    let (environment, key, list, units) = (session.environment(), key.to_owned(), list.into(), units.to_vec());
     let mut segments = session.segments();
     Ok(match change {
         Change::Add => {
@@ -181,23 +182,21 @@ pub(super) fn parts(units: &[String]) -> Vec<&[String]> {
         }
         bytes += unit.len();
     }
-    parts.push(&units[from..]);
+    if from < units.len() {
+        parts.push(&units[from..]);
+    }
     parts
 }
 
-/// Says how far it has come, to a person who waits.
-fn progress(done: usize, all: usize) {
+/// Says how far the units of a segment have come, to a person who waits.
+pub(super) fn progress(key: &str, done: usize, all: usize) {
     let mut out = io::stderr().lock();
     if all <= PART_UNITS || !out.is_terminal() {
         return;
     }
     let end = if done == all { "\n" } else { "" };
-    let _ = write!(
-        out,
-        "\r{} of {} units{end}",
-        print::count(done as u64),
-        print::count(all as u64)
-    );
+    let (done, all) = (print::count(done as u64), print::count(all as u64));
+    let _ = write!(out, "\r{}: {done} of {all} units{end}", print::plain(key));
     let _ = out.flush();
 }
 
@@ -207,15 +206,9 @@ pub(super) async fn list(global: &Global, options: &MembersArgs) -> Result<(), E
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListSegmentMembersRequest {
-            environment: session.environment(),
-            key: options.key.to_string(),
-            list: member_list(options.excluded).into(),
-            page_size: PAGE,
-            page_token,
-        };
-        let page = match session.segments().list_segment_members(session.call(request)).await {
-            Ok(response) => response.into_inner(),
+        let list = member_list(options.excluded);
+        let page = match page(&session, options.key.as_str(), list, page_token).await {
+            Ok(page) => page,
             Err(status) => return Err(missing(&session, &options.key, &status).await),
         };
         if global.output == Format::Table && !page.units.is_empty() {
@@ -235,6 +228,24 @@ pub(super) async fn list(global: &Global, options: &MembersArgs) -> Result<(), E
     }
 }
 
+/// One page of the units of a list.
+pub(super) async fn page(
+    session: &Session,
+    key: &str,
+    list: v1::MemberList,
+    page_token: String,
+) -> Result<v1::ListSegmentMembersResponse, Status> {
+    let request = v1::ListSegmentMembersRequest {
+        environment: session.environment(),
+        key: key.into(),
+        list: list.into(),
+        page_size: PAGE,
+        page_token,
+    };
+    let response = session.segments().list_segment_members(session.call(request)).await?;
+    Ok(response.into_inner())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +260,7 @@ mod tests {
         );
         assert_eq!(sent.concat(), units);
         let long: Vec<String> = (0..3_000).map(|_| "x".repeat(1_024)).collect();
+        assert_eq!(parts(&[]), Vec::<&[String]>::new());
         let sent = parts(&long);
         assert_eq!(sent.concat().len(), 3_000);
         assert!(

@@ -97,7 +97,7 @@ async fn get(global: &Global, key: &Key) -> Result<(), Error> {
 async fn create(global: &Global, options: &SegmentCreateArgs) -> Result<(), Error> {
     let mut segment = new_segment(options)?;
     let key = Key::parse(&segment.key).map_err(|error| Error::usage(error.to_string()))?;
-    let fits = parts(&[segment.included.as_slice(), segment.excluded.as_slice()].concat()).len() == 1;
+    let fits = parts(&[segment.included.as_slice(), segment.excluded.as_slice()].concat()).len() <= 1;
     let later = match fits {
         true => [Vec::new(), Vec::new()],
         false => [mem::take(&mut segment.included), mem::take(&mut segment.excluded)],

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Location, Spanned, UserMessageFormatter};
 
 /// How deep a document may be; an object variant is at most 32 levels deep, inside of a flag inside of a list.
 const DEPTH: usize = 64;
@@ -75,13 +75,10 @@ impl Node {
         let text = escaped.as_ref();
         let documents: Vec<Spanned<Raw>> =
             serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-                let what = error.to_string();
+                let what = error.render_with_formatter(&UserMessageFormatter);
                 SyntaxError {
                     place: error.location().map(|location| place(&location)).unwrap_or_default(),
-                    what: what
-                        .split_once(" at line ")
-                        .map_or(what.as_str(), |(what, _)| what)
-                        .into(),
+                    what: said(&what),
                 }
             })?;
         Ok(documents.into_iter().map(|document| document.node(text)).collect())
@@ -105,6 +102,17 @@ impl Node {
             Kind::Map(map) => map.iter().find(|(own, _)| own.text == name).map(|(_, node)| node),
             Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => None,
         }
+    }
+}
+
+/// What the parser says is wrong, without the place, which is said before it, and with what to do where that is plain.
+fn said(what: &str) -> String {
+    let what = what.split_once(" at line ").map_or(what, |(what, _)| what);
+    let twice = what.strip_prefix("duplicate mapping key: ");
+    match twice.and_then(|what| what.strip_suffix(" not allowed here")) {
+        Some(name) => format!("{name} is written twice"),
+        None if what.contains("found a tab") => format!("{what}; indent with spaces"),
+        None => what.into(),
     }
 }
 

@@ -151,6 +151,11 @@ fn other_words_for_a_rollout_are_mapped_with_a_note() {
             2,
         ),
         ("{name: a, rollout_type: blacklist, blacklist: [u]}", "on", 1),
+        (
+            "{name: a, rollout_percentage: 5, targeting_rules: [{attribute: c, operator: not_in, values: [DE]}]}",
+            "on 5 %, off 95 %",
+            2,
+        ),
     ];
     for (document, expected, notes) in cases {
         let mut problems = Problems::of("f");
@@ -161,7 +166,10 @@ fn other_words_for_a_rollout_are_mapped_with_a_note() {
     }
     let flag = flag(
         "{name: a, rollout_percentage: 5, targeting_rules: [{attribute: country, operator: in, values: [DE, AT]}, \
-         {attribute: age, operator: '>=', value: 18, percentage: 10}, {name: x, when: plan=pro, serve: off}]}",
+         {attribute: age, operator: '>=', value: 18, percentage: 10}, {name: x, when: plan=pro, serve: off}, \
+         {name: both, conditions: [{attribute: plan, operator: eq, value: pro}, {attribute: age, operator: lt, value: 9}, \
+         {attribute: country, equals: DE}], \
+         percentage: 5}]}",
     );
     let shown: Vec<String> = flag.rules.iter().map(crate::rule::show).collect();
     assert_eq!(
@@ -169,7 +177,8 @@ fn other_words_for_a_rollout_are_mapped_with_a_note() {
         [
             "rule-1: country=DE,AT -> on",
             "rule-2: age >= 18 -> on 10 %, off 90 %",
-            "x: plan=pro -> off"
+            "x: plan=pro -> off",
+            "both: plan=pro and age < 9 and country=DE -> on 5 %, off 95 %"
         ]
     );
     let both = problems("{name: a, rollout_percentage: 5, percent: 5}");
@@ -230,7 +239,11 @@ fn a_wrong_form_is_named_with_its_place() {
         (with("hash_scheme", json!("md5")), "hash_scheme: no such scheme"),
         (with("allow", json!({"onn": ["u"]})), "allow.onn: no variant `onn`"),
         ("key: [".into(), "flag.yaml:1:6: "),
-        ("key: a\nkey: b\n".into(), "flag.yaml:2:1: duplicate mapping key: key"),
+        ("key: a\nkey: b\n".into(), "flag.yaml:2:1: key is written twice"),
+        (
+            "key: a\n\tpercent: 25\n".into(),
+            "flag.yaml:1:6: while scanning a plain scalar, found a tab; indent with spaces",
+        ),
         ("key: a\n---\nkey: b\n".into(), "2 documents"),
         ("".into(), "0 documents"),
     ];

@@ -100,7 +100,7 @@ pub(super) fn read(
     }
 }
 
-/// `targeting_rules`: a list of rules, ours or `{attribute, operator, values}`; or a map of attributes and values, all
+/// `targeting_rules`: a list of rules, ours or with `{attribute, operator, values}`; or a map of attributes and values, all
 /// of which must hold.
 fn read_targeting(flag: &mut v1::Flag, fields: &mut Fields<'_>, variants: &Variants, problems: &mut Problems) {
     let Some(node) = fields.take("targeting_rules") else {
@@ -111,9 +111,7 @@ fn read_targeting(flag: &mut v1::Flag, fields: &mut Fields<'_>, variants: &Varia
         Kind::List(list) => {
             for (at, item) in list.iter().enumerate() {
                 let path = format!("{path}[{at}]");
-                let rule = if item.get("operator").is_some()
-                    || item.get("serve").is_none() && item.get("attribute").is_some()
-                {
+                let rule = if is_simple(item) {
                     read_simple(item, &path, at, variants, problems)
                 } else {
                     rules::read_rule(item, &path, at, variants, problems)
@@ -139,37 +137,27 @@ fn read_targeting(flag: &mut v1::Flag, fields: &mut Fields<'_>, variants: &Varia
     }
 }
 
-/// `{attribute: country, operator: in, values: [DE, AT]}`.
+/// Whether a rule, or one of its conditions, says `operator`; an attribute alone with what it equals is one as well.
+fn is_simple(rule: &Node) -> bool {
+    let says_operator = |node: &Node| node.get("operator").is_some();
+    says_operator(rule)
+        || rule.get("serve").is_none() && rule.get("attribute").is_some()
+        || matches!(rule.get("conditions"), Some(Node { kind: Kind::List(list), .. }) if list.iter().any(says_operator))
+}
+
+/// `{attribute: country, operator: in, values: [DE, AT]}`, or several of them under `conditions`.
 fn read_simple(node: &Node, path: &str, at: usize, variants: &Variants, problems: &mut Problems) -> Option<v1::Rule> {
     let mut fields = Fields::of(node, path, "a rule: {attribute, operator, values}", problems)?;
     let name = fields
         .text("name", problems)
         .unwrap_or_else(|| format!("rule-{}", at + 1));
-    let attribute = fields.text("attribute", problems).unwrap_or_default();
-    let word = fields.text("operator", problems).unwrap_or_else(|| "equals".into());
-    let values = fields.take_any(&["values", "value"], problems).map(|(_, node)| node);
+    let conditions = read_tests(node, &mut fields, path, problems);
     let percentage = fields
         .take_any(&["percentage", "rollout_percentage"], problems)
         .map(|(_, node)| node);
     let serve = match fields.take_any(&["variant", "serve"], problems) {
         Some((name, node)) => serve::read(node, &fields.path(name), variants, problems),
         None => served(node, path, percentage, variants, problems),
-    };
-    let conditions = match operator(&word) {
-        Some(test) => {
-            let place = Name {
-                place: node.place,
-                text: String::new(),
-            };
-            let test = condition(&place, &attribute, test, values);
-            condition_document::read(&test, path, problems).into_iter().collect()
-        }
-        None => {
-            let what =
-                format!("no operator {word:?}; write a rule of ours: {{attribute: a, equals: b}} under conditions");
-            problems.wrong(node.place, path, what);
-            Vec::new()
-        }
     };
     fields.finish(problems);
     Some(v1::Rule {
@@ -178,6 +166,57 @@ fn read_simple(node: &Node, path: &str, at: usize, variants: &Variants, problems
         serve,
         salt: String::new(),
     })
+}
+
+/// The conditions of a rule: one, in the rule itself, or a list, in which ours may stand too.
+fn read_tests(node: &Node, fields: &mut Fields<'_>, path: &str, problems: &mut Problems) -> Vec<v1::Condition> {
+    let Some(list) = fields.take("conditions") else {
+        return read_test(node, fields, path, problems).into_iter().collect();
+    };
+    let path = fields.path("conditions");
+    let Kind::List(list) = &list.kind else {
+        problems.expected(list, &path, "a list of {attribute, operator, values}");
+        return Vec::new();
+    };
+    let is_ours = |item: &Node| {
+        ["operator", "values", "value"]
+            .iter()
+            .all(|word| item.get(word).is_none())
+    };
+    let condition = |(at, item): (usize, &Node)| {
+        let path = format!("{path}[{at}]");
+        if is_ours(item) {
+            return condition_document::read(item, &path, problems);
+        }
+        let mut fields = Fields::of(item, &path, "a condition: {attribute, operator, values}", problems)?;
+        let condition = read_test(item, &mut fields, &path, problems);
+        fields.finish(problems);
+        condition
+    };
+    list.iter().enumerate().filter_map(condition).collect()
+}
+
+/// `attribute`, `operator` and `values` as a condition.
+fn read_test(node: &Node, fields: &mut Fields<'_>, path: &str, problems: &mut Problems) -> Option<v1::Condition> {
+    let attribute = fields.text("attribute", problems).unwrap_or_default();
+    let word = fields.text("operator", problems).unwrap_or_else(|| "equals".into());
+    let values = fields.take_any(&["values", "value"], problems).map(|(_, node)| node);
+    let Some(test) = operator(&word) else {
+        let what = format!("no operator {word:?}; write a rule of ours: {{attribute: a, equals: b}} under conditions");
+        problems.wrong(node.place, path, what);
+        return None;
+    };
+    if let (name, true) = test
+        && name != "exists"
+    {
+        let what = format!("{word}: who has no {attribute} does not meet it; add a rule with exists: false for them");
+        problems.note(node.place, path, what);
+    }
+    let place = Name {
+        place: node.place,
+        text: String::new(),
+    };
+    condition_document::read(&condition(&place, &attribute, test, values), path, problems)
 }
 
 /// The variant that means true, to everybody or to a share.

@@ -138,7 +138,12 @@ pub(crate) fn fields(changes: &[v1::FieldChange], paint: Paint) -> Vec<String> {
 }
 
 fn field(change: &v1::FieldChange, paint: Paint) -> Vec<String> {
-    let (path, before, after) = (plain(&change.path), value(&change.before), value(&change.after));
+    let worded = |text: &str| named(&change.path, text).unwrap_or_else(|| value(text));
+    let path = match change.path.strip_prefix("default_serve") {
+        Some(rest) => plain(&format!("default{rest}")),
+        None => plain(&change.path),
+    };
+    let (before, after) = (worded(&change.before), worded(&change.after));
     match (before.is_empty(), after.is_empty()) {
         (true, _) => vec![paint.tone(Tone::Good, &format!("+ {path}: {after}"))],
         (false, true) => vec![paint.tone(Tone::Bad, &format!("- {path}: {before}"))],
@@ -154,6 +159,17 @@ fn field(change: &v1::FieldChange, paint: Paint) -> Vec<String> {
             paint.tone(Tone::Good, &format!("+ {path}: {after}")),
         ],
     }
+}
+
+/// A name of the protocol as documents have it: `FLAG_TYPE_BOOLEAN` is `boolean`; none of other fields.
+fn named(path: &str, text: &str) -> Option<String> {
+    let prefix = match path {
+        "type" => "FLAG_TYPE_",
+        "hash_scheme" => "HASH_SCHEME_",
+        _ => return None,
+    };
+    let name = text.trim_matches('"').strip_prefix(prefix)?;
+    Some(plain(&name.to_lowercase()))
 }
 
 /// A value in one safe line: text that is a plain word without its quotes, what is served in words, other JSON as it is.
@@ -273,13 +289,15 @@ mod tests {
             change("default_serve", r#"{"variant":"on"}"#, r#"{"caller_default":{}}"#),
             change("rules", "", rule),
             change("labels", "", "[]"),
+            change("type", "", r#""FLAG_TYPE_BOOLEAN""#),
         ];
         let expected = [
-            "+ default_serve.split: on 25 %, off 75 %",
-            "~ default_serve: on -> \"the caller's default\"",
+            "+ default.split: on 25 %, off 75 %",
+            "~ default: on -> \"the caller's default\"",
             "+ rules: {\"conditions\":[{\"attribute\":\"country\",\"one_of\":[\"DE\",5]},\
              {\"attribute\":\"seats\",\"number\":{\"greater\":5}}],\"name\":\"eu\",\"serve\":[]}",
             "+ labels: []",
+            "+ type: boolean",
         ];
         assert_eq!(fields(&changes, Paint::PLAIN), expected);
     }

@@ -46,9 +46,10 @@ impl FlagView {
     }
 }
 
-/// `enabled`, `disabled` or `killed`.
-fn state(flag: &v1::Flag) -> &'static str {
+/// `archived`, `killed`, `enabled` or `disabled`.
+fn state(stored: &v1::StoredFlag, flag: &v1::Flag) -> &'static str {
     match (flag.killed, flag.enabled) {
+        _ if stored.archived_at_us != 0 => "archived",
         (true, _) => "killed",
         (false, true) => "enabled",
         (false, false) => "disabled",
@@ -66,8 +67,10 @@ fn off(flag: &v1::Flag) -> &str {
 /// One line: who gets what, and at which revision.
 pub(crate) fn summary(stored: &v1::StoredFlag) -> String {
     let flag = stored.flag.clone().unwrap_or_default();
-    let serves = match state(&flag) {
+    // A flag that was put away serves nobody: what it would serve is not said.
+    let serves = match state(stored, &flag) {
         "enabled" => print::serve(flag.default_serve.as_ref()),
+        "archived" => "archived, no agent holds it any more".into(),
         other => format!("{other}, everybody gets {}", off(&flag)),
     };
     let rollout = if stored.rollout.is_empty() {
@@ -88,12 +91,7 @@ pub(crate) fn list(flags: &[v1::StoredFlag]) -> String {
         [
             flag.key.clone(),
             type_name(flag.r#type).into(),
-            if stored.archived_at_us == 0 {
-                state(&flag)
-            } else {
-                "archived"
-            }
-            .into(),
+            state(stored, &flag).into(),
             print::serve(flag.default_serve.as_ref()),
             flag.rules.len().to_string(),
             stored.rollout.clone(),
@@ -123,7 +121,7 @@ pub(crate) fn page(stored: &v1::StoredFlag) -> String {
     print::pairs([
         ("key", flag.key.clone()),
         ("type", type_name(flag.r#type).into()),
-        ("state", state(&flag).into()),
+        ("state", state(stored, &flag).into()),
         ("default", print::serve(flag.default_serve.as_ref())),
         ("off variant", off(&flag).into()),
         ("variants", variants.collect::<Vec<_>>().join(", ")),
@@ -180,5 +178,30 @@ fn units(units: &[String]) -> String {
     match units.len().saturating_sub(10) {
         0 => first,
         more => format!("{first} and {} more", print::count(more as u64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archived_flag_is_called_archived_everywhere() {
+        let stored = v1::StoredFlag {
+            flag: Some(v1::Flag {
+                key: "a".into(),
+                enabled: true,
+                ..v1::Flag::default()
+            }),
+            archived_at_us: 1,
+            ..v1::StoredFlag::default()
+        };
+        assert_eq!(summary(&stored), "a: archived, no agent holds it any more (revision 0)");
+        let state = page(&stored)
+            .lines()
+            .find(|line| line.starts_with("state"))
+            .map(str::to_owned);
+        assert!(state.is_some_and(|line| line.ends_with("archived")));
+        assert!(list(&[stored]).contains("archived"));
     }
 }

@@ -57,7 +57,7 @@ fn explanation() -> v1::Explanation {
 impl v1::inspection_server::Inspection for Fake {
     async fn evaluate(&self, request: Request<v1::EvaluateRequest>) -> Answer<v1::EvaluateResponse> {
         let asked = request.into_inner();
-        if !self.state().flags.contains_key(&asked.flag_key) {
+        if asked.revision == 1 || !self.state().flags.contains_key(&asked.flag_key) {
             return Err(Status::not_found(format!("no flag {}", asked.flag_key)));
         }
         let result = match asked.context.unwrap().fields.contains_key("targetingKey") {
@@ -107,6 +107,10 @@ async fn an_evaluation_is_one_line() {
         missing.code == 1 && missing.err.contains("did you mean checkout?"),
         "{missing:?}"
     );
+    // It is there, and was not at that revision: nothing is misspelt.
+    fake.run(&["create", "checkouts"]).await;
+    let young = fake.run(&["evaluate", "checkout", "-u", "x", "--at", "1"]).await;
+    assert!(young.code == 1 && !young.err.contains("did you mean"), "{young:?}");
 }
 
 #[tokio::test]

@@ -44,16 +44,21 @@ impl EnvironmentsApi {
         Self { truth, fleet }
     }
 
-    /// Commits what is made of the state, until it meets no other write; none: there is nothing to write.
-    async fn commit(&self, make: impl Fn(&State) -> Result<Option<Txn>, Status>) -> Result<Arc<State>, Status> {
+    /// Commits what is made of the state, until it meets no other write; the record that goes with it, at the revision of
+    /// the write if there was one to make.
+    async fn commit(
+        &self,
+        make: impl Fn(&State) -> Result<(Option<Txn>, EnvironmentRecord), Status>,
+    ) -> Result<EnvironmentRecord, Status> {
         let mut race = Race::new(&self.truth);
         loop {
             let state = self.truth.state();
-            let Some(txn) = make(&state)? else {
-                return Ok(state);
+            let (txn, record) = make(&state)?;
+            let Some(txn) = txn else {
+                return Ok(record);
             };
-            if let Some((_, state)) = race.commit(&state, txn).await? {
-                return Ok(state);
+            if let Some((revision, _)) = race.commit(&state, txn).await? {
+                return Ok(EnvironmentRecord { revision, ..record });
             }
         }
     }
@@ -114,10 +119,9 @@ impl Environments for EnvironmentsApi {
                 description: wanted.description.clone(),
                 revision: 0,
             };
-            Ok(Some(change::environment::create(state, &record, &actor)))
+            Ok((Some(change::environment::create(state, &record, &actor)), record))
         };
-        let state = self.commit(make).await?;
-        let environment = Some(wire::environment(find(&state, &key)?));
+        let environment = Some(wire::environment(&self.commit(make).await?));
         Ok(Response::new(v1::CreateEnvironmentResponse { environment }))
     }
 
@@ -133,13 +137,13 @@ impl Environments for EnvironmentsApi {
             current(before, request.expected_revision)?;
             let after = update.of(before);
             if after == **before {
-                return Ok(None);
+                return Ok((None, after));
             }
             free(state, &after.environment.key, after.environment.order)?;
-            Ok(Some(change::environment::update(state, before, &after, &actor)))
+            let txn = change::environment::update(state, before, &after, &actor);
+            Ok((Some(txn), after))
         };
-        let state = self.commit(make).await?;
-        let environment = Some(wire::environment(find(&state, update.key())?));
+        let environment = Some(wire::environment(&self.commit(make).await?));
         Ok(Response::new(v1::UpdateEnvironmentResponse { environment }))
     }
 
@@ -154,7 +158,8 @@ impl Environments for EnvironmentsApi {
             current(before, request.expected_revision)?;
             let uses = uses(state, &self.fleet, &before.environment.key, actor.at_us);
             if uses.is_empty() {
-                Ok(Some(change::environment::delete(state, before, &actor)))
+                let txn = change::environment::delete(state, before, &actor);
+                Ok((Some(txn), EnvironmentRecord::clone(before)))
             } else {
                 let used = |description| Precondition {
                     kind: "ENVIRONMENT",

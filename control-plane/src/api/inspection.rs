@@ -1,7 +1,7 @@
 //! The service of inspection: what a flag serves to a context, and why, as agents would decide it.
 //!
 //! The work is done on threads that may take their time, a few at once: the members of large segments are compiled for
-//! every question.
+//! every question. Tokens are minted by agents only: a decision here is nobody's exposure.
 
 mod wire;
 
@@ -111,7 +111,7 @@ impl Inspection for InspectionApi {
         )?;
         let answer = self.answer(asked, |snapshot, key, context| {
             let flag = snapshot.flag(key)?;
-            let result = wire::result(flag, &flag.evaluate(snapshot, context));
+            let result = proto::result::result(flag, &flag.evaluate(snapshot, context));
             Some(v1::EvaluateResponse { result: Some(result) })
         });
         Ok(Response::new(answer.await?))
@@ -130,7 +130,7 @@ impl Inspection for InspectionApi {
             let flag = snapshot.flag(key)?;
             let explained = flag.explain(snapshot, context);
             Some(v1::ExplainResponse {
-                result: Some(wire::result(flag, &explained.decision)),
+                result: Some(proto::result::result(flag, &explained.decision)),
                 explanation: Some(wire::explanation(explained, redact)),
             })
         });

@@ -3,7 +3,7 @@
 use evaluation::Key;
 use proto::status::{invalid, violation};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
+use tonic_types::PreconditionViolation;
 
 use crate::{
     edit::{Precondition, Refusal},
@@ -15,9 +15,6 @@ use crate::{
     store,
     truth::CommitError,
 };
-
-/// How many preconditions are listed: clients limit the headers that a status travels in.
-const LISTED: usize = 20;
 
 /// An environment that must exist.
 pub(super) fn environment(state: &State, text: &str) -> Result<Key, Status> {
@@ -48,13 +45,8 @@ pub(super) fn key(field: &str, text: &str) -> Result<Key, Status> {
 
 /// FAILED_PRECONDITION with what was violated.
 pub(super) fn precondition(kind: &str, subject: &str, description: impl Into<String>) -> Status {
-    let description = description.into();
-    let violation = PreconditionViolation::new(kind, subject, description.clone());
-    Status::with_error_details(
-        Code::FailedPrecondition,
-        description,
-        ErrorDetails::with_precondition_failure(vec![violation]),
-    )
+    let violation = PreconditionViolation::new(kind, subject, description);
+    proto::status::refused(Code::FailedPrecondition, &[], &[violation])
 }
 
 /// A write that was based on an old revision.
@@ -69,31 +61,18 @@ pub(super) fn stale(key: &str, expected: u64, current: u64) -> Status {
 pub(super) fn refused(refusal: Refusal) -> Status {
     let Refusal {
         violations,
-        mut preconditions,
+        preconditions,
     } = refusal;
-    let omitted = preconditions.len().saturating_sub(LISTED);
-    preconditions.truncate(LISTED);
-    preconditions.extend(Precondition::omitted(omitted));
+    let code = if violations.is_empty() {
+        Code::FailedPrecondition
+    } else {
+        Code::InvalidArgument
+    };
     let found = preconditions
-        .iter()
-        .map(|found| PreconditionViolation::new(found.kind, found.subject.clone(), found.description.clone()))
+        .into_iter()
+        .map(|found| PreconditionViolation::new(found.kind, found.subject, found.description))
         .collect::<Vec<_>>();
-    let words = preconditions.iter().map(|found| found.description.as_str());
-    if violations.is_empty() {
-        let details = ErrorDetails::with_precondition_failure(found);
-        return Status::with_error_details(Code::FailedPrecondition, words.collect::<Vec<_>>().join("; "), details);
-    }
-    let wrong = invalid(&violations);
-    if found.is_empty() {
-        return wrong;
-    }
-    let mut details = wrong.get_error_details();
-    details.set_precondition_failure(found);
-    let message = std::iter::once(wrong.message())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join("; ");
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    proto::status::refused(code, &violations, &found)
 }
 
 impl From<CommitError> for Status {

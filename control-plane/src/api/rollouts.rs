@@ -31,6 +31,8 @@ use crate::{
 
 /// How often an abort is tried against what happens at the same time.
 const TRIES: usize = 16;
+/// How many characters of a name are repeated: a key, and a number.
+const SHOWN: usize = 220;
 /// A watcher hears of changes at most this often.
 const WATCH_PACE: Duration = Duration::from_millis(200);
 
@@ -49,9 +51,11 @@ impl RolloutsApi {
 
     fn found(&self, state: &State, environment: &str, name: &str) -> Result<Arc<RolloutRecord>, Status> {
         let environment = refusal::environment(state, environment)?;
-        find(state, &environment, name)
-            .cloned()
-            .ok_or_else(|| Status::not_found(format!("rollout {name} does not exist in environment {environment}")))
+        find(state, &environment, name).cloned().ok_or_else(|| {
+            // It travels in a header.
+            let name = name.chars().take(SHOWN).collect::<String>();
+            Status::not_found(format!("rollout {name} does not exist in environment {environment}"))
+        })
     }
 
     async fn count(&self, environment: &Key) -> Result<Count, Status> {

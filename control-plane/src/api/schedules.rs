@@ -1,5 +1,7 @@
 //! The service of scheduled changes: takes them, shows them, cancels them. Making them is `scheduler.rs`'s.
 
+use std::collections::BTreeMap;
+
 use evaluation::{Flag, Key, Violation};
 use prost_types::FieldMask;
 use proto::{
@@ -11,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     mask,
-    page::{self, Page},
+    page::{self, Asked, Page},
     refusal,
 };
 use crate::{
@@ -87,35 +89,25 @@ impl Schedules for SchedulesApi {
         &self,
         request: Request<v1::ListSchedulesRequest>,
     ) -> Result<Response<v1::ListSchedulesResponse>, Status> {
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let state = self.truth.state();
         let environment = refusal::environment(&state, &request.environment)?;
         let mut page = Page::new(page::size(request.page_size, 100, 1_000)?);
-        let after = match request.page_token.as_str() {
-            "" => None,
-            token => Some(token.parse::<Uuid>().map_err(|_| page::wrong_token())?),
-        };
-        let all = ordered(&state, &environment, &request);
-        let from = match after {
-            None => 0,
-            Some(last) => {
-                all.iter()
-                    .position(|record| record.id == last)
-                    .ok_or_else(page::wrong_token)?
-                    + 1
+        let token = std::mem::take(&mut request.page_token);
+        request.page_size = 0;
+        let asked = Asked::of(&request);
+        let after = asked.last(&token)?.map(Place::read).transpose()?;
+        let (mut next_page_token, mut last) = (String::new(), None::<Place>);
+        for (place, record) in ordered(&state, &environment, &request) {
+            if after.is_some_and(|after| place <= after) {
+                continue;
             }
-        };
-        let mut next_page_token = String::new();
-        for record in &all[from..] {
-            if page.is_full() {
-                next_page_token = page
-                    .items
-                    .last()
-                    .map(|last: &v1::Schedule| last.id.clone())
-                    .unwrap_or_default();
+            if let (true, Some(last)) = (page.is_full(), last) {
+                next_page_token = asked.token(&last.text());
                 break;
             }
             page.push(shown(record));
+            last = Some(place);
         }
         Ok(Response::new(v1::ListSchedulesResponse {
             schedules: page.items,
@@ -249,24 +241,55 @@ fn read_patch(present: &Flag, patch: v1::FlagPatch) -> Result<ScheduledChange, V
     })
 }
 
-/// The schedules that a list shows, in its order: pending ones by due time, then those that ended, the latest first.
-fn ordered<'s>(state: &'s State, environment: &Key, request: &v1::ListSchedulesRequest) -> Vec<&'s ScheduleRecord> {
-    let all = state.schedules_of(environment).map(|record| &**record);
-    let wanted = all.filter(|record| request.flag.is_empty() || record.flag.as_str() == request.flag);
-    let (mut pending, mut ended) = wanted.partition::<Vec<_>, _>(|record| record.is_pending());
-    pending.sort_by_key(|record| (record.at_us, record.id));
-    ended.sort_by_key(|record| (std::cmp::Reverse(ended_at_us(record)), record.id));
-    if request.ended {
-        pending.extend(ended);
-    }
-    pending
+/// Where a schedule stands in a list: pending ones by due time, then those that ended, the latest first.
+///
+/// A page goes on behind the place of its last, wherever that schedule is by then: one that is made meanwhile is not
+/// missed by who lists those that ended too, but may be told twice, with what has become of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    has_ended: bool,
+    /// The due time, or the negative of the time of the end.
+    at_us: i64,
+    id: Uuid,
 }
 
-fn ended_at_us(record: &ScheduleRecord) -> i64 {
-    match record.progress {
-        Progress::Pending => 0,
-        Progress::Ended { at_us, .. } => at_us,
+impl Place {
+    fn of(record: &ScheduleRecord) -> Self {
+        let (has_ended, at_us) = match record.progress {
+            Progress::Pending => (false, record.at_us),
+            Progress::Ended { at_us, .. } => (true, at_us.saturating_neg()),
+        };
+        let id = record.id;
+        Self { has_ended, at_us, id }
     }
+
+    /// As a token has it.
+    fn text(self) -> String {
+        format!("{}.{}.{}", u8::from(self.has_ended), self.at_us, self.id)
+    }
+
+    fn read(text: &str) -> Result<Self, Status> {
+        let mut parts = text.splitn(3, '.');
+        let mut part = || parts.next().ok_or_else(page::wrong_token);
+        Ok(Self {
+            has_ended: part()? == "1",
+            at_us: part()?.parse().map_err(|_| page::wrong_token())?,
+            id: part()?.parse().map_err(|_| page::wrong_token())?,
+        })
+    }
+}
+
+/// The schedules that a list shows, in its order.
+fn ordered<'s>(
+    state: &'s State,
+    environment: &Key,
+    request: &v1::ListSchedulesRequest,
+) -> BTreeMap<Place, &'s ScheduleRecord> {
+    let all = state.schedules_of(environment).map(|record| &**record);
+    all.filter(|record| request.flag.is_empty() || record.flag.as_str() == request.flag)
+        .filter(|record| request.ended || record.is_pending())
+        .map(|record| (Place::of(record), record))
+        .collect()
 }
 
 fn id(text: &str) -> Result<Uuid, Status> {

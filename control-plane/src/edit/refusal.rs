@@ -24,7 +24,7 @@ pub(crate) struct Refusal {
 /// Something that must change before the write can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Precondition {
-    /// REVISION, ROLLOUT, REFERENCED or ARCHIVED; OMITTED for those that are not listed.
+    /// REVISION, ROLLOUT, REFERENCED or ARCHIVED.
     pub(crate) kind: &'static str,
     /// What it is about.
     pub(crate) subject: String,
@@ -104,15 +104,6 @@ impl Precondition {
             subject: key.to_owned(),
             description,
         }
-    }
-
-    /// Says how many more there are; none: all are listed.
-    pub(crate) fn omitted(count: usize) -> Option<Self> {
-        (count > 0).then(|| Self {
-            kind: "OMITTED",
-            subject: String::new(),
-            description: format!("{count} more preconditions are not listed"),
-        })
     }
 
     /// A rollout that needs something to stay.

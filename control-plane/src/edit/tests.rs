@@ -93,6 +93,16 @@ fn layout(serve: &Serve) -> Vec<&str> {
 }
 
 #[test]
+fn a_value_that_cannot_be_read_is_named_once_and_not_by_those_that_serve_its_variant() {
+    let mut flag = wire();
+    flag.variants.insert("on".to_owned(), v1::Value { kind: None });
+    flag.default_serve = Some(v1::Serve {
+        kind: Some(v1::serve::Kind::Variant("on".to_owned())),
+    });
+    assert_eq!(wrong(flag), [r#"variants["on"]"#]);
+}
+
+#[test]
 fn a_flag_that_says_only_what_it_may_is_taken_as_it_is() {
     assert_eq!(created(wire()).unwrap(), flag("checkout"));
 }

@@ -1,6 +1,11 @@
 //! The bare reference: a tonic server that answers flagd's boolean call with a constant of the same size.
 
-use std::{net::SocketAddr, pin::Pin, process::Child};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::Child,
+};
 
 use futures::Stream;
 use proto::flagd::evaluation_v2::{
@@ -9,6 +14,8 @@ use proto::flagd::evaluation_v2::{
     ResolveStringRequest, ResolveStringResponse,
     service_server::{Service, ServiceServer},
 };
+use tokio::net::UnixListener;
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
 #[derive(Debug)]
@@ -63,19 +70,22 @@ impl Service for Echo {
     }
 }
 
-/// Serves until it is killed.
-pub(crate) fn run(address: SocketAddr) {
+/// Serves on an address and on a Unix socket until it is killed.
+pub(crate) fn run(address: SocketAddr, socket: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        Server::builder()
-            .tcp_nodelay(true)
-            .add_service(ServiceServer::new(Echo))
-            .serve(address)
-            .await
-            .unwrap();
+        let echo = || {
+            Server::builder()
+                .tcp_nodelay(true)
+                .add_service(ServiceServer::new(Echo))
+        };
+        let incoming = UnixListenerStream::new(UnixListener::bind(socket).unwrap());
+        let (tcp, unix) = tokio::join!(echo().serve(address), echo().serve_with_incoming(incoming));
+        tcp.unwrap();
+        unix.unwrap();
     });
 }
 
@@ -84,20 +94,24 @@ pub(crate) fn run(address: SocketAddr) {
 pub(crate) struct EchoProcess {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Its Unix socket.
+    pub(crate) socket: PathBuf,
     child: Child,
 }
 
 impl EchoProcess {
-    /// Starts it.
-    pub(crate) fn start() -> Self {
+    /// Starts it with its socket in the folder.
+    pub(crate) fn start(folder: &Path) -> Self {
+        let socket = folder.join("echo.sock");
         let address = integration_tests::ports::free();
         let own = std::env::current_exe().unwrap();
         let child = std::process::Command::new(own)
             .arg("--echo")
             .arg(address.to_string())
+            .arg(&socket)
             .spawn()
             .unwrap();
-        Self { address, child }
+        Self { address, socket, child }
     }
 }
 

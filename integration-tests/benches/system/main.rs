@@ -34,7 +34,8 @@ struct Effort {
 fn main() {
     let arguments = env::args().skip(1).collect::<Vec<_>>();
     if let Some(position) = arguments.iter().position(|argument| argument == "--echo") {
-        return echo::run(arguments[position + 1].parse().expect("an address to listen on"));
+        let address = arguments[position + 1].parse().expect("an address to listen on");
+        return echo::run(address, Path::new(&arguments[position + 2]));
     }
     if let Some(position) = arguments.iter().position(|argument| argument == "--hub") {
         let address = arguments[position + 1].parse().expect("an address to listen on");

@@ -1,4 +1,5 @@
-//! An evaluation over TCP through the agent, beside a bare tonic echo of the same answer, with the same client.
+//! An evaluation through the agent over TCP and over its Unix socket, beside a bare tonic echo of the same answer, with
+//! the same client.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use crate::{
 
 /// One side of the comparison.
 struct Side {
-    name: &'static str,
     client: Evaluator,
     throughput: Vec<f64>,
     latency: Sample,
@@ -25,7 +25,7 @@ pub(crate) async fn run(effort: Effort) {
     system.operator.create(flags::boolean("bench")).await;
     let agent = system.agent("bench").await;
     system.operator.delivered(1).await;
-    let echo = EchoProcess::start();
+    let echo = EchoProcess::start(system.folder());
     let reference = Evaluator::new(echo.address);
     wait::until("the echo to answer", async || {
         reference
@@ -35,22 +35,32 @@ pub(crate) async fn run(effort: Effort) {
             .map_err(|status| status.to_string())
     })
     .await;
-    println!("\n## Unary evaluation over TCP, beside a bare tonic echo\n");
+    let pairs = [
+        ("TCP", agent.evaluator(), reference),
+        (
+            "Unix socket",
+            Evaluator::unix(&agent.socket()),
+            Evaluator::unix(&echo.socket),
+        ),
+    ];
+    for (over, ours, bare) in pairs {
+        compare(over, &ours, &bare, effort).await;
+    }
+}
+
+async fn compare(over: &str, ours: &Evaluator, bare: &Evaluator, effort: Effort) {
+    println!("\n## Unary evaluation over {over}, beside a bare tonic echo\n");
     println!(
         "| calls in flight | agent, requests/s | echo, requests/s | ratio | agent p50 / p99 ms | echo p50 / p99 ms |"
     );
     println!("|---|---|---|---|---|---|");
     for in_flight in [1, 16, 64] {
-        let side = |name, client| Side {
-            name,
-            client,
+        let side = |client: &Evaluator| Side {
+            client: client.clone(),
             throughput: Vec::new(),
             latency: Sample::default(),
         };
-        let mut sides = [
-            side("agent", agent.evaluator()),
-            side("echo", Evaluator::new(echo.address)),
-        ];
+        let mut sides = [side(ours), side(bare)];
         for round in 0..effort.rounds {
             for turn in 0..sides.len() {
                 let chosen = (round + turn) % sides.len();
@@ -58,7 +68,6 @@ pub(crate) async fn run(effort: Effort) {
             }
         }
         let [agent, echo] = sides;
-        debug_assert_eq!((agent.name, echo.name), ("agent", "echo"));
         let (ours, bare) = (median(&agent.throughput), median(&echo.throughput));
         println!(
             "| {in_flight} | {ours:.0} | {bare:.0} | {:.2} | {} / {} | {} / {} |",

@@ -1,25 +1,25 @@
 //! Member lists too long for a message: they follow their segment's document in parts, as a difference from what is
 //! there, so that units that stay are never off the list.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, IsTerminal as _, Write as _},
-};
+use std::collections::BTreeSet;
 
 use proto::v1::{self, document::Kind};
 use serde::Serialize;
 use tonic::{Code, Status};
 
-use crate::{bundle::Bundle, commands::pages, connect::Session, error::Error, print};
+use crate::{
+    bundle::Bundle,
+    commands::{
+        members::{Change, page, parts, progress, send},
+        pages,
+    },
+    connect::Session,
+    error::Error,
+    print,
+};
 
 /// Lists of up to so many bytes go with their document.
 const WITH_DOCUMENT_BYTES: usize = 1024 * 1024;
-/// Units of one part.
-const PART_UNITS: usize = 10_000;
-/// Bytes of units of one part.
-const PART_BYTES: usize = 1024 * 1024;
-/// Units in one page of a list.
-const PAGE: u32 = 10_000;
 
 /// The wanted members of a segment.
 #[derive(Debug)]
@@ -109,105 +109,22 @@ pub(super) async fn write(session: &Session, lists: &Lists, dry_run: bool) -> Re
             continue;
         }
         let (mut done, whole) = (0, added.len() + gone.len());
-        for (units, add) in parts(&added)
-            .map(|part| (part, true))
-            .chain(parts(&gone).map(|part| (part, false)))
-        {
-            send(session, &lists.key, list, units, add).await.map_err(error)?;
-            done += units.len();
-            progress(&lists.key, done, whole);
+        for (change, units) in [(Change::Add, &added), (Change::Remove, &gone)] {
+            for part in parts(units) {
+                send(session, &lists.key, list, change, part).await.map_err(error)?;
+                done += part.len();
+                progress(&lists.key, done, whole);
+            }
         }
     }
     Ok(outcome)
 }
 
-async fn send(session: &Session, key: &str, list: v1::MemberList, units: &[String], add: bool) -> Result<(), Status> {
-    let (environment, key, list, units) = (session.environment(), key.to_owned(), list.into(), units.to_vec());
-    let mut segments = session.segments();
-    if add {
-        let request = v1::AddSegmentMembersRequest {
-            environment,
-            key,
-            list,
-            units,
-        };
-        segments.add_segment_members(session.call(request)).await?;
-    } else {
-        let request = v1::RemoveSegmentMembersRequest {
-            environment,
-            key,
-            list,
-            units,
-        };
-        segments.remove_segment_members(session.call(request)).await?;
-    }
-    Ok(())
-}
-
 /// All units of a list.
 pub(crate) async fn all(session: &Session, key: &str, list: v1::MemberList) -> Result<Vec<String>, Status> {
     pages::collect(usize::MAX, async |page_token| {
-        let request = v1::ListSegmentMembersRequest {
-            environment: session.environment(),
-            key: key.into(),
-            list: list.into(),
-            page_size: PAGE,
-            page_token,
-        };
-        let response = session.segments().list_segment_members(session.call(request)).await?;
-        let page = response.into_inner();
+        let page = page(session, key, list, page_token).await?;
         Ok((page.units, page.next_page_token))
     })
     .await
-}
-
-/// Runs of units, each small enough for a message.
-fn parts(units: &[String]) -> impl Iterator<Item = &[String]> {
-    let mut rest = units;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |unit: &&String| {
-            bytes += unit.len();
-            bytes <= PART_BYTES
-        };
-        let many = rest
-            .iter()
-            .take(PART_UNITS)
-            .take_while(fits)
-            .count()
-            .max(1)
-            .min(rest.len());
-        let (part, after) = rest.split_at(many);
-        rest = after;
-        (!part.is_empty()).then_some(part)
-    })
-}
-
-/// Says how far it has come, to a person who waits.
-fn progress(key: &str, done: usize, all: usize) {
-    let mut out = io::stderr().lock();
-    if all <= PART_UNITS || !out.is_terminal() {
-        return;
-    }
-    let end = if done == all { "\n" } else { "" };
-    let (done, all) = (print::count(done as u64), print::count(all as u64));
-    let _ = write!(out, "\r{}: {done} of {all} members{end}", print::plain(key));
-    let _ = out.flush();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_hold_every_unit_once_and_fit() {
-        for (count, length) in [(0, 1), (1, 1), (25_001, 3), (3_000, 1_000)] {
-            let units: Vec<String> = (0..count).map(|at| format!("{at:0length$}")).collect();
-            let joined: Vec<String> = parts(&units).flat_map(<[String]>::to_vec).collect();
-            assert_eq!(joined, units);
-            let fits =
-                |part: &[String]| part.len() <= PART_UNITS && part.iter().map(String::len).sum::<usize>() <= PART_BYTES;
-            assert!(parts(&units).all(fits));
-        }
-    }
 }

@@ -1,59 +1,11 @@
-//! Decisions and explanations as operators see them.
-//!
-//! Tokens are minted by agents only: a decision here is nobody's exposure. The stage and the arm are said all the same.
+//! Explanations as operators see them.
 
-use evaluation::{Arm, CompiledFlag, Decision, EvaluationError, ExplainedRule, Explanation, Json, Reason, StepKind};
+use evaluation::{ExplainedRule, Explanation, Json, StepKind};
 use proto::v1;
 use serde_json::json;
 
 /// The longest value of an attribute that is told, in bytes of JSON.
 const VALUE: usize = 4 * 1024;
-
-/// What a flag serves.
-pub(super) fn result(flag: &CompiledFlag, decision: &Decision<'_>) -> v1::Result {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let error_code = decision.error.map_or(v1::ErrorCode::Unspecified, |error| match error {
-        EvaluationError::TargetingKeyMissing => v1::ErrorCode::TargetingKeyMissing,
-    });
-    let exposure = decision.exposure;
-    v1::Result {
-        flag_key: flag.key().to_string(),
-        value: decision.value.map(v1::Value::from),
-        variant: text(decision.variant),
-        reason: reason(decision.reason).into(),
-        rule: text(decision.rule),
-        bucket: decision.bucket,
-        error_code: error_code.into(),
-        error_message: decision.error.map(|error| error.to_string()).unwrap_or_default(),
-        prerequisite: text(decision.prerequisite),
-        token: String::new(),
-        stage: exposure.map(|exposure| u32::from(exposure.stage)),
-        arm: exposure
-            .map(|exposure| arm(exposure.arm).to_owned())
-            .unwrap_or_default(),
-        stale_s: None,
-        r#type: v1::FlagType::from(flag.flag_type()).into(),
-    }
-}
-
-fn arm(arm: Arm) -> &'static str {
-    match arm {
-        Arm::Control => "control",
-        Arm::Treatment => "treatment",
-    }
-}
-
-fn reason(reason: Reason) -> v1::Reason {
-    match reason {
-        Reason::Static => v1::Reason::Static,
-        Reason::Default => v1::Reason::Default,
-        Reason::TargetingMatch => v1::Reason::TargetingMatch,
-        Reason::Split => v1::Reason::Split,
-        Reason::Disabled => v1::Reason::Disabled,
-        Reason::Stale => v1::Reason::Stale,
-        Reason::Error => v1::Reason::Error,
-    }
-}
 
 /// Why; without the values of attributes if they are to be left out.
 pub(super) fn explanation(explanation: Explanation<'_>, redact: bool) -> v1::Explanation {

@@ -103,6 +103,40 @@ async fn pending_schedules_come_by_due_time_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_page_goes_on_though_its_last_has_ended_and_only_with_the_list_that_it_is_from() {
+    let (_trial, api) = service().await;
+    let mut created = Vec::new();
+    for hours in [1, 2, 3] {
+        let mut schedule = wanted(Kind::Enabled(false));
+        schedule.at_us += hours * HOUR_US;
+        created.push(create(&api, schedule).await.unwrap());
+    }
+    let first = list(&api, false, "").await;
+    assert_eq!(first.schedules, created[..2]);
+    let cancel = v1::CancelScheduleRequest {
+        environment: created[1].environment.clone(),
+        id: created[1].id.clone(),
+    };
+    api.cancel_schedule(Request::new(cancel)).await.unwrap();
+    let second = list(&api, false, &first.next_page_token).await;
+    assert_eq!(second.schedules, created[2..]);
+    assert!(second.next_page_token.is_empty());
+
+    let broken = format!("{}x", first.next_page_token);
+    for (ended, page_token) in [(true, &*first.next_page_token), (false, &*broken), (false, "x")] {
+        let request = v1::ListSchedulesRequest {
+            environment: production().to_string(),
+            ended,
+            page_size: 2,
+            page_token: page_token.to_owned(),
+            ..v1::ListSchedulesRequest::default()
+        };
+        let refused = api.list_schedules(Request::new(request)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{page_token}");
+    }
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_said_and_nothing_is_taken() {
     let (trial, api) = service().await;
     let now_us = runtime::clock::now_us();
