@@ -68,6 +68,7 @@ bench-quick: check-tools ## the same benches, in a minute or two
 fuzz: check-tools ## arbitrary bytes and values against every door, many times over
 	PROPTEST_CASES=20000 $(CARGO) test --release -p proto -p evaluation -p rollout --locked
 	PROPTEST_CASES=20000 $(CARGO) test --release -p agent -p control-plane --locked any_
+	PROPTEST_CASES=20000 $(CARGO) test --release -p console --bin tidegate --locked -- document import rule
 
 docs: check-tools ## the API documentation, in target/doc
 	$(CARGO) doc --workspace --no-deps
