@@ -190,14 +190,14 @@ async fn an_agent_of_an_unknown_environment_says_so_and_keeps_trying() {
     let agent =
         integration_tests::agent::Agent::start("lost", "nowhere", system.control_plane.address, system.folder());
     wait::until("the agent to be refused twice", async || {
-        let log = agent.log();
-        let refusals = log
-            .lines()
-            .filter(|line| line.contains("environment nowhere does not exist"))
-            .count();
-        wait::so(refusals >= 2, log)
+        let refused = "tidegate_agent_sync_ends_total{reason=\"not_found\"}";
+        let refusals = ops::metric(agent.ops, refused).await?;
+        wait::so(refusals >= 2.0, refusals)
     })
     .await;
+    // Said once, not at each attempt.
+    let log = agent.log();
+    assert_eq!(log.matches("environment nowhere does not exist").count(), 1, "{log}");
     let (code, why) = ops::get(agent.ops, "/readyz").await.unwrap();
     assert_eq!(code, 503);
     assert!(why.contains("snapshot"), "{why}");

@@ -593,8 +593,8 @@ async fn an_object_as_deep_as_is_allowed_survives_every_way_and_a_deeper_one_goe
         let refused = operator.try_create(flag("deeper", levels)).await.unwrap_err();
         assert_eq!(
             refused.code(),
-            Code::Internal,
-            "as gRPC has it for what cannot be parsed: {refused}"
+            Code::InvalidArgument,
+            "what cannot be parsed: {refused}"
         );
         assert!(refused.message().contains("recursion limit"), "{refused}");
     }

@@ -280,8 +280,8 @@ async fn bytes_that_are_no_message_are_refused_name_their_field_and_write_nothin
     let refused = web::call(address, CREATE, &[], &create(&owner)).await;
     assert_eq!(
         refused.code,
-        Code::Internal as i32,
-        "as gRPC has it for what cannot be parsed: {refused:#?}"
+        Code::InvalidArgument as i32,
+        "what cannot be parsed: {refused:#?}"
     );
     assert!(
         refused.message.contains("owner") && refused.message.contains("UTF-8"),
@@ -293,7 +293,7 @@ async fn bytes_that_are_no_message_are_refused_name_their_field_and_write_nothin
         &[0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f],
     ] {
         let refused = web::call(address, CREATE, &[], garbage).await;
-        assert_eq!(refused.code, Code::Internal as i32, "{garbage:?}: {refused:#?}");
+        assert_eq!(refused.code, Code::InvalidArgument as i32, "{garbage:?}: {refused:#?}");
     }
     assert_eq!(system.operator.list().await.1, written);
     assert!(system.control_plane.is_running());
