@@ -73,7 +73,7 @@ pub(crate) struct Args {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Where services find flags by HTTP (OpenFeature Remote Evaluation Protocol); `none` for nowhere.
+    /// Where services find flags by HTTP (OpenFeature Remote Evaluation Protocol); `none`: OFREP is not served.
     #[arg(long, env = "TIDEGATE_OFREP", default_value = "127.0.0.1:8016", value_name = "ADDRESS", value_parser = ofrep)]
     pub(crate) ofrep: Ofrep,
 

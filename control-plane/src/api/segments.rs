@@ -4,12 +4,14 @@
 //! condition. Edits of lists are made one after the other, because an upload in parts would otherwise race itself.
 
 mod filter;
+mod moves;
+mod named;
 mod readers;
 mod wire;
 
 use std::sync::Arc;
 
-use evaluation::{Key, Violation};
+use evaluation::Violation;
 use proto::{
     status::invalid,
     v1::{self, segments_server::Segments},
@@ -19,6 +21,8 @@ use tonic::{Request, Response, Status};
 
 use self::{
     filter::Filter,
+    moves::{Move, lists, moved},
+    named::{Named, current, find, unread},
     readers::Readers,
     wire::{Update, Written},
 };
@@ -32,7 +36,6 @@ use crate::{
     edit::Refusal,
     history,
     identity::Actor,
-    members::Members,
     record::SegmentRecord,
     references::{Overlay, StateDocuments},
     segments::{self, Prepared, Stamp, prepare_segment, stage},
@@ -50,22 +53,6 @@ pub(crate) struct SegmentsApi {
     truth: Truth,
     /// Held by whoever edits a list.
     editing: Mutex<()>,
-}
-
-/// Which segment, as a request names it.
-#[derive(Debug, Clone)]
-struct Named {
-    environment: Key,
-    key: Key,
-}
-
-/// Units that come to a list or leave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Move {
-    /// They come, and leave the other list.
-    In,
-    /// They leave.
-    Out,
 }
 
 impl SegmentsApi {
@@ -176,16 +163,6 @@ impl SegmentsApi {
                 let written = SegmentRecord { revision, ..written };
                 return Ok((stored(&state, named, &written), count));
             }
-        }
-    }
-}
-
-impl Move {
-    /// In the words of the audit.
-    fn action(self) -> &'static str {
-        match self {
-            Self::In => "segment.add_members",
-            Self::Out => "segment.remove_members",
         }
     }
 }
@@ -384,84 +361,6 @@ impl Segments for SegmentsApi {
             units,
         }))
     }
-}
-
-/// A segment after units were moved, and how many were.
-fn moved(
-    state: &State,
-    environment: &Key,
-    before: &SegmentRecord,
-    list: v1::MemberList,
-    units: &[String],
-    direction: Move,
-) -> Result<(Prepared, u32), Status> {
-    let chunks = state.chunks_of(environment);
-    let (this, other) = lists(before, list);
-    let (this, other) = match direction {
-        Move::In => (
-            this.edited(chunks, units, &[])?,
-            Some(other.edited(chunks, &[], units)?),
-        ),
-        Move::Out => (this.edited(chunks, &[], units)?, None),
-    };
-    let count = match direction {
-        Move::In => this.added,
-        Move::Out => this.removed,
-    };
-    let mut record = before.clone();
-    record.version += 1;
-    let mut fresh = this.fresh;
-    let (own, opposite) = match list {
-        v1::MemberList::Excluded => (&mut record.excluded, &mut record.included),
-        v1::MemberList::Included | v1::MemberList::Unspecified => (&mut record.included, &mut record.excluded),
-    };
-    *own = this.members;
-    if let Some(mut other) = other {
-        *opposite = other.members;
-        fresh.append(&mut other.fresh);
-    }
-    // Lists have 500,000 units at most, and a message far fewer than 2^32.
-    let prepared = Prepared {
-        record,
-        fresh,
-        concerns_references: false,
-    };
-    Ok((prepared, count as u32))
-}
-
-/// A list, and the other one.
-fn lists(record: &SegmentRecord, list: v1::MemberList) -> (&Members, &Members) {
-    match list {
-        v1::MemberList::Excluded => (&record.excluded, &record.included),
-        v1::MemberList::Included | v1::MemberList::Unspecified => (&record.included, &record.excluded),
-    }
-}
-
-fn find<'s>(state: &'s State, named: &Named) -> Result<&'s Arc<SegmentRecord>, Status> {
-    let found = state.segment(&named.environment, &named.key);
-    found.ok_or_else(|| {
-        Status::not_found(format!(
-            "segment {} does not exist in environment {}",
-            named.key, named.environment
-        ))
-    })
-}
-
-/// Refuses a decision that was based on another revision.
-fn current(named: &Named, expected: u64, before: &SegmentRecord) -> Result<(), Status> {
-    if expected == 0 || expected == before.revision {
-        Ok(())
-    } else {
-        Err(refusal::stale(&named.key, expected, before.revision))
-    }
-}
-
-/// Refuses to take away what somebody reads.
-fn unread(state: &State, named: &Named) -> Result<(), Status> {
-    let overlay = Overlay::of_segment(&named.key, None);
-    let mut refusal = Refusal::default();
-    refusal.broken(StateDocuments::new(state, &named.environment, &overlay).broken());
-    refusal.or(()).map_err(refusal::refused)
 }
 
 fn refuse(violations: Vec<Violation>) -> Result<(), Status> {
