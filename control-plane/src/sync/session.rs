@@ -25,6 +25,9 @@ use crate::{
 
 /// How long an agent may take to answer a transfer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+/// Of an agent's heartbeats this many are answered in an interval at most: one that answers ours, where an agent keeps
+/// its own time, would be answered for ever.
+const ANSWERED: u32 = 4;
 /// How long agents are asked to stay away when the server goes.
 const GO_AWAY_DELAY_US: i64 = 200_000;
 
@@ -57,7 +60,7 @@ pub(super) enum SessionEnd {
 enum Heard {
     /// An ack or a nack.
     Answer,
-    /// A heartbeat, which is answered.
+    /// A heartbeat.
     Heartbeat,
 }
 
@@ -73,6 +76,20 @@ struct Standing {
     refused: Option<Revision>,
     /// Its own time from its last heartbeat, and when that came.
     agent_time_us: i64,
+    /// From when on a heartbeat of it is answered at once.
+    answers_from: Instant,
+}
+
+impl Standing {
+    /// Whether a heartbeat that has just come is answered now, and not by our next one.
+    fn is_answered(&mut self, beat: Duration) -> bool {
+        let now = Instant::now();
+        let answered = now >= self.answers_from;
+        if answered {
+            self.answers_from = now + beat / ANSWERED;
+        }
+        answered
+    }
 }
 
 /// Heartbeats are this far apart, so that a large fleet does not drown the server.
@@ -143,7 +160,7 @@ impl Session {
                 message = inbound.message() => match message {
                     Ok(Some(message)) => {
                         silence = Instant::now() + 3 * beat;
-                        if self.heard(&mut standing, message)? == Heard::Heartbeat {
+                        if self.heard(&mut standing, message)? == Heard::Heartbeat && standing.is_answered(beat) {
                             // At once, so that the agent can tell its clock from the server's.
                             self.heartbeat(&standing, beat).await?;
                         }
@@ -176,6 +193,7 @@ impl Session {
             answer_by: None,
             refused: None,
             agent_time_us: 0,
+            answers_from: Instant::now(),
         };
         let Some((revision, held)) = holds else {
             return Ok(standing);

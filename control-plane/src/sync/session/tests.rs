@@ -303,6 +303,22 @@ async fn a_heartbeat_is_answered_at_once_with_the_agents_own_time() {
     assert_eq!(answer.revision, harbour.latest().revision.number);
 }
 
+#[tokio::test(start_paused = true)]
+async fn heartbeats_that_answer_heartbeats_do_not_become_a_storm() {
+    let harbour = Harbour::new();
+    let mut agent = settled(&harbour, "a").await;
+    let began = Instant::now();
+    let mut heard = 0;
+    while began.elapsed() < Duration::from_secs(20) {
+        agent.heartbeat().await;
+        heard += 1;
+        let heartbeat = v1::AgentHeartbeat { agent_time_us: 1 };
+        agent.say(sync_request::Message::Heartbeat(heartbeat)).await;
+    }
+    // Ten of ours, and of theirs not more than four times as many are answered.
+    assert!((10..=51).contains(&heard), "{heard}");
+}
+
 #[test]
 fn the_larger_the_fleet_the_rarer_its_heartbeats() {
     let seconds = |agents| heartbeat_interval(agents).as_secs();
