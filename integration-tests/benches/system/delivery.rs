@@ -34,6 +34,8 @@ use crate::{
 
 /// Writes are this far apart: closer ones are published together (paced, each 5 ms).
 const APART: Duration = Duration::from_millis(10);
+/// Heartbeats of a stream are this far apart, as an agent's are in a fleet of this size.
+const BEAT: Duration = Duration::from_secs(2);
 /// Streams that acknowledge at once.
 const STREAMS: [usize; 2] = [100, 1_000];
 
@@ -215,45 +217,66 @@ fn ratio(ours: &Sample, bare: &Sample, quantile: f64) -> f64 {
     ours.quantile(quantile).as_secs_f64() / bare.quantile(quantile).as_secs_f64()
 }
 
-/// Acknowledges everything, and says how far it is.
+/// Acknowledges everything, lives, and says how far it is.
+///
+/// Heartbeats keep their own time, as an agent's do: the control plane answers each, so one sent for each that is heard
+/// would be answered for ever.
 async fn acknowledge(mut stream: RawSync, progress: watch::Sender<u64>) {
+    let mut beats = tokio::time::interval(BEAT);
     let mut coming: Option<v1::Begin> = None;
-    while let Ok(Some(response)) = stream.responses.message().await {
-        match response.message {
-            Some(sync_response::Message::Begin(begin)) => coming = Some(begin),
-            Some(sync_response::Message::End(_)) => {
-                let Some(begin) = coming.take() else { return };
-                let number = begin.to.as_ref().map_or(0, |to| to.number);
-                let ack = v1::Ack {
-                    revision: begin.to,
-                    digest: begin.digest,
-                    level: v1::AckLevel::Persisted.into(),
-                    held_back: Vec::new(),
-                };
-                if !stream.send(Message::Ack(ack)).await {
-                    return;
-                }
-                progress.send_replace(number);
-            }
-            // The hub sends one part and nothing around it.
-            Some(sync_response::Message::Part(part)) if coming.is_none() => {
-                let ack = v1::Ack {
-                    level: v1::AckLevel::Persisted.into(),
-                    ..v1::Ack::default()
-                };
-                if !stream.send(Message::Ack(ack)).await {
-                    return;
-                }
-                let number = part.data.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes);
-                progress.send_replace(number);
-            }
-            Some(sync_response::Message::Heartbeat(_)) => {
+    loop {
+        let heard = tokio::select! {
+            heard = stream.responses.message() => heard,
+            _ = beats.tick() => {
                 let beat = v1::AgentHeartbeat { agent_time_us: 1 };
                 if !stream.send(Message::Heartbeat(beat)).await {
                     return;
                 }
+                continue;
             }
-            Some(_) | None => {}
+        };
+        let Ok(Some(response)) = heard else { return };
+        let Some((number, ack)) = answer(response.message, &mut coming) else {
+            continue;
+        };
+        if !stream.send(Message::Ack(ack)).await {
+            return;
         }
+        progress.send_replace(number);
+    }
+}
+
+/// The number of what has come whole, and its ack.
+fn answer(message: Option<sync_response::Message>, coming: &mut Option<v1::Begin>) -> Option<(u64, v1::Ack)> {
+    let level = v1::AckLevel::Persisted.into();
+    match message? {
+        sync_response::Message::Begin(begin) => {
+            *coming = Some(begin);
+            None
+        }
+        sync_response::Message::End(_) => {
+            let begin = coming.take()?;
+            let number = begin.to.as_ref().map_or(0, |to| to.number);
+            let ack = v1::Ack {
+                revision: begin.to,
+                digest: begin.digest,
+                level,
+                held_back: Vec::new(),
+            };
+            Some((number, ack))
+        }
+        // The hub sends one part and nothing around it.
+        sync_response::Message::Part(part) if coming.is_none() => {
+            let number = part.data.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes);
+            let ack = v1::Ack {
+                level,
+                ..v1::Ack::default()
+            };
+            Some((number, ack))
+        }
+        sync_response::Message::Part(_)
+        | sync_response::Message::Current(_)
+        | sync_response::Message::Heartbeat(_)
+        | sync_response::Message::GoAway(_) => None,
     }
 }
