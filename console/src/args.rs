@@ -32,7 +32,7 @@ pub(crate) use self::{
     contexts::{ContextCommand, ContextSetArgs},
     environments::{EnvironmentArgs, EnvironmentCommand, KindArg},
     flags::{ArchivedArg, CreateArgs, DeleteArgs, FlagKey, ListFlagsArgs, SetArgs, TypeArg, VariantArg},
-    global::{Color, Global, key, metadata, server},
+    global::{Color, Global, key, said, server},
     history::{HistoryArgs, RestoreArgs},
     import::{FlagdArgs, ImportArgs, ImportCommand},
     inspection::{CallerArgs, EvaluateArgs, ExplainArgs},

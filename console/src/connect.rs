@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use proto::v1;
+use proto::{said::Said, v1};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -27,9 +27,9 @@ pub(crate) struct Session {
     channel: Channel,
     server: String,
     environment: String,
-    actor: MetadataValue<Ascii>,
+    actor: String,
     token: Option<MetadataValue<Ascii>>,
-    reason: Option<MetadataValue<Ascii>>,
+    reason: Option<String>,
     timeout: Duration,
 }
 
@@ -86,12 +86,12 @@ impl Session {
     /// A call whose answer is a stream without an end in time.
     pub(crate) fn follow<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.metadata_mut().insert(proto::ACTOR, self.actor.clone());
+        Said::Actor.say(request.metadata_mut(), &self.actor);
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());
         }
         if let Some(reason) = &self.reason {
-            request.metadata_mut().insert(proto::REASON, reason.clone());
+            Said::Reason.say(request.metadata_mut(), reason);
         }
         request
     }

@@ -14,7 +14,7 @@ use evaluation::Key;
 use tonic::metadata::{Ascii, MetadataValue};
 
 use crate::{
-    args::{Global, key, metadata, server},
+    args::{Global, key, said, server},
     contexts::{Context, Contexts},
     error::Error,
 };
@@ -255,10 +255,10 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// Who acts: as the option says, else TIDEGATE_ACTOR, else user@host.
-pub(crate) fn actor(global: &Global, variable: Variable<'_>) -> Result<MetadataValue<Ascii>, Error> {
-    match pick(&global.actor, "TIDEGATE_ACTOR", variable, metadata)? {
+pub(crate) fn actor(global: &Global, variable: Variable<'_>) -> Result<String, Error> {
+    match pick(&global.actor, "TIDEGATE_ACTOR", variable, said)? {
         Some(actor) => Ok(actor.value),
-        None => Ok(metadata(&user_at_host()).unwrap_or_else(|_| MetadataValue::from_static("unknown"))),
+        None => Ok(said(&user_at_host()).unwrap_or_else(|_| "unknown".into())),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Until identities exist an actor is what the caller says, and is recorded as unauthenticated.
 
-use proto::{ACTOR, REASON};
+use proto::said::Said;
 use tonic::Request;
 
 /// The actor of what the engine does by itself.
@@ -26,15 +26,15 @@ pub(crate) struct Actor {
 impl Actor {
     /// The caller of an rpc.
     pub(crate) fn of<T>(request: &Request<T>, now_us: i64) -> Self {
-        let text = |key: &str| {
-            let value = request
-                .metadata()
-                .get(key)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default();
-            value.chars().take(LONGEST).collect::<String>()
+        // What is recorded is shown in terminals: nothing in it may command them.
+        let text = |said: Said| {
+            let text = said.heard(request.metadata()).unwrap_or_default();
+            text.chars()
+                .filter(|c| !c.is_control())
+                .take(LONGEST)
+                .collect::<String>()
         };
-        let name = match text(ACTOR) {
+        let name = match text(Said::Actor) {
             name if name.is_empty() => "unknown".to_owned(),
             name => name,
         };
@@ -44,7 +44,7 @@ impl Actor {
             .unwrap_or_default();
         Self {
             name,
-            reason: text(REASON),
+            reason: text(Said::Reason),
             peer,
             at_us: now_us,
         }
@@ -58,5 +58,28 @@ impl Actor {
             peer: String::new(),
             at_us: now_us,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(actor: &str, reason: &str) -> Actor {
+        let mut request = Request::new(());
+        Said::Actor.say(request.metadata_mut(), actor);
+        Said::Reason.say(request.metadata_mut(), reason);
+        Actor::of(&request, 7)
+    }
+
+    #[test]
+    fn an_actor_and_a_reason_are_recorded_in_any_language_and_command_no_terminal() {
+        let actor = heard("jürgen@büro", "weil’s eilt\u{1b}[2J");
+        assert_eq!(
+            (actor.name.as_str(), actor.reason.as_str()),
+            ("jürgen@büro", "weil’s eilt[2J")
+        );
+        assert_eq!(heard("", "").name, "unknown");
+        assert_eq!(heard(&"ö".repeat(2_000), "").name.chars().count(), LONGEST);
     }
 }

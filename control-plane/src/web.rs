@@ -4,6 +4,7 @@
 //! itself serves can read an answer. Callers that are no browsers are not concerned.
 
 use http::{HeaderName, HeaderValue, Method, header};
+use proto::said::Said;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// How long browsers may remember what they were allowed.
@@ -69,15 +70,11 @@ pub(crate) fn unreadable<B>(response: &http::Response<B>) -> Option<HeaderValue>
 
 /// Headers that a page may send.
 fn sent() -> Vec<HeaderName> {
-    let own = [
-        "x-grpc-web",
-        "x-user-agent",
-        "grpc-timeout",
-        proto::ACTOR,
-        proto::REASON,
-    ]
-    .map(HeaderName::from_static);
+    let said = [Said::Actor, Said::Reason].map(|said| [said.plain(), said.binary()]);
+    let own = ["x-grpc-web", "x-user-agent", "grpc-timeout"];
     own.into_iter()
+        .chain(said.into_iter().flatten())
+        .map(HeaderName::from_static)
         .chain([header::CONTENT_TYPE, header::AUTHORIZATION])
         .collect()
 }

@@ -13,6 +13,7 @@ pub mod measurement;
 mod read;
 pub mod result;
 pub mod revision;
+pub mod said;
 pub mod segment;
 pub mod status;
 pub mod step;
@@ -45,9 +46,9 @@ pub mod flagd {
 /// The encoded `FileDescriptorSet` of every file, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// Metadata key under which a caller says who acts.
+/// Metadata key under which a caller says who acts; see `said`.
 pub const ACTOR: &str = "tidegate-actor";
-/// Metadata key under which a caller says why it acts.
+/// Metadata key under which a caller says why it acts; see `said`.
 pub const REASON: &str = "tidegate-reason";
 /// Metadata key of answers under which a control plane names its version.
 pub const VERSION: &str = "tidegate-version";

@@ -8,15 +8,12 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use evaluation::{Buckets, Key};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use tonic::{
-    metadata::{Ascii, MetadataValue},
-    transport::Endpoint,
-};
+use tonic::transport::Endpoint;
 
 use crate::{duration, print::Format};
 
-/// The longest text that travels as metadata, in bytes.
-const METADATA_BYTES: usize = 1_024;
+/// The longest actor and the longest reason, in bytes.
+const SAID_BYTES: usize = 1_024;
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
@@ -51,11 +48,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_short_help = true)]
     pub(crate) color: Color,
     /// Why you do this; recorded in the audit
-    #[arg(long, global = true, value_name = "TEXT", value_parser = metadata)]
-    pub(crate) reason: Option<MetadataValue<Ascii>>,
+    #[arg(long, global = true, value_name = "TEXT", value_parser = said)]
+    pub(crate) reason: Option<String>,
     /// Who does this; recorded in the audit [env: TIDEGATE_ACTOR] [default: user@host]
-    #[arg(long, global = true, value_name = "NAME", value_parser = metadata)]
-    pub(crate) actor: Option<MetadataValue<Ascii>>,
+    #[arg(long, global = true, value_name = "NAME", value_parser = said)]
+    pub(crate) actor: Option<String>,
     /// How long to wait for an answer
     #[arg(long, global = true, value_name = "DURATION", default_value = "10s", value_parser = timeout)]
     pub(crate) timeout: Duration,
@@ -113,14 +110,14 @@ pub(crate) fn positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Text that travels as gRPC metadata, which carries printable ASCII only; at most 1,024 bytes.
-pub(crate) fn metadata(text: &str) -> Result<MetadataValue<Ascii>, String> {
-    if text.len() > METADATA_BYTES {
+/// What an operator says of an act: text of one line, at most 1,024 bytes.
+pub(crate) fn said(text: &str) -> Result<String, String> {
+    if text.len() > SAID_BYTES {
         return Err("at most 1,024 bytes".into());
     }
-    match text.chars().find(|c| !matches!(c, ' '..='~')) {
-        Some(c) => Err(format!("{c:?} cannot be sent; write printable ASCII")),
-        None => MetadataValue::try_from(text).map_err(|error| error.to_string()),
+    match text.chars().find(|c| c.is_control()) {
+        Some(c) => Err(format!("{c:?} cannot be recorded; write text of one line")),
+        None => Ok(text.to_owned()),
     }
 }
 

@@ -155,7 +155,7 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
         ),
         (&["context", "use", "a b"], "a key has ASCII letters"),
         (&["list", "--token", "a", "--token-file", "b"], "cannot be used with"),
-        (&["list", "--reason", "für alle"], "'ü' cannot be sent"),
+        (&["list", "--reason", "für\nalle"], "'\\n' cannot be recorded"),
         (
             &["list", "--server", "https://localhost:7420"],
             "write http://HOST:PORT",

@@ -74,8 +74,7 @@ pub(super) async fn run(global: &Global, options: &AuditArgs) -> Result<End, Err
 
 /// Whose acts: the option only, for the variable says who acts here.
 fn actor(global: &Global) -> String {
-    let actor = global.actor.as_ref().and_then(|actor| actor.to_str().ok());
-    actor.unwrap_or_default().to_owned()
+    global.actor.clone().unwrap_or_default()
 }
 
 async fn matching(session: &Session, global: &Global, options: &AuditArgs) -> Result<Vec<v1::AuditRecord>, Status> {

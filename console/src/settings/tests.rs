@@ -156,12 +156,13 @@ fn an_actor_is_always_named() {
         let variable = |name: &str| named.filter(|_| name == "TIDEGATE_ACTOR").map(str::to_owned);
         actor(&global(line), &variable).unwrap()
     };
-    assert!(by(&[], None).to_str().unwrap().contains('@'));
+    assert!(by(&[], None).contains('@'));
+    assert_eq!(by(&[], Some("jürgen@büro")), "jürgen@büro");
     assert_eq!(by(&[], Some("ann@desk")), "ann@desk");
     assert_eq!(by(&["--actor", "bob@desk"], Some("ann@desk")), "bob@desk");
-    let wrong = actor(&global(&[]), &|_| Some("ü".into())).unwrap_err();
+    let wrong = actor(&global(&[]), &|_| Some("ann\n".into())).unwrap_err();
     assert!(
-        wrong.to_string().contains("TIDEGATE_ACTOR: 'ü' cannot be sent"),
+        wrong.to_string().contains("TIDEGATE_ACTOR: '\\n' cannot be recorded"),
         "{wrong}"
     );
 }

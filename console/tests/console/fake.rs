@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use proto::v1;
+use proto::{said::Said, v1};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, process::Command};
 use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -157,16 +157,12 @@ pub(crate) fn command(server: &str) -> Command {
 
 impl State {
     fn note<T>(&mut self, request: &Request<T>, environment: &str) {
-        let text = |key| {
-            request
-                .metadata()
-                .get(key)
-                .map(|value| value.to_str().unwrap().to_owned())
-                .unwrap_or_default()
-        };
-        self.authorizations.push(text("authorization"));
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
+        self.authorizations.push(authorization.unwrap_or_default());
+        let said = |said: Said| said.heard(request.metadata()).unwrap_or_default();
         self.calls
-            .push((text(proto::ACTOR), text(proto::REASON), environment.to_owned()));
+            .push((said(Said::Actor), said(Said::Reason), environment.to_owned()));
     }
 
     fn find(&mut self, key: &str) -> Result<&mut v1::StoredFlag, Status> {

@@ -235,9 +235,11 @@ async fn flags_are_switched_killed_revived_and_listed_over_all_pages() {
     assert!(!fake.flag("a").enabled);
     fake.run(&["enable", "a"]).await;
     assert!(fake.flag("a").enabled);
-    let killed = fake.run(&["kill", "b", "--reason", "on fire"]).await;
+    let killed = fake
+        .run(&["kill", "b", "--reason", "es brennt, größer als gedacht"])
+        .await;
     assert!(killed.out.starts_with("b: killed, everybody gets off"), "{killed:?}");
-    assert_eq!(fake.state().calls.last().unwrap().1, "on fire");
+    assert_eq!(fake.state().calls.last().unwrap().1, "es brennt, größer als gedacht");
     let list = fake.run(&["list"]).await;
     assert_eq!(list.out.lines().count(), 6, "{list:?}");
     fake.run(&["revive", "b"]).await;

@@ -126,7 +126,7 @@ async fn only_pages_of_named_origins_may_read_an_answer() {
         assert_eq!(allows(&called.headers).as_deref(), allowed, "{origin}: {called:#?}");
         if allowed.is_some() {
             let may_send = preflight.headers["access-control-allow-headers"].to_ascii_lowercase();
-            for header in ["content-type", "x-grpc-web", "tidegate-actor", "tidegate-reason"] {
+            for header in ["content-type", "x-grpc-web", "tidegate-actor", "tidegate-reason-bin"] {
                 assert!(may_send.contains(header), "{header}: {preflight:#?}");
             }
             let may_read = called.headers["access-control-expose-headers"].to_ascii_lowercase();
