@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use evaluation::{
-    Documents, Key, Reference, Segment, Violation, Written, check_references, compile_segment, references_of,
+    Documents, Key, Reference, Segment, Violation, Violations, Written, check_references, compile_segment,
+    references_of,
 };
 use futures::future::try_join_all;
 use proto::status::violation;
@@ -24,8 +25,6 @@ use crate::{
 
 /// The largest document without its members, in bytes.
 const DOCUMENT_LIMIT: usize = 256 * 1024;
-/// Violations of members that are listed.
-const LISTED: usize = 100;
 /// The most chunks that one transaction brings.
 const CHUNKS_AT_ONCE: usize = 100;
 /// The most bytes of chunks that one transaction brings.
@@ -196,21 +195,15 @@ pub(crate) fn wrong_units(field: &str, units: &[String]) -> Vec<Violation> {
         .iter()
         .enumerate()
         .filter(|(_, unit)| unit.is_empty() || unit.len() > UNIT_LIMIT);
-    let wrong = wrong.map(|(at, unit)| {
-        let description = format!("a unit has 1 to {UNIT_LIMIT} bytes, this one has {}", unit.len());
-        violation(format!("{field}[{at}]"), description)
-    });
-    listed(field, wrong)
-}
-
-/// At most a hundred violations, and how many more there are.
-fn listed(field: &str, mut found: impl Iterator<Item = Violation>) -> Vec<Violation> {
-    let mut violations = found.by_ref().take(LISTED).collect::<Vec<_>>();
-    match found.count() {
-        0 => {}
-        more => violations.push(violation(field, format!("{more} more violations are not listed"))),
+    let mut violations = Violations::default();
+    for (at, unit) in wrong {
+        let (path, bytes) = (format_args!("{field}[{at}]"), unit.len());
+        violations.add(
+            path,
+            format_args!("a unit has 1 to {UNIT_LIMIT} bytes, this one has {bytes}"),
+        );
     }
-    violations
+    violations.into_list()
 }
 
 fn too_large(record: &SegmentRecord) -> Option<Violation> {
@@ -249,15 +242,15 @@ fn on_both(field: &str, units: &[String], other: &Members, held: &Chunks, fresh:
         Some((id, chunk.clone()))
     });
     let chunks = chunks.collect::<Chunks>();
-    let both = units
-        .iter()
-        .enumerate()
-        .filter_map(|(at, unit)| match other.contains(&chunks, unit) {
-            Ok(false) => None,
-            Ok(true) => Some(violation(format!("{field}[{at}]"), "is on the other list, too")),
-            Err(error) => Some(violation(field, error.to_string())),
-        });
-    listed(field, both)
+    let mut violations = Violations::default();
+    for (at, unit) in units.iter().enumerate() {
+        match other.contains(&chunks, unit) {
+            Ok(false) => {}
+            Ok(true) => violations.add(format_args!("{field}[{at}]"), "is on the other list, too"),
+            Err(error) => violations.add(field, error),
+        }
+    }
+    violations.into_list()
 }
 
 /// Brings chunks to the store, unless they are few enough to go with their document within `room` bytes.

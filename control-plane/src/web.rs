@@ -58,14 +58,20 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
         .max_age(REMEMBERED)
 }
 
-/// The status of a call whose message could not be decoded: tonic calls that its own error, but it is the caller's.
+/// The status of a call whose message could not be read, where tonic says another: of what cannot be decoded it says
+/// INTERNAL, but that is the caller's; of what is too large OUT_OF_RANGE, where every other gRPC library says
+/// RESOURCE_EXHAUSTED.
 pub(crate) fn unreadable<B>(response: &http::Response<B>) -> Option<HeaderValue> {
     let headers = response.headers();
-    let is_internal = headers.get("grpc-status").is_some_and(|status| status == "13");
+    let status = headers.get("grpc-status")?.to_str().ok()?;
     let said = headers.get("grpc-message")?.to_str().ok()?;
-    let is_of_decoding = said.starts_with("failed%20to%20decode%20Protobuf");
-    // INVALID_ARGUMENT.
-    (is_internal && is_of_decoding).then(|| HeaderValue::from_static("3"))
+    let (invalid_argument, resource_exhausted) = ("3", "8");
+    let is = match status {
+        "13" if said.starts_with("failed%20to%20decode%20Protobuf") => invalid_argument,
+        "11" if said.starts_with("Error,%20decoded%20message%20length%20too%20large") => resource_exhausted,
+        _ => return None,
+    };
+    Some(HeaderValue::from_static(is))
 }
 
 /// Headers that a page may send.
@@ -101,8 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_the_callers_fault_and_other_errors_stay() {
+    fn what_cannot_be_read_is_the_callers_fault_and_other_errors_stay() {
+        let too_large = "Error,%20decoded%20message%20length%20too%20large:%20found%205%20bytes";
         let cases = [
+            ("11", too_large, Some("8")),
+            ("11", "what%20was%20done%20is%20no%20longer%20kept", None),
+            ("13", too_large, None),
             ("13", "failed%20to%20decode%20Protobuf%20message", Some("3")),
             ("13", "the%20store%20failed", None),
             ("5", "failed%20to%20decode%20Protobuf%20message", None),

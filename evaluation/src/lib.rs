@@ -78,4 +78,4 @@ pub use snapshot::{Body, Snapshot};
 pub use split::{Share, Split};
 pub use step::{ReachedStage, RolloutStep};
 pub use value::{FlagType, Value};
-pub use violation::Violation;
+pub use violation::{Violation, Violations};

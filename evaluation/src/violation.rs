@@ -8,6 +8,9 @@ use std::fmt;
 /// How many violations are listed.
 const MAX_LISTED: usize = 100;
 
+/// What is said of those that are not listed, after their number.
+const NOT_LISTED: &str = " more violations are not listed";
+
 /// How many characters of somebody's text are quoted.
 const MAX_QUOTED: usize = 60;
 
@@ -20,16 +23,31 @@ pub struct Violation {
     pub description: String,
 }
 
-/// The violations found so far.
+impl Violation {
+    /// That there are so many more, which are not listed.
+    pub fn omitted(count: usize) -> Violation {
+        Violation {
+            field: String::new(),
+            description: format!("{count}{NOT_LISTED}"),
+        }
+    }
+
+    /// How many that are not listed it stands for, if it is no violation itself.
+    pub fn omits(&self) -> Option<usize> {
+        self.description.strip_suffix(NOT_LISTED)?.parse().ok()
+    }
+}
+
+/// The violations found so far, for whoever reads a document.
 #[derive(Debug, Default)]
-pub(crate) struct Violations {
+pub struct Violations {
     listed: Vec<Violation>,
     omitted: usize,
 }
 
 impl Violations {
     /// Notes one more. The path and the sentence are only written if it is listed.
-    pub(crate) fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
+    pub fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
         if self.listed.len() < MAX_LISTED {
             self.listed.push(Violation {
                 field: field.to_string(),
@@ -42,18 +60,17 @@ impl Violations {
 
     /// `valid` if nothing was found, else all that was.
     pub(crate) fn into_result<T>(self, valid: T) -> Result<T, Vec<Violation>> {
-        if self.listed.is_empty() {
-            return Ok(valid);
+        match self.into_list() {
+            none if none.is_empty() => Ok(valid),
+            all => Err(all),
         }
-        let mut listed = self.listed;
-        if self.omitted > 0 {
-            let description = format!("{} more violations are not listed", self.omitted);
-            listed.push(Violation {
-                field: String::new(),
-                description,
-            });
-        }
-        Err(listed)
+    }
+
+    /// All that were found; the last may say how many more there are.
+    pub fn into_list(self) -> Vec<Violation> {
+        let mut all = self.listed;
+        all.extend((self.omitted > 0).then(|| Violation::omitted(self.omitted)));
+        all
     }
 }
 

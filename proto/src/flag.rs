@@ -104,7 +104,7 @@ impl From<&Flag> for v1::Flag {
 pub fn read(flag: v1::Flag) -> (Flag, Vec<Violation>) {
     let mut reader = Reader::default();
     let flag = read_flag(&mut reader, flag);
-    (flag, reader.violations)
+    (flag, reader.violations.into_list())
 }
 
 impl TryFrom<v1::Flag> for Flag {

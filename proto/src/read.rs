@@ -3,26 +3,24 @@
 //! What a document means is checked by `evaluation`, which the caller runs next; here only what the wire form can get
 //! wrong is said (unset cases, malformed keys, buckets out of range).
 
-use evaluation::{Key, Violation};
+use std::fmt;
 
-use crate::status::violation;
+use evaluation::{Key, Violations};
 
 /// The state of one reading.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    pub(crate) violations: Vec<Violation>,
+    pub(crate) violations: Violations,
 }
 
 impl Reader {
     /// Notes what is wrong with a field.
-    pub(crate) fn wrong(&mut self, field: impl Into<String>, description: impl Into<String>) {
-        self.violations.push(violation(field, description));
+    pub(crate) fn wrong(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
+        self.violations.add(field, description);
     }
 
     /// A key; malformed: noted.
     pub(crate) fn key(&mut self, field: &str, text: &str) -> Option<Key> {
-        Key::parse(text)
-            .map_err(|error| self.wrong(field, error.to_string()))
-            .ok()
+        Key::parse(text).map_err(|error| self.wrong(field, error)).ok()
     }
 }

@@ -38,7 +38,7 @@ pub fn read(segment: v1::Segment) -> (Segment, Vec<Violation>) {
         excluded: segment.excluded,
         groups,
     };
-    (segment, reader.violations)
+    (segment, reader.violations.into_list())
 }
 
 impl TryFrom<v1::Segment> for Segment {

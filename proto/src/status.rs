@@ -29,8 +29,10 @@ pub fn invalid(violations: &[Violation]) -> Status {
 
 /// A status that names what is wrong with a request and what stands against it one by one, as far as they fit.
 pub fn refused(code: Code, violations: &[Violation], preconditions: &[PreconditionViolation]) -> Status {
+    let more = violations.iter().filter_map(Violation::omits).sum();
     let mut fields = violations
         .iter()
+        .filter(|found| found.omits().is_none())
         .map(|found| {
             FieldViolation::new(
                 cut(&found.field, NAME_BYTES),
@@ -50,11 +52,11 @@ pub fn refused(code: Code, violations: &[Violation], preconditions: &[Preconditi
         .iter()
         .map(|found| format!("{}: {}", found.field, found.description));
     let words = words.chain(found.iter().map(|found| found.description.clone()));
-    let message = message(words.collect());
+    let message = message(words.collect(), more);
     let mut left = DETAIL_BYTES;
     let field_sizes = fields.iter().map(|found| found.field.len() + found.description.len());
-    let omitted = shorten(&mut left, field_sizes.collect(), &mut fields);
-    fields.extend((omitted > 0).then(|| FieldViolation::new("", format!("{omitted} more violations are not listed"))));
+    let omitted = more + shorten(&mut left, field_sizes.collect(), &mut fields);
+    fields.extend((omitted > 0).then(|| FieldViolation::new("", Violation::omitted(omitted).description)));
     let found_sizes = found
         .iter()
         .map(|found| found.r#type.len() + found.subject.len() + found.description.len());
@@ -81,8 +83,8 @@ pub fn violation(field: impl Into<String>, description: impl Into<String>) -> Vi
     }
 }
 
-/// The first words that fit, and how many there are more.
-fn message(mut words: Vec<String>) -> String {
+/// The first words that fit, and how many there are besides; `more` are known to be without words.
+fn message(mut words: Vec<String>, more: usize) -> String {
     let mut left = MESSAGE_BYTES;
     if let Some(first) = words.first_mut() {
         while in_header(first) + REST_BYTES > left {
@@ -90,7 +92,7 @@ fn message(mut words: Vec<String>) -> String {
         }
     }
     let sizes = words.iter().map(|words| in_header(words)).collect();
-    let omitted = shorten(&mut left, sizes, &mut words);
+    let omitted = more + shorten(&mut left, sizes, &mut words);
     words.extend((omitted > 0).then(|| format!("and {omitted} more")));
     words.join("; ")
 }
@@ -130,6 +132,8 @@ fn cut(text: &str, bytes: usize) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use evaluation::Violations;
+
     use super::*;
 
     /// Bytes of a status in headers, as HTTP/2 counts them.
@@ -153,6 +157,27 @@ mod tests {
         let said = "rules[0]: must have \"conditions\"; rules[1]: must have \"conditions\"; rules[2]: must have \"conditions\"";
         assert_eq!(status.message(), said);
         assert_eq!(status.get_details_bad_request().unwrap().field_violations.len(), 3);
+    }
+
+    #[test]
+    fn what_was_counted_before_is_counted_again() {
+        let mut found = Violations::default();
+        for number in 0..40_000 {
+            found.add(format_args!("allow[{number}]"), "there is no such variant");
+        }
+        let status = invalid(&[found.into_list(), many(3, "rules", "must have a condition")].concat());
+        let listed = status.get_details_bad_request().unwrap().field_violations;
+        let (rest, told) = listed.split_last().unwrap();
+        assert_eq!(
+            rest.description,
+            format!("{} more violations are not listed", 40_003 - told.len())
+        );
+        let words = status.message().matches("; ").count();
+        assert!(
+            status.message().ends_with(&format!("; and {} more", 40_003 - words)),
+            "{}",
+            status.message()
+        );
     }
 
     #[test]

@@ -337,7 +337,7 @@ async fn a_message_beyond_the_limit_is_refused_and_the_connection_goes_on() {
         ..flags::boolean("checkout")
     };
     let refused = system.operator.try_create(large).await.unwrap_err();
-    assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
     system.operator.create(flags::boolean("checkout")).await;
 }
 

@@ -18,7 +18,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 const CREATE: &str = "/tidegate.v1.Flags/CreateFlag";
 const GET: &str = "/tidegate.v1.Flags/GetFlag";
 const WATCH: &str = "/tidegate.v1.Changes/WatchChanges";
-const OUT_OF_RANGE: i32 = Code::OutOfRange as i32;
+const RESOURCE_EXHAUSTED: i32 = Code::ResourceExhausted as i32;
 const UNIMPLEMENTED: i32 = Code::Unimplemented as i32;
 
 /// What the control plane serves, beside what every gRPC server does.
@@ -246,7 +246,7 @@ async fn a_message_beyond_the_limit_is_refused_by_its_announced_length_alone() {
         let announced = head.len() + length as usize;
         let refused = web::begin_announcing(address, CREATE, &[], announced, &head).await;
         let refused = refused.end().await;
-        assert_eq!(refused.code, OUT_OF_RANGE, "{length}: {refused:#?}");
+        assert_eq!(refused.code, RESOURCE_EXHAUSTED, "{length}: {refused:#?}");
     }
     assert_eq!(system.operator.list().await.1, before);
     assert!(system.control_plane.is_running());
