@@ -1,6 +1,7 @@
 //! What the agent can be told, on the command line or by environment variables.
 //!
-//! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid.
+//! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid. A control
+//! plane may run in the same environment: what both have, and each has its own of, is `TIDEGATE_AGENT_*` here.
 
 #![allow(rustdoc::bare_urls, reason = "doc comments of options are help texts")]
 
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     /// The folder for the last good snapshot and the id. Serves one agent.
     #[arg(
         long,
-        env = "TIDEGATE_DATA",
+        env = "TIDEGATE_AGENT_DATA",
         default_value = "./tidegate-data/agent",
         value_name = "FOLDER"
     )]
@@ -67,7 +68,7 @@ pub(crate) struct Args {
     /// Where services find flags (gRPC: flagd.evaluation.v1 and v2, tidegate.v1) and report outcomes.
     #[arg(
         long,
-        env = "TIDEGATE_LISTEN",
+        env = "TIDEGATE_AGENT_LISTEN",
         default_value = "127.0.0.1:8013",
         value_name = "ADDRESS"
     )]
@@ -89,7 +90,12 @@ pub(crate) struct Args {
     pub(crate) ofrep_events: bool,
 
     /// Where /livez, /readyz and /metrics are.
-    #[arg(long, env = "TIDEGATE_OPS", default_value = "127.0.0.1:8014", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "TIDEGATE_AGENT_OPS",
+        default_value = "127.0.0.1:8014",
+        value_name = "ADDRESS"
+    )]
     pub(crate) ops: SocketAddr,
 
     /// The Unix socket that serves the same as --listen; `none` for no socket
@@ -147,6 +153,9 @@ pub(crate) const LARGEST_SNAPSHOT: u64 = 1 << 30;
 /// How many threads evaluate at most unless told.
 const MOST_THREADS: usize = 4;
 
+/// Where a control plane listens unless told otherwise.
+const CONTROL_PLANE_PORT: u16 = 7420;
+
 /// Where OFREP is served; None: nowhere.
 pub(crate) type Ofrep = Option<SocketAddr>;
 
@@ -193,9 +202,6 @@ impl Args {
 }
 
 /// A URL of the control plane; host and port alone mean http.
-/// Where a control plane listens unless told otherwise.
-const CONTROL_PLANE_PORT: u16 = 7420;
-
 fn control_plane(text: &str) -> Result<Uri, String> {
     let url = if text.contains("://") {
         text.to_owned()

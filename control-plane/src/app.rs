@@ -26,7 +26,10 @@ use crate::{
     scheduler::Scheduler,
     services::{self, Parts},
     state::State,
-    store::{Outcome, Store, redb::Redb},
+    store::{
+        Outcome, Store,
+        redb::{OpenError, Redb},
+    },
     sweep,
     sync::fleet::Fleet,
     truth::Truth,
@@ -164,11 +167,14 @@ async fn late(shutdown: &Shutdown) {
 }
 
 fn open(file: &std::path::Path) -> anyhow::Result<Redb> {
-    Redb::open(file, rand::random()).with_context(|| {
-        format!(
-            "cannot open the store {}: is another control plane using it? stop it, or name another folder with --data",
-            file.display()
-        )
+    Redb::open(file, rand::random()).map_err(|error| {
+        let advice = match error {
+            OpenError::InUse => "is another control plane using it? stop it, or name another folder with --data",
+            OpenError::Store(_) => {
+                "it is left as it is; put a whole copy in its place, or name another folder with --data"
+            }
+        };
+        anyhow::anyhow!("cannot open the store {}: {error}; {advice}", file.display())
     })
 }
 

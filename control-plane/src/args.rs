@@ -11,12 +11,8 @@ use crate::web::Origin;
 
 /// The Tidegate control plane: owns feature flags and rollouts, streams them to agents, takes health back, and aborts a
 /// rollout by itself when the evidence says that it harms.
-///
-/// Begin with:  tidegate-control-plane            (data in ./tidegate-data, gRPC on 127.0.0.1:7420)
-/// then:        tidegate-agent                    beside each service
-/// and:         tidegate create my-flag --type boolean
 #[derive(Debug, Parser)]
-#[command(name = "tidegate-control-plane", version)]
+#[command(name = "tidegate-control-plane", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Where gRPC is served to operators and agents.
     #[arg(
@@ -58,3 +54,9 @@ pub(crate) struct Args {
     #[arg(long, env = "TIDEGATE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,
 }
+
+const EXAMPLES: &str = "\
+Begin with:
+  tidegate-control-plane                        data in ./tidegate-data, gRPC on 127.0.0.1:7420
+  tidegate-agent                                beside each service
+  tidegate set my-flag on --create --percent 25";

@@ -43,9 +43,17 @@ mod trial;
 mod truth;
 mod web;
 
+use std::process::ExitCode;
+
 use clap::Parser as _;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    app::run(args::Args::parse()).await
+async fn main() -> ExitCode {
+    match app::run(args::Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidegate-control-plane: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -122,3 +122,21 @@ fn ofrep_has_a_port_of_its_own_unless_it_is_turned_off() {
         assert!(message.contains(name) && message.contains("give it as"), "{message}");
     }
 }
+
+#[test]
+fn what_a_control_plane_has_too_is_named_apart_in_the_environment() {
+    use clap::CommandFactory as _;
+    let command = Args::command();
+    let variable = |id: &str| {
+        let argument = command
+            .get_arguments()
+            .find(|argument| argument.get_id() == id)
+            .unwrap();
+        argument.get_env().unwrap().to_str().unwrap().to_owned()
+    };
+    let own = ["data", "listen", "ops"].map(variable);
+    assert_eq!(
+        own,
+        ["TIDEGATE_AGENT_DATA", "TIDEGATE_AGENT_LISTEN", "TIDEGATE_AGENT_OPS"]
+    );
+}

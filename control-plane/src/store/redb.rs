@@ -11,8 +11,8 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition,
-    WriteTransaction,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, WriteTransaction,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -49,6 +49,17 @@ pub(crate) struct Redb {
     writer: Option<JoinHandle<()>>,
 }
 
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Another process has it open: the lock of the file is held.
+    #[error("another process has it open")]
+    InUse,
+    /// It cannot be read, or is no store.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
 #[derive(Debug)]
 struct Request {
     txn: Txn,
@@ -61,11 +72,14 @@ fn engine(error: impl std::fmt::Display) -> Error {
 
 impl Redb {
     /// Opens the store in a file, or creates it with the given lineage.
-    pub(crate) fn open(path: &Path, new_lineage: u128) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, new_lineage: u128) -> Result<Self, OpenError> {
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create(path)
-            .map_err(engine)?;
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
+                error => engine(error).into(),
+            })?;
         let database = Arc::new(database);
         let (lineage, revision) = prepare(&database, new_lineage)?;
         let (queue, requests) = mpsc::channel(QUEUE);

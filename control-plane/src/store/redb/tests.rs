@@ -35,6 +35,20 @@ async fn a_committed_revision_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_in_use_and_one_that_is_no_store_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let again = Redb::open(&folder.path().join("store.redb"), 7);
+    assert!(matches!(again, Err(OpenError::InUse)), "{again:?}");
+    drop(store);
+    let other = folder.path().join("other.redb");
+    std::fs::write(&other, [7; 10_000]).unwrap();
+    let opened = Redb::open(&other, 7);
+    assert!(matches!(opened, Err(OpenError::Store(_))), "{opened:?}");
+    assert_eq!(std::fs::read(&other).unwrap(), [7; 10_000]);
+}
+
+#[tokio::test]
 async fn a_guard_that_does_not_hold_refuses_everything() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
