@@ -36,7 +36,7 @@ pub(crate) use self::{
     history::{HistoryArgs, RestoreArgs},
     import::{FlagdArgs, ImportArgs, ImportCommand},
     inspection::{CallerArgs, EvaluateArgs, ExplainArgs},
-    lists::{AuditArgs, CompletionArgs, FleetArgs, WatchArgs},
+    lists::{AuditArgs, CompletionArgs, DoctorArgs, FleetArgs, WatchArgs},
     rollouts::{RolloutCommand, StartArgs, UnitArg},
     schedule::{ScheduleCommand, ScheduleListArgs, ScheduledFlag, ScheduledSet, WhenArgs},
     segments::{MembersArgs, SegmentCommand, SegmentCreateArgs, SegmentListArgs, UnitsArgs},
@@ -165,8 +165,8 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = contexts::EXAMPLES)]
     Context(ContextCommand),
     /// Check what is reachable, which versions are there, what is missing, and say what to do
-    #[command(after_help = "Exits 0 if nothing is wrong, else 1. A local agent that is not there is not wrong.")]
-    Doctor,
+    #[command(after_help = lists::DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Write a completion script for a shell
     #[command(after_help = lists::COMPLETION_EXAMPLES)]
     Completion(CompletionArgs),

@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<End, Error> {
         Command::Watch(options) => return changes::watch(&global, &options).await,
         Command::Fleet(options) => return fleet::run(&global, &options).await,
         Command::Context(command) => contexts::run(&global, command)?,
-        Command::Doctor => return doctor::run(&global).await,
+        Command::Doctor(options) => return doctor::run(&global, &options).await,
         Command::Completion(options) => completion::write(options.shell)?,
         Command::Version => completion::version(&global)?,
     }

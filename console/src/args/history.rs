@@ -14,6 +14,7 @@ Examples:
 /// What `restore --help` teaches.
 pub(super) const RESTORE_EXAMPLES: &str = "\
 Examples:
+  tidegate restore checkout-v1                       what was deleted, as it was
   tidegate restore checkout-v2 --version 3 --dry-run
   tidegate restore checkout-v1 --version 8 --reason 'still needed'
 
@@ -42,9 +43,9 @@ pub(crate) struct RestoreArgs {
     /// The flag's key
     #[arg(value_parser = key)]
     pub(crate) key: Key,
-    /// The version, as `tidegate history` numbers them
+    /// The version, as `tidegate history` numbers them; of what was deleted the last if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) version: u32,
+    pub(crate) version: Option<u32>,
     /// The key is that of a segment
     #[arg(long)]
     pub(crate) segment: bool,

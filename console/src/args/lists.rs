@@ -33,6 +33,37 @@ Examples:
   powershell:  tidegate completion powershell >> $PROFILE
   elvish:      tidegate completion elvish >> ~/.config/elvish/rc.elv";
 
+/// What `doctor --help` teaches.
+pub(super) const DOCTOR_HELP: &str = "\
+Examples:
+  tidegate doctor
+  tidegate doctor --agent 127.0.0.1:9013 --agent-ops 127.0.0.1:9014
+
+Exits 0 if nothing is wrong, else 1. A local agent that is not there is not wrong, unless its address was named.";
+
+/// Where the agent is that is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Where the agent answers flagd's protocol [env: TIDEGATE_AGENT_LISTEN] [default: 127.0.0.1:8013]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) agent: Option<String>,
+    /// Where its /readyz is [env: TIDEGATE_AGENT_OPS] [default: 127.0.0.1:8014]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) agent_ops: Option<String>,
+    /// Where it answers OFREP [env: TIDEGATE_OFREP] [default: 127.0.0.1:8016]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) agent_ofrep: Option<String>,
+}
+
+/// A host and a port.
+fn address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match port.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(1..)) => Ok(text.to_owned()),
+        Some(Ok(0) | Err(_)) | None => Err("write HOST:PORT".into()),
+    }
+}
+
 /// Which records.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {

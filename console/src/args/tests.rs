@@ -105,7 +105,8 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
         (&["list", "--timeout", "0s"], "longer than 0s"),
         (&["list", "--archived", "never"], "[possible values: included, only]"),
         (&["get"], "<KEY>"),
-        (&["restore", "a"], "--version <N>"),
+        (&["restore"], "<KEY>"),
+        (&["doctor", "--agent", "8013"], "write HOST:PORT"),
         (&["history", "a", "--version", "0"], "0 is not in 1.."),
         (&["diff"], "<KEY>..."),
         (

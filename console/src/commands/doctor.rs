@@ -2,7 +2,8 @@
 //! not as it should be.
 //!
 //! Each look has the time limit of a call and stands alone: what cannot be reached does not hide what can. A local agent
-//! that is not there is no fault, for most consoles have none; one that is there and not ready is.
+//! that is not there is no fault, for most consoles have none, unless somebody said where it is; one that is there and
+//! not ready is.
 
 mod agent;
 mod http;
@@ -11,7 +12,7 @@ mod server;
 use serde::Serialize;
 
 use crate::{
-    args::Global,
+    args::{DoctorArgs, Global},
     contexts::Contexts,
     error::{End, Error},
     print::{self, Paint, Tone},
@@ -69,7 +70,7 @@ struct Report {
 }
 
 /// Looks at everything, and ends unhealthy if something is wrong.
-pub(super) async fn run(global: &Global) -> Result<End, Error> {
+pub(super) async fn run(global: &Global, options: &DoctorArgs) -> Result<End, Error> {
     let mut findings = vec![contexts()];
     match Settings::load(global) {
         Ok(settings) => {
@@ -83,7 +84,8 @@ pub(super) async fn run(global: &Global) -> Result<End, Error> {
             "correct what is named, or give --server and --environment",
         )),
     }
-    findings.extend(agent::look(global.timeout).await);
+    let place = agent::Place::of(options, &settings::variable);
+    findings.extend(agent::look(&place, global.timeout).await);
     let healthy = findings.iter().all(|finding| finding.state != State::Wrong);
     let report = Report {
         healthy,

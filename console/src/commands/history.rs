@@ -171,11 +171,12 @@ pub(super) async fn restore(global: &Global, options: &RestoreArgs) -> Result<()
     };
     // A deleted document has no revision to be at.
     let present = newest.first().filter(|newest| !newest.deleted);
+    let wanted = wanted(options, newest.first())?;
     let request = v1::RestoreVersionRequest {
         environment: session.environment(),
         kind: kind(options.segment),
         key: options.key.to_string(),
-        version: options.version,
+        version: wanted,
         expected_revision: present.map_or(0, |newest| newest.revision),
         validate_only: options.dry_run,
     };
@@ -197,9 +198,21 @@ pub(super) async fn restore(global: &Global, options: &RestoreArgs) -> Result<()
             (false, Some(version)) => format!("restored as version {}", version.version),
             (false, None) => "restored".to_owned(),
         };
-        let mut lines = vec![format!("{}: version {} {done}", options.key, options.version)];
+        let mut lines = vec![format!("{}: version {} {done}", options.key, wanted)];
         lines.extend(change::fields(&changes, paint));
         lines.join("\n")
+    })
+}
+
+/// The version to write again: the one that is named, else the last before the deletion.
+fn wanted(options: &RestoreArgs, newest: Option<&v1::Version>) -> Result<u32, Error> {
+    let deleted = newest.filter(|newest| newest.deleted).map(|newest| newest.version - 1);
+    options.version.or(deleted).ok_or_else(|| {
+        let (key, segment) = (&options.key, if options.segment { " --segment" } else { "" });
+        Error::usage(format!(
+            "{key} is not deleted: say which version of it with --version; they are listed by: tidegate history \
+             {key}{segment}"
+        ))
     })
 }
 

@@ -1,19 +1,34 @@
 //! Object variants: JSON of a document as protobuf's `Struct`, and back.
 //!
-//! Numbers there are doubles; a whole number that a double cannot hold is refused rather than rounded.
+//! Numbers there are doubles; a whole number that a double cannot hold is refused rather than rounded. What is too deep is
+//! refused here, because protobuf's own limit would answer with a path of three names for every level.
 
 use prost_types::{ListValue, Struct, Value, value};
+use proto::value::{DEPTH_LIMIT, ValueError};
 
 use super::{Kind, Node, Number, Problems, Tree};
 
 /// The fields of a map as a `Struct`.
 pub(crate) fn object(node: &Node, field: &str, problems: &mut Problems) -> Option<Struct> {
+    if levels(node) > DEPTH_LIMIT {
+        problems.wrong(node.place, field, ValueError::TooDeep.to_string());
+        return None;
+    }
     match to_value(node, field, problems).kind {
         Some(value::Kind::StructValue(fields)) => Some(fields),
         _ => {
             problems.expected(node, field, "a map");
             None
         }
+    }
+}
+
+/// Maps and lists that lie in each other; a document bounds how many there can be.
+fn levels(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) => 0,
+        Kind::List(list) => 1 + list.iter().map(levels).max().unwrap_or(0),
+        Kind::Map(map) => 1 + map.iter().map(|(_, item)| levels(item)).max().unwrap_or(0),
     }
 }
 

@@ -42,6 +42,25 @@ fn with(field: &str, value: serde_json::Value) -> String {
 }
 
 #[test]
+fn a_value_is_as_deep_as_the_control_plane_takes_it_and_no_deeper() {
+    let nested = |levels: usize, (open, close): (&str, &str)| {
+        let value = format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        format!("{{key: a, type: object, variants: {{v: {{x: {value}}}}}, default: v}}")
+    };
+    for pair in [("{x: ", "}"), ("[", "]")] {
+        flag(&nested(31, pair));
+        for levels in [32, 40] {
+            let problems = problems(&nested(levels, pair));
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(
+                problems[0].ends_with("variants.v: is nested more than 32 levels deep"),
+                "{problems:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_example_reads_and_survives() {
     let nodes = Node::parse(WHOLE).unwrap();
     assert!(nodes.len() > 4);

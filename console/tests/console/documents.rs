@@ -223,6 +223,11 @@ async fn a_restore_expects_what_is_there_or_nothing_if_it_was_deleted() {
         "{dry:?}"
     );
     assert_eq!(fake.state().asked, ["checkout 1 30 false", "gone 2 0 true"]);
+    let back = fake.run(&["restore", "gone"]).await;
+    assert!(back.out.starts_with("gone: version 2 restored"), "{back:?}");
+    let which = fake.run(&["restore", "checkout"]).await;
+    assert!(which.code == 2 && which.err.contains("--version"), "{which:?}");
+    assert_eq!(fake.state().asked.len(), 3);
 }
 
 #[tokio::test]

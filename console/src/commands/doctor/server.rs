@@ -58,8 +58,13 @@ pub(super) async fn look(global: &Global, settings: Settings) -> Vec<Finding> {
     findings.push(health(&session).await);
     findings.push(services(&session).await);
     findings.push(ops(&server, global.timeout).await);
-    findings.extend(environments(&session).await);
-    findings.push(agents(&session).await);
+    let environments = environments(&session).await;
+    let exists = environments.iter().all(|finding| finding.state != State::Wrong);
+    findings.extend(environments);
+    if exists {
+        // An environment that does not exist has no agents, and that is said already.
+        findings.push(agents(&session).await);
+    }
     findings
 }
 
@@ -239,7 +244,7 @@ fn clock(served_at: Option<i64>, before: i64, after: i64) -> Finding {
     let ahead = (at - after).max(0);
     let behind = (before - at - 1_000_000).max(0);
     if ahead.max(behind) <= SKEW_US {
-        return Finding::good(WHAT, "the server's and the one here agree to 2 s");
+        return Finding::good(WHAT, "the server's and the one here agree within 2 s");
     }
     let (by, which) = if ahead > behind {
         (ahead, "ahead of")
