@@ -40,12 +40,16 @@ check: check-tools ## formatting, clippy and documentation without warnings
 clients: ## the pinned OpenFeature clients of Python and Node that the system tests drive
 	$(CLIENTS)/setup.sh
 
+# All that is run below and nothing else, in one unit graph: other graphs would choose other features of dependencies and
+# compile them again. Benches are compiled by clippy.
+BUILD_TESTS := $(CARGO) build --workspace --bins --tests --examples --locked
+
 unit: check-tools ## unit and property tests of every crate
-	$(CARGO) build --workspace --all-targets --locked
+	$(BUILD_TESTS)
 	$(CARGO) test --workspace --exclude integration-tests --locked
 
 system: check-tools clients ## the real binaries, over real sockets, with real clients and real faults
-	$(CARGO) build --workspace --all-targets --locked
+	$(BUILD_TESTS)
 	$(CARGO) test --workspace --locked --test system -- --test-threads=2
 
 lint: check ## check, then licences, bans and sources of dependencies, and the protocol's own lint
