@@ -158,10 +158,34 @@ pub(crate) fn step(share: Buckets) -> RolloutStep {
         rollout: ROLLOUT,
         measuring_key: 5,
         salt: "salt".to_owned(),
+        bucket_by: Vec::new(),
         treatment: "on".to_owned(),
         control: "off".to_owned(),
+        shadow: false,
         stage: 0,
-        reached: vec![ReachedStage { stage: 0, share }],
+        reached: vec![reached(0, share, &[])],
+    }
+}
+
+/// A reached stage with this share of an audience.
+pub(crate) fn reached(stage: u8, share: Buckets, audience: &[&str]) -> ReachedStage {
+    ReachedStage {
+        stage,
+        share,
+        audience: audience.iter().map(|segment| (*segment).to_owned()).collect(),
+    }
+}
+
+/// The rollout in its stage 1, drawn by account: half of the segment `staff` since stage 0, nobody else but `beta`.
+pub(crate) fn step_for_some() -> RolloutStep {
+    RolloutStep {
+        bucket_by: vec!["account".to_owned()],
+        stage: 1,
+        reached: vec![
+            reached(0, Buckets::new(50_000).unwrap(), &["staff"]),
+            reached(1, Buckets::new(20_000).unwrap(), &["beta"]),
+        ],
+        ..step(Buckets::NONE)
     }
 }
 
@@ -246,13 +270,29 @@ impl Contents {
 
     /// With the rolled out flag at this share, and its measurement.
     pub(crate) fn rollout(self, share: Buckets) -> Self {
+        self.step(&step(share)).measured(&measurement())
+    }
+
+    /// With the rolled out flag in this step, and what is measured in the two stages that it may have reached; `ada` and
+    /// `bob` are staff, `bob` and `eve` beta testers.
+    pub(crate) fn rollout_for_some(self, step: &RolloutStep) -> Self {
+        let visit = |stage| StageVisit {
+            stage,
+            ..measurement().stages[0]
+        };
+        self.step(step)
+            .measured(&Measurement {
+                stages: vec![visit(0), visit(1)],
+                ..measurement()
+            })
+            .segment(&segment("staff", &["ada", "bob"]))
+            .segment(&segment("beta", &["bob", "eve"]))
+    }
+
+    /// With the rolled out flag in this step.
+    fn step(self, step: &RolloutStep) -> Self {
         let flag = rolled_out();
-        self.raw(
-            EntryKind::Flag,
-            flag.key.as_str(),
-            encode_flag(&flag, Some(&step(share))),
-        )
-        .measured(&measurement())
+        self.raw(EntryKind::Flag, flag.key.as_str(), encode_flag(&flag, Some(step)))
     }
 
     /// With a measurement.

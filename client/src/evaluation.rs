@@ -32,8 +32,20 @@ pub struct Evaluation<T> {
     pub bucket: Option<u32>,
     /// For how long the agent has not heard of its control plane, if that makes the answer stale.
     pub stale: Option<Duration>,
+    /// The arm that a rollout in shadow assigned to this unit; absent: no rollout shadows the flag. Whatever it is, the
+    /// value is the control's; a service may run the treatment's path beside and throw its result away.
+    pub shadow: Option<Arm>,
     token: Option<String>,
     inlet: Inlet,
+}
+
+/// One of the two sides of a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arm {
+    /// What was before.
+    Control,
+    /// What is rolled out.
+    Treatment,
 }
 
 /// Why a value was served, in the words of OpenFeature.
@@ -131,6 +143,7 @@ impl<T> Evaluation<T> {
                 prerequisite: named(result.prerequisite),
                 bucket: result.bucket,
                 stale: result.stale_s.map(Duration::from_secs),
+                shadow: Arm::from_wire(&result.arm).filter(|_| result.shadow),
                 token: named(result.token),
                 inlet,
             },
@@ -143,6 +156,7 @@ impl<T> Evaluation<T> {
                 prerequisite: None,
                 bucket: None,
                 stale: None,
+                shadow: None,
                 token: None,
                 inlet,
             },
@@ -165,6 +179,16 @@ impl<T> Evaluation<T> {
 impl<T> Exposed for Evaluation<T> {
     fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+}
+
+impl Arm {
+    fn from_wire(text: &str) -> Option<Self> {
+        match text {
+            "control" => Some(Self::Control),
+            "treatment" => Some(Self::Treatment),
+            _ => None,
+        }
     }
 }
 

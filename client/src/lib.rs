@@ -49,6 +49,6 @@ mod value;
 pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError, Options};
 pub use context::{Attribute, Context};
-pub use evaluation::{Evaluation, EvaluationError, Exposed, Reason};
+pub use evaluation::{Arm, Evaluation, EvaluationError, Exposed, Reason};
 pub use object::Object;
 pub use outcome::Outcome;

@@ -12,7 +12,7 @@ use proto::v1::exposure_name::Name;
 use proto::v1::value::Kind;
 use proto::v1::{ErrorCode, FlagType, Observation, OutcomeKind, Reason as WireReason};
 use tempfile::TempDir;
-use tidegate_client::{Address, Client, Context, EvaluationError, Exposed, Object, Options, Outcome, Reason};
+use tidegate_client::{Address, Arm, Client, Context, EvaluationError, Exposed, Object, Options, Outcome, Reason};
 use tonic::Status;
 
 /// Long enough that an answering agent always makes it, on any machine.
@@ -111,7 +111,22 @@ async fn the_agents_answer_is_served_with_all_that_it_says() {
         prerequisite: "parent".to_owned(),
         ..served("on", Kind::Boolean(true))
     };
-    let world = World::new([("checkout", split()), ("decided", Answer::from(decided))]);
+    let shadow = |arm: &str| proto::v1::Result {
+        shadow: true,
+        arm: arm.to_owned(),
+        ..served("off", Kind::Boolean(false))
+    };
+    let live = proto::v1::Result {
+        shadow: false,
+        ..shadow("treatment")
+    };
+    let world = World::new([
+        ("checkout", split()),
+        ("decided", Answer::from(decided)),
+        ("treated", shadow("treatment").into()),
+        ("spared", shadow("control").into()),
+        ("live", live.into()),
+    ]);
     let _agent = world.listen(&place.path);
     let client = place.patient();
     let checkout = client.boolean("checkout", false, &user()).await;
@@ -132,6 +147,14 @@ async fn the_agents_answer_is_served_with_all_that_it_says() {
     assert_eq!((decided.rule.as_deref(), decided.bucket), (Some("staff"), Some(17)));
     assert_eq!(decided.prerequisite.as_deref(), Some("parent"));
     assert_eq!((decided.stale, decided.token()), (Some(Duration::from_secs(301)), None));
+    for (flag, arm) in [
+        ("treated", Some(Arm::Treatment)),
+        ("spared", Some(Arm::Control)),
+        ("live", None),
+    ] {
+        let evaluated = client.boolean(flag, true, &user()).await;
+        assert_eq!((evaluated.value, evaluated.shadow), (false, arm), "{flag}");
+    }
 }
 
 #[tokio::test]

@@ -110,8 +110,13 @@ fn flag(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
     if record.archived_at_us.is_some() {
         return None;
     }
-    let step = state.holder(environment, &key).and_then(|rollout| step(state, rollout));
+    let step = step_of(state, environment, &key);
     Some(entry::encode_flag(&record.flag, step.as_ref()))
+}
+
+/// The step of the rollout that holds a flag.
+pub(crate) fn step_of(state: &State, environment: &Key, flag: &Key) -> Option<RolloutStep> {
+    step(state, state.holder(environment, flag)?)
 }
 
 fn segment(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
@@ -136,13 +141,16 @@ fn step(state: &State, record: &RolloutRecord) -> Option<RolloutStep> {
         .map(|(number, stage)| ReachedStage {
             stage: number as u8,
             share: buckets(stage.share),
+            audience: vec![],
         });
     Some(RolloutStep {
         rollout: record.index,
         measuring_key: record.measuring_key,
         salt: record.salt.clone(),
+        bucket_by: vec![],
         treatment: record.plan.treatment.clone(),
         control: record.plan.control.clone(),
+        shadow: false,
         stage: record.state.stage as u8,
         reached: reached.collect(),
     })

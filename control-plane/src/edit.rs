@@ -10,7 +10,7 @@ mod life;
 mod refusal;
 mod size;
 
-use evaluation::{Flag, Key, Violation, Written, check_references, references_of};
+use evaluation::{Documents as _, Flag, Key, Violation, Written, check_references, references_of};
 use proto::{status::violation, v1};
 
 pub(crate) use self::{
@@ -108,7 +108,8 @@ pub(crate) fn prepare_flag(
     lay::drop_unfitting(&mut flag);
     let mut found = checked(&flag);
     let documents = StateDocuments::new(state, environment, overlay);
-    found.extend(check_references(Written::Flag(&flag), &documents));
+    let step = documents.step(&flag.key);
+    found.extend(check_references(Written::Flag(&flag, step), &documents));
     let mut refusal = Refusal::default();
     if let Some(before) = before {
         // A kill is undone by a revive only, never by a document that was written before it.
@@ -127,7 +128,7 @@ pub(crate) fn prepare_flag(
     if let (Some(before), Some(rollout)) = (before, state.holder(environment, &flag.key)) {
         refusal.preconditions.extend(disturbed(rollout, &before.flag, &flag));
     }
-    let concerns_references = !references_of(Written::Flag(&flag)).is_empty()
+    let concerns_references = !references_of(Written::Flag(&flag, step)).is_empty()
         || before.is_some_and(|before| moves_readers(&before.flag, &flag));
     refusal.or(Prepared {
         flag,
@@ -165,7 +166,7 @@ fn checked(flag: &Flag) -> Vec<Violation> {
 /// Whether an edit can leave somebody who reads the flag with something missing, or with too long a way.
 pub(crate) fn moves_readers(before: &Flag, after: &Flag) -> bool {
     before.variants.keys().any(|name| !after.variants.contains_key(name))
-        || references_of(Written::Flag(before)) != references_of(Written::Flag(after))
+        || references_of(Written::Flag(before, None)) != references_of(Written::Flag(after, None))
 }
 
 fn other_type(before: &Flag, after: &Flag) -> Option<Violation> {

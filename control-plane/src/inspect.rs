@@ -149,7 +149,10 @@ impl Gathering<'_> {
         };
         match reference {
             Reference::Flag(_) => match self.state.flag(self.environment, &parsed) {
-                Some(record) if record.archived_at_us.is_none() => self.expect_all(Written::Flag(&record.flag)),
+                Some(record) if record.archived_at_us.is_none() => {
+                    let step = compile::step_of(self.state, self.environment, &parsed);
+                    self.expect_all(Written::Flag(&record.flag, step.as_ref()));
+                }
                 absent => return missing(absent.map(|record| &**record), is_first),
             },
             Reference::Segment(_) => match self.state.segment(self.environment, &parsed) {
@@ -172,7 +175,7 @@ impl Gathering<'_> {
         let kept = history::version_at(self.store, self.environment, kind, &parsed, revision).await?;
         match kept.and_then(|kept: Kept| kept.record.document) {
             Some(Document::Flag(record)) if record.archived_at_us.is_none() => {
-                self.expect_all(Written::Flag(&record.flag));
+                self.expect_all(Written::Flag(&record.flag, None));
                 self.found.push(Found::Flag(Box::new(record.flag)));
                 Ok(())
             }

@@ -1,15 +1,20 @@
 //! What documents of an environment read of each other: the documents as a validation sees them, and those that would
 //! be left with something missing.
 //!
-//! A flag that is archived is not there for others, and reads nothing. Whoever writes by what he learns here guards the
-//! references of the environment (`change::guard_references`), so that of two writes that each read what the other
-//! writes one is tried again.
+//! A flag that is archived is not there for others, and reads nothing. A flag that a rollout holds reads the audiences of
+//! the stages that were reached, too. Whoever writes by what he learns here guards the references of the environment
+//! (`change::guard_references`), so that of two writes that each read what the other writes one is tried again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
-use evaluation::{Documents, Flag, Key, Reference, Segment, Written, check_references, references_of};
+use evaluation::{
+    Documents, Flag, Key, Reference, RolloutStep, Segment, Violation, Written, check_references, references_of,
+};
 
-use crate::state::State;
+use crate::{compile, record::RolloutRecord, state::State};
 
 /// How many readers of a document are named.
 const NAMED: usize = 20;
@@ -24,11 +29,13 @@ pub(crate) struct Overlay {
 }
 
 /// The documents of an environment as they would be after a write.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct StateDocuments<'s> {
     state: &'s State,
     environment: &'s Key,
     overlay: &'s Overlay,
+    /// By flag: the steps of all rollouts under way, once one was asked for.
+    steps: OnceCell<BTreeMap<Key, RolloutStep>>,
 }
 
 /// A document that would read what is no longer there.
@@ -36,8 +43,10 @@ pub(crate) struct StateDocuments<'s> {
 pub(crate) struct Broken {
     /// What it reads: the flag or segment that is written.
     pub(crate) read: Reference,
-    /// Who reads it, in words such as `flag checkout`, the first twenty.
+    /// Who reads it, in words such as `flag checkout` or `flag checkout in rollout checkout#3`, the first twenty.
     pub(crate) readers: Vec<String>,
+    /// Whether any of these reads it only as long as a rollout is under way.
+    pub(crate) by_rollout: bool,
     /// What would be wrong with the first of them, in words.
     pub(crate) why: String,
 }
@@ -81,6 +90,13 @@ impl Documents for StateDocuments<'_> {
         let record = self.state.segment(self.environment, &Key::parse(key).ok()?)?;
         Some(&record.segment)
     }
+
+    fn step(&self, flag: &str) -> Option<&RolloutStep> {
+        let key = Key::parse(flag).ok()?;
+        // Most flags are held by nothing, and need no other's step either.
+        self.state.active(self.environment, &key)?;
+        self.steps().get(&key)
+    }
 }
 
 impl<'s> StateDocuments<'s> {
@@ -90,22 +106,28 @@ impl<'s> StateDocuments<'s> {
             state,
             environment,
             overlay,
+            steps: OnceCell::new(),
         }
     }
 
+    fn steps(&self) -> &BTreeMap<Key, RolloutStep> {
+        self.steps.get_or_init(|| {
+            let held = self.state.held_flags(self.environment);
+            let steps =
+                held.filter_map(|flag| Some((flag.clone(), compile::step_of(self.state, self.environment, flag)?)));
+            steps.collect()
+        })
+    }
+
     /// The documents that are there, are not written, and read something themselves.
-    fn readers(&self) -> impl Iterator<Item = (Reference, Written<'s>)> {
-        let (state, overlay) = (self.state, self.overlay);
+    fn readers(&self) -> impl Iterator<Item = (Reference, Written<'_>)> {
+        let (state, overlay, steps) = (self.state, self.overlay, self.steps());
         let flags = state.flags_of(self.environment, None);
         let flags = flags
-            .filter(|record| record.archived_at_us.is_none() && reads(&record.flag))
-            .filter(|record| !overlay.flags.contains_key(&record.flag.key))
-            .map(|record| {
-                (
-                    Reference::Flag(record.flag.key.to_string()),
-                    Written::Flag(&record.flag),
-                )
-            });
+            .filter(|record| record.archived_at_us.is_none() && !overlay.flags.contains_key(&record.flag.key))
+            .map(|record| (&record.flag, steps.get(&record.flag.key)))
+            .filter(|(flag, step)| reads(flag, *step))
+            .map(|(flag, step)| (Reference::Flag(flag.key.to_string()), Written::Flag(flag, step)));
         let segments = state.segments_of(self.environment, None);
         let segments = segments
             .filter(|record| !overlay.segments.contains_key(&record.segment.key))
@@ -114,6 +136,17 @@ impl<'s> StateDocuments<'s> {
                 (key, Written::Segment(&record.segment))
             });
         flags.chain(segments)
+    }
+
+    /// The rollout that makes a reader read what a violation is about; none if the document itself does.
+    fn rollout_of(&self, reader: &Reference, violation: &Violation) -> Option<&RolloutRecord> {
+        match reader {
+            Reference::Flag(key) if violation.field.starts_with("rollout.") => {
+                let key = Key::parse(key).ok()?;
+                self.state.holder(self.environment, &key).map(|record| &**record)
+            }
+            Reference::Flag(_) | Reference::Segment(_) => None,
+        }
     }
 
     /// What the write would leave without something that it reads, by what is written.
@@ -135,14 +168,19 @@ impl<'s> StateDocuments<'s> {
             let mut wrong = of.into_iter().filter_map(|reader| {
                 let violations = check_references(*readers.get(reader)?, self);
                 let first = violations.into_iter().next()?;
-                told.insert(reader).then(|| (words(reader), first.to_string()))
+                let rollout = self.rollout_of(reader, &first);
+                told.insert(reader)
+                    .then(|| (in_words(reader, rollout), rollout.is_some(), first.to_string()))
             });
-            let Some((first, why)) = wrong.next() else {
+            let Some((first, first_by_rollout, why)) = wrong.next() else {
                 continue;
             };
-            let readers = std::iter::once(first).chain(wrong.map(|(reader, _)| reader));
+            let others = wrong.map(|(reader, by_rollout, _)| (reader, by_rollout));
+            let readers = std::iter::once((first, first_by_rollout)).chain(others);
+            let (readers, by_rollout): (Vec<String>, Vec<bool>) = readers.take(NAMED).unzip();
             broken.push(Broken {
-                readers: readers.take(NAMED).collect(),
+                readers,
+                by_rollout: by_rollout.contains(&true),
                 read: written,
                 why,
             });
@@ -152,8 +190,9 @@ impl<'s> StateDocuments<'s> {
 }
 
 /// Whether a flag can read anything.
-fn reads(flag: &Flag) -> bool {
-    !flag.prerequisites.is_empty() || !flag.rules.is_empty()
+fn reads(flag: &Flag, step: Option<&RolloutStep>) -> bool {
+    let mut reached = step.into_iter().flat_map(|step| &step.reached);
+    !flag.prerequisites.is_empty() || !flag.rules.is_empty() || reached.any(|stage| !stage.audience.is_empty())
 }
 
 /// Everybody who reads something, the nearest first.
@@ -170,6 +209,15 @@ fn upstream<'r>(read: &Reference, read_by: &BTreeMap<Reference, Vec<&'r Referenc
         }
     }
     found
+}
+
+/// A reader in words, with the rollout that makes it one.
+fn in_words(reader: &Reference, rollout: Option<&RolloutRecord>) -> String {
+    let reader = words(reader);
+    match rollout {
+        Some(rollout) => format!("{reader} in rollout {}", rollout.name()),
+        None => reader,
+    }
 }
 
 /// A document in words.

@@ -258,6 +258,14 @@ impl State {
         self.active.get(&(environment.clone(), flag.clone())).copied()
     }
 
+    /// Flags of an environment that rollouts hold, in key order.
+    pub(crate) fn held_flags<'s>(&'s self, environment: &'s Key) -> impl Iterator<Item = &'s Key> + use<'s> {
+        let from = Bound::Included((environment.clone(), Key::first()));
+        let held = self.active.range((from, Bound::Unbounded)).map(|(held, _)| held);
+        held.take_while(move |(owner, _)| owner == environment)
+            .map(|(_, flag)| flag)
+    }
+
     /// Rollouts of an environment, the oldest first.
     pub(crate) fn rollouts_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<RolloutRecord>> {
         let range = (environment.clone(), Uuid::nil())..=(environment.clone(), Uuid::max());

@@ -21,11 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use evaluation::{CompiledFlag, Context, Flag, Reason, Segment, Snapshot, bucket};
+use evaluation::{CompiledFlag, Context, Flag, Reason, RolloutStep, Segment, Snapshot, bucket};
 
 use builders::{
-    SALT, boolean, compiled, compiled_segment, condition, in_segment, on_for, prerequisite, rolled_out, rule, rule_of,
-    segment, snapshot, split, step, string, text, unit, variant,
+    SALT, boolean, compiled, compiled_segment, condition, in_segment, on_for, prerequisite, reached, rolled_out, rule,
+    rule_of, segment, snapshot, split, step, string, text, unit, variant,
 };
 
 /// Flags in a snapshot, but for the case of few lists.
@@ -210,6 +210,7 @@ fn prepared(material: &Material) -> Vec<Prepared> {
             ..boolean(key)
         }),
         Prepared::new("under rollout", Reason::Split, rolling.collect(), Vec::new()),
+        with_audiences(material),
         with_segment(material),
         with_prerequisite(material),
     ]
@@ -240,12 +241,42 @@ fn five_rules(key: &str) -> Flag {
     }
 }
 
-/// A rule that asks for members of one large segment.
-fn with_segment(material: &Material) -> Prepared {
-    let members = Segment {
+/// A rollout with five reached stages, for callers that are members of one large segment and of no other.
+fn with_audiences(material: &Material) -> Prepared {
+    let stages = [
+        reached(0, 100_000, &["staff"]),
+        reached(1, 50_000, &["beta", "friends"]),
+        reached(2, 25_000, &["members"]),
+        reached(3, 10_000, &["staff", "late"]),
+        reached(4, 5_000, &[]),
+    ];
+    let step = RolloutStep {
+        stage: 4,
+        reached: stages.into(),
+        ..step(0)
+    };
+    let flags = material.names.iter().map(|key| rolled_out(&boolean(key), &step));
+    let few = ["staff", "beta", "friends", "late"].map(|key| {
+        compiled_segment(&Segment {
+            included: vec!["nobody".to_owned()],
+            ..segment(key)
+        })
+    });
+    let segments = few.into_iter().chain([compiled_segment(&members())]).collect();
+    let flags = flags.collect();
+    Prepared::new("under rollout, 5 audiences", Reason::Split, flags, segments)
+}
+
+/// One large segment.
+fn members() -> Segment {
+    Segment {
         included: (0..MEMBERS).map(|number| format!("user-{number:019}")).collect(),
         ..segment("members")
-    };
+    }
+}
+
+/// A rule that asks for members of one large segment.
+fn with_segment(material: &Material) -> Prepared {
     let flags = material.names.iter().map(|key| {
         compiled(&Flag {
             rules: vec![rule_of("members", vec![in_segment(&["members"])], variant("on"))],
@@ -253,7 +284,7 @@ fn with_segment(material: &Material) -> Prepared {
         })
     });
     let flags = flags.collect();
-    let segments = vec![compiled_segment(&members)];
+    let segments = vec![compiled_segment(&members())];
     Prepared::new("segment of 100,000", Reason::TargetingMatch, flags, segments)
 }
 

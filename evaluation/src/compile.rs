@@ -71,10 +71,12 @@ fn targeting(scope: &mut Scope<'_>, splits: Splits, flag: &Flag, step: Option<&R
     let (listed, decided) = lists::compile(scope, flag);
     let mut conditions = Written::default();
     let rules = rules::compile(scope, splits, &mut conditions, flag);
-    let bucket_by = unit::compile(scope, &mut conditions, flag);
+    let bucket_by = unit::compile(scope, &mut conditions, "bucket_by", &flag.bucket_by);
+    let compiled_step = step.map(|step| step::compile(scope, &mut conditions, flag.hash, step));
     let (conditions, words) = conditions.finish(scope);
     let written: Vec<&Vec<Condition>> = flag.rules.iter().map(|rule| &rule.conditions).collect();
-    let conditions = shared(&(written, &flag.bucket_by), conditions);
+    let named_by_step = step.map_or(&[][..], |step| &step.bucket_by);
+    let conditions = shared(&(written, &flag.bucket_by, named_by_step), conditions);
     Targeting {
         prerequisites,
         listed,
@@ -82,7 +84,8 @@ fn targeting(scope: &mut Scope<'_>, splits: Splits, flag: &Flag, step: Option<&R
         conditions,
         rules,
         words,
-        step: step.map(|step| Box::new(step::compile(scope, flag.hash, step))),
+        // Put in its box last, so that it lies beside what leads to it.
+        step: compiled_step.map(Box::new),
         bucket_by,
     }
 }

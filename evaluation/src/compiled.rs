@@ -2,7 +2,8 @@
 //!
 //! What every evaluation reads lies in the flag itself; what only some flags have (prerequisites, lists, rules, a
 //! rollout, another unit than the targeting key) in a box beside it, so that a simple flag stays small. Names are resolved
-//! to indexes and the rollout's share is already picked. Only `compile` builds one, so every index in it is in range.
+//! to indexes and the rollout's stages stand in the order of their shares. Only `compile` builds one, so every index in it
+//! is in range.
 
 use std::sync::Arc;
 

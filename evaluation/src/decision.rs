@@ -49,6 +49,8 @@ pub struct Decision<'s> {
     pub prerequisite: Option<&'s str>,
     /// What a rollout must know, if one decided.
     pub exposure: Option<Exposure>,
+    /// The rollout only assigns: whatever the arm of the exposure, the control's variant is served.
+    pub shadow: bool,
     /// The unit's bucket, if it decided; 0 to 99,999.
     pub bucket: Option<u32>,
     /// Why the flag could not decide; only with reason `Error`.

@@ -5,6 +5,7 @@
 //! reason why. `explain` runs this very code and listens to what it says on the way; otherwise nobody listens, and the
 //! saying costs nothing.
 
+use crate::attribute::AttributeName;
 use crate::bucket::Unit;
 use crate::compiled::{CompiledFlag, CompiledServe, CompiledWhenStale, Listed, State, Targeting, VariantIndex};
 use crate::context::Context;
@@ -21,7 +22,8 @@ impl CompiledFlag {
     /// Decides for one caller. `within` has the flags and segments that this one names.
     ///
     /// Under a rollout a context without a unit is nobody that could be counted: it gets the plan's control, with reason
-    /// `Default` and no exposure. What other flags decide on the way is never an exposure.
+    /// `Default` and no exposure. Who is in no audience of a reached stage gets the default, with no exposure either. What
+    /// other flags decide on the way is never an exposure.
     pub fn evaluate<'s>(&'s self, within: &'s Snapshot, context: &Context) -> Decision<'s> {
         self.decide(&Within::new(within, context, &within::budget()), &mut Untraced)
     }
@@ -114,7 +116,7 @@ impl CompiledFlag {
         None
     }
 
-    /// What the rollout says, if one holds the flag.
+    /// What the rollout says, if one holds the flag and the caller is in the audience of a reached stage.
     fn rolled_out<'s>(
         &'s self,
         targeting: &'s Targeting,
@@ -122,7 +124,19 @@ impl CompiledFlag {
         trace: &mut impl Trace,
     ) -> Option<Decision<'s>> {
         let step = targeting.step.as_deref()?;
-        let Some(unit) = self.unit(within.context) else {
+        let own = step.special.as_ref().and_then(|special| special.bucket_by.as_ref());
+        let unit = || match own {
+            Some(names) => unit(names, targeting, within.context),
+            None => self.unit(within.context),
+        };
+        let Some((stratum, segment)) = step.stratum(within) else {
+            // Nothing is drawn for who is in no audience; only people who ask want to know what would have been.
+            let bucket = trace.listens().then(unit).flatten();
+            let bucket = bucket.map(|unit| step.salted.bucket(unit));
+            trace.step(StepKind::Rollout, false, bucket, || step.passed_in_words());
+            return None;
+        };
+        let Some(unit) = unit() else {
             let decision = self.variant(step.control, Reason::Default);
             trace.step(StepKind::Rollout, true, None, || {
                 "nobody to draw: the control".to_owned()
@@ -130,21 +144,24 @@ impl CompiledFlag {
             return Some(decision);
         };
         let bucket = step.salted.bucket(unit);
-        let (arm, variant) = if bucket < step.share {
+        let (arm, variant) = if bucket < stratum.share {
             (Arm::Treatment, step.treatment)
         } else {
             (Arm::Control, step.control)
         };
-        trace.step(StepKind::Rollout, true, Some(bucket), || step.in_words(arm));
+        trace.step(StepKind::Rollout, true, Some(bucket), || {
+            step.in_words(stratum, segment, arm)
+        });
         let exposure = Exposure {
             rollout: step.rollout,
             stage: step.stage,
-            stratum: step.stratum,
+            stratum: stratum.stage,
             arm,
-            position: Position::of_unit(step.measuring_key, unit),
+            position: Position::of_unit(&step.measuring_key, unit),
         };
         Some(Decision {
             exposure: Some(exposure),
+            shadow: step.shadow,
             bucket: Some(bucket),
             ..self.variant(variant, Reason::Split)
         })
@@ -194,8 +211,7 @@ impl CompiledFlag {
             return context.targeting_key().map(Unit::Text);
         }
         let targeting = self.targeting.as_ref()?;
-        let mut names = targeting.bucket_by.iter();
-        names.find_map(|name| unit_of(name.find(&targeting.conditions.pool, context)?))
+        unit(&targeting.bucket_by, targeting, context)
     }
 
     /// The off variant, or the caller's default if the flag has none.
@@ -259,6 +275,17 @@ impl Targeting {
     }
 }
 
+/// Who is drawn by these names, whose texts the flag's conditions have: the first that the context has as a text or
+/// number. Without names: the targeting key.
+#[inline]
+fn unit<'c>(names: &[AttributeName], targeting: &Targeting, context: &'c Context) -> Option<Unit<'c>> {
+    if names.is_empty() {
+        return context.targeting_key().map(Unit::Text);
+    }
+    let mut names = names.iter();
+    names.find_map(|name| unit_of(name.find(&targeting.conditions.pool, context)?))
+}
+
 /// The unit that an attribute names.
 fn unit_of(attribute: &Json) -> Option<Unit<'_>> {
     match attribute {
@@ -279,6 +306,7 @@ fn caller_default<'s>(reason: Reason) -> Decision<'s> {
         rule: None,
         prerequisite: None,
         exposure: None,
+        shadow: false,
         bucket: None,
         error: None,
     }

@@ -36,7 +36,8 @@ pub struct ExplainedStep {
     pub decided: bool,
     /// In words.
     pub detail: String,
-    /// The unit's bucket, if one was drawn; 0 to 99,999.
+    /// The unit's bucket, if the step draws and the unit is known; 0 to 99,999. A rollout tells it also to who is in no
+    /// audience.
     pub bucket: Option<u32>,
 }
 
@@ -80,6 +81,9 @@ pub struct ExplainedRule {
 
 /// Who listens while a flag decides.
 pub(crate) trait Trace {
+    /// Whether anybody does. What only a listener needs is not worked out for nobody.
+    fn listens(&self) -> bool;
+
     /// A step that the flag has came to its end.
     fn step(&mut self, kind: StepKind, decided: bool, bucket: Option<u32>, detail: impl FnOnce() -> String);
 
@@ -91,6 +95,11 @@ pub(crate) trait Trace {
 pub(crate) struct Untraced;
 
 impl Trace for Untraced {
+    #[inline(always)]
+    fn listens(&self) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn step(&mut self, _: StepKind, _: bool, _: Option<u32>, _: impl FnOnce() -> String) {}
 
@@ -133,6 +142,10 @@ impl CompiledFlag {
 }
 
 impl Trace for Written<'_> {
+    fn listens(&self) -> bool {
+        true
+    }
+
     fn step(&mut self, kind: StepKind, decided: bool, bucket: Option<u32>, detail: impl FnOnce() -> String) {
         self.steps.push(ExplainedStep {
             kind,

@@ -77,3 +77,6 @@ pub(crate) const TAGS: usize = 50;
 
 /// Stages that a rollout may have in its life; they are numbered below this.
 pub(crate) const STAGES: usize = 16;
+
+/// Segments of a stage's audience.
+pub(crate) const AUDIENCE: usize = 16;

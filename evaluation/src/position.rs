@@ -27,12 +27,12 @@ impl Position {
     ///
     /// The hash's 16 key bytes are the measuring key in big-endian order, as it stands on the wire.
     pub fn of(measuring_key: u128, unit: &str) -> Position {
-        Position::of_unit(measuring_key, Unit::Text(unit))
+        Position::of_unit(&measuring_key.to_be_bytes(), Unit::Text(unit))
     }
 
     /// The position of a unit that may be a number.
-    pub(crate) fn of_unit(measuring_key: u128, unit: Unit<'_>) -> Position {
-        let mut hasher = SipHasher24::new_with_key(&measuring_key.to_be_bytes());
+    pub(crate) fn of_unit(measuring_key: &[u8; 16], unit: Unit<'_>) -> Position {
+        let mut hasher = SipHasher24::new_with_key(measuring_key);
         unit.hash_into(&mut hasher);
         Position((hasher.finish() >> (u64::BITS - BITS)) as u32)
     }

@@ -14,7 +14,11 @@ impl CompiledFlag {
         self.targeting.iter().flat_map(|targeting| {
             let prerequisites = targeting.prerequisites.iter().map(|prerequisite| &prerequisite.flag);
             let prerequisites = prerequisites.map(|flag| (EntryKind::Flag, flag.as_str()));
-            prerequisites.chain(targeting.conditions.iter().flat_map(read_by))
+            let audiences = targeting.step.iter().flat_map(|step| step.segments());
+            let audiences = audiences.map(|segment| (EntryKind::Segment, segment.as_str()));
+            prerequisites
+                .chain(targeting.conditions.iter().flat_map(read_by))
+                .chain(audiences)
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::condition::{Condition, Test};
 use crate::flag::Flag;
 use crate::limits;
 use crate::segment::Segment;
+use crate::step::RolloutStep;
 use crate::violation::{Violation, Violations, quoted};
 
 /// How many names a path shows, and how many variants a message lists.
@@ -19,8 +20,8 @@ const SHOWN: usize = 20;
 /// A document to check.
 #[derive(Clone, Copy, Debug)]
 pub enum Written<'a> {
-    /// A flag.
-    Flag(&'a Flag),
+    /// A flag, with the rollout step that holds it.
+    Flag(&'a Flag, Option<&'a RolloutStep>),
     /// A segment.
     Segment(&'a Segment),
 }
@@ -32,6 +33,9 @@ pub trait Documents {
 
     /// The segment of this key.
     fn segment(&self, key: &str) -> Option<&Segment>;
+
+    /// The rollout step that holds the flag of this key.
+    fn step(&self, flag: &str) -> Option<&RolloutStep>;
 }
 
 /// A document that another names.
@@ -108,6 +112,8 @@ enum Place {
     Prerequisite(usize),
     /// `rules[.].conditions[.]` or `groups[.].conditions[.]`, of a flag or segment.
     Condition(&'static str, usize, usize, Within),
+    /// `rollout.reached[.].audience[.]`
+    Audience(usize, usize),
 }
 
 /// Where in a condition.
@@ -125,7 +131,7 @@ struct Graph<'a> {
 impl<'a> Written<'a> {
     fn node(self) -> Node<'a> {
         match self {
-            Written::Flag(flag) => Node::Flag(&flag.key),
+            Written::Flag(flag, _) => Node::Flag(&flag.key),
             Written::Segment(segment) => Node::Segment(&segment.key),
         }
     }
@@ -134,7 +140,7 @@ impl<'a> Written<'a> {
     fn mentions(self) -> Vec<Mention<'a>> {
         let mut mentions = Vec::new();
         match self {
-            Written::Flag(flag) => {
+            Written::Flag(flag, step) => {
                 let prerequisites = flag.prerequisites.iter().enumerate();
                 mentions.extend(prerequisites.map(|(at, prerequisite)| Mention {
                     place: Place::Prerequisite(at),
@@ -144,6 +150,7 @@ impl<'a> Written<'a> {
                 for (at, rule) in flag.rules.iter().enumerate() {
                     in_conditions("rules", at, &rule.conditions, &mut mentions);
                 }
+                mentions.extend(step.into_iter().flat_map(in_audiences));
             }
             Written::Segment(segment) => {
                 for (at, group) in segment.groups.iter().enumerate() {
@@ -186,12 +193,24 @@ fn in_conditions<'a>(list: &'static str, at: usize, conditions: &'a [Condition],
     }
 }
 
+/// What the audiences of a rollout's reached stages name.
+fn in_audiences(step: &RolloutStep) -> impl Iterator<Item = Mention<'_>> {
+    step.reached.iter().enumerate().flat_map(|(at, reached)| {
+        let segments = reached.audience.iter().enumerate();
+        segments.map(move |(number, segment)| Mention {
+            place: Place::Audience(at, number),
+            to: Node::Segment(segment),
+            variants: &[],
+        })
+    })
+}
+
 impl Mention<'_> {
     /// The path of the name.
     fn field(&self) -> String {
         match self.place {
             Place::Prerequisite(_) | Place::Condition(.., Within::Variant) => format!("{}.flag", self.place),
-            Place::Condition(.., Within::Segment(_)) => self.place.to_string(),
+            Place::Condition(.., Within::Segment(_)) | Place::Audience(..) => self.place.to_string(),
         }
     }
 
@@ -200,7 +219,7 @@ impl Mention<'_> {
         if self.to == root {
             match self.place {
                 Place::Prerequisite(_) => {}
-                Place::Condition(..) => {
+                Place::Condition(..) | Place::Audience(..) => {
                     violations.add(self.field(), format_args!("a {} cannot ask itself", root.sort()));
                 }
             }
@@ -236,6 +255,7 @@ impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Prerequisite(at) => write!(out, "prerequisites[{at}]"),
+            Place::Audience(at, number) => write!(out, "rollout.reached[{at}].audience[{number}]"),
             Place::Condition(list, at, place, within) => {
                 write!(out, "{list}[{at}].conditions[{place}]")?;
                 match within {
@@ -263,7 +283,7 @@ impl<'a> Node<'a> {
 
     fn written(self, among: &'a impl Documents) -> Option<Written<'a>> {
         match self {
-            Node::Flag(key) => among.flag(key).map(Written::Flag),
+            Node::Flag(key) => among.flag(key).map(|flag| Written::Flag(flag, among.step(key))),
             Node::Segment(key) => among.segment(key).map(Written::Segment),
         }
     }

@@ -13,12 +13,12 @@ use std::hint::black_box;
 
 use evaluation::{
     CompiledFlag, Condition, Context, DateComparison, Flag, FlagType, Json, Literal, NumberTest, OneOf, Quantifier,
-    Segment, Snapshot, Test, TextPart, Value, VersionComparison,
+    RolloutStep, Segment, Snapshot, Test, TextPart, Value, VersionComparison,
 };
 
 use builders::{
-    boolean, compiled, compiled_segment, in_segment, on_for, prerequisite, rolled_out, rule, rule_of, segment, serves,
-    snapshot, split, step, string, test, text, texts, unit, variant,
+    boolean, compiled, compiled_segment, in_segment, on_for, prerequisite, reached, rolled_out, rule, rule_of, segment,
+    serves, snapshot, split, step, string, test, text, texts, unit, variant,
 };
 
 /// How many flags the memory of one is measured with.
@@ -83,7 +83,33 @@ fn flags() -> Vec<CompiledFlag> {
     flags.extend(ruled);
     let mut flags: Vec<CompiledFlag> = flags.iter().map(compiled).collect();
     flags.push(rolled_out(&boolean("rolling"), &step(25_000)));
+    flags.extend(rolling_for_some());
     flags
+}
+
+/// Flags under rollouts with audiences: who has a plan is in one of them.
+fn rolling_for_some() -> [CompiledFlag; 3] {
+    let stages = || {
+        vec![
+            reached(0, 50_000, &["absent", "staff"]),
+            reached(1, 90_000, &["absent"]),
+        ]
+    };
+    let for_some = RolloutStep {
+        reached: stages(),
+        ..step(0)
+    };
+    let for_all = RolloutStep {
+        reached: stages().into_iter().chain([reached(2, 1_000, &[])]).collect(),
+        bucket_by: texts(&["nested.id", "number", "targetingKey"]),
+        ..step(0)
+    };
+    let shadow = RolloutStep {
+        shadow: true,
+        ..for_some.clone()
+    };
+    [("for-some", for_some), ("for-all", for_all), ("shadow", shadow)]
+        .map(|(key, step)| rolled_out(&boolean(&format!("rolling-{key}")), &step))
 }
 
 /// A condition of every kind; those of texts in all their sizes.

@@ -60,6 +60,8 @@ pub const METADATA_TOKEN: &str = "tidegate.token";
 pub const METADATA_STAGE: &str = "tidegate.stage";
 /// Flag metadata key of the arm, `treatment` or `control`.
 pub const METADATA_ARM: &str = "tidegate.arm";
+/// Flag metadata key that says `true` if a rollout only assigns its arm and serves the control's variant to both.
+pub const METADATA_SHADOW: &str = "tidegate.shadow";
 /// Flag metadata key of a snapshot's age in seconds, present when it is stale.
 pub const METADATA_STALE: &str = "tidegate.stale_s";
 /// Flag metadata key of the prerequisite that was not met.

@@ -27,6 +27,7 @@ pub fn result(flag: &CompiledFlag, decision: &Decision<'_>) -> v1::Result {
             .exposure
             .map(|exposure| arm(exposure.arm).to_owned())
             .unwrap_or_default(),
+        shadow: decision.shadow,
         stale_s: None,
         r#type: v1::FlagType::from(flag.flag_type()).into(),
     }

@@ -127,7 +127,7 @@ mod tests {
     use evaluation::{Flag, Prerequisite, Serve};
 
     use super::*;
-    use crate::samples::{Contents, boolean, for_members, segment};
+    use crate::samples::{Contents, boolean, for_members, segment, step_for_some};
 
     fn keys(ordered: &Ordered) -> Vec<&str> {
         ordered.iter().map(|flag| flag.key().as_str()).collect()
@@ -165,7 +165,9 @@ mod tests {
             .flag(&waiting("c", "b"))
             .flag(&waiting("d", "c"))
             .flag(&waiting("e", "a"))
-            .segment(&segment("inner", &["ada"]));
+            .segment(&segment("inner", &["ada"]))
+            .rollout_for_some(&step_for_some())
+            .flag(&waiting("f", "checkout"));
         let snapshot = Arc::new(contents.snapshot(1));
         let readers = Derived::default().readers(&snapshot);
         let reading = |kind, key| {
@@ -179,5 +181,9 @@ mod tests {
         assert_eq!(reading(EntryKind::Flag, "a"), ["e"]);
         assert_eq!(reading(EntryKind::Flag, "d"), [""; 0]);
         assert_eq!(reading(EntryKind::Segment, "other"), [""; 0]);
+        // Segments that a rollout step names.
+        for audience in ["staff", "beta"] {
+            assert_eq!(reading(EntryKind::Segment, audience), ["checkout", "f"]);
+        }
     }
 }

@@ -95,12 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_bad_once_in_each_horizon_and_arm() {
+    fn a_position_is_bad_once_in_each_horizon_stratum_and_arm() {
         let mut seen = Seen::default();
         let position = Position::new(7).unwrap();
         assert!(seen.first_bad(0, Arm::Control, 0, position));
         assert!(!seen.first_bad(0, Arm::Control, 0, position));
         assert!(seen.first_bad(0, Arm::Treatment, 0, position));
+        assert!(seen.first_bad(1, Arm::Control, 0, position));
+        assert!(!seen.first_bad(1, Arm::Control, 0, position));
         seen.begin_horizon();
         assert!(seen.first_bad(0, Arm::Control, 0, position));
     }

@@ -4,7 +4,7 @@
 //! borrowed pieces; a door writes them in its own form.
 
 use evaluation::{Decision, EvaluationError, Reason};
-use proto::{METADATA_ARM, METADATA_PREREQUISITE, METADATA_STAGE, METADATA_STALE, METADATA_TOKEN};
+use proto::{METADATA_ARM, METADATA_PREREQUISITE, METADATA_SHADOW, METADATA_STAGE, METADATA_STALE, METADATA_TOKEN};
 
 use crate::evaluate::{Named, Selection};
 
@@ -46,6 +46,8 @@ pub(crate) enum Meta<'s> {
     Text(&'s str),
     /// A number.
     Number(u64),
+    /// Yes or no.
+    Boolean(bool),
 }
 
 impl Described<'_> {
@@ -58,6 +60,9 @@ impl Described<'_> {
             put(METADATA_TOKEN, Meta::Text(&named.token));
             put(METADATA_STAGE, Meta::Number(u64::from(named.stage)));
             put(METADATA_ARM, Meta::Text(named.arm()));
+            if self.decision.shadow {
+                put(METADATA_SHADOW, Meta::Boolean(true));
+            }
         }
         if let Some(prerequisite) = self.decision.prerequisite {
             put(METADATA_PREREQUISITE, Meta::Text(prerequisite));

@@ -132,6 +132,7 @@ fn metadata(selection: &Selection, decision: &Decision<'_>, named: Option<&Named
             Meta::Text(text) => Kind::StringValue(text.to_owned()),
             // Exact up to 2^53.
             Meta::Number(number) => Kind::NumberValue(number as f64),
+            Meta::Boolean(boolean) => Kind::BoolValue(boolean),
         };
         let value = prost_types::Value { kind: Some(kind) };
         metadata.fields.insert(name.to_owned(), value);

@@ -30,6 +30,8 @@ pub(crate) struct ResultView {
     stage: Option<u32>,
     #[serde(skip_serializing_if = "String::is_empty")]
     arm: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -50,6 +52,7 @@ impl ResultView {
             bucket: result.bucket,
             stage: result.stage,
             arm: result.arm.clone(),
+            shadow: result.shadow,
             error_code: error_code(result.error_code()),
             error_message: result.error_message.clone(),
         }
@@ -148,7 +151,8 @@ pub(crate) fn line(result: &v1::Result) -> String {
             .stage
             .map(|stage| format!(" of stage {stage}"))
             .unwrap_or_default();
-        why.push(format!("{}{stage}", result.arm));
+        let shadow = if result.shadow { ", in shadow" } else { "" };
+        why.push(format!("{}{stage}{shadow}", result.arm));
     }
     why.extend(error_code(result.error_code()).map(str::to_owned));
     if !result.error_message.is_empty() {

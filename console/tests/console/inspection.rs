@@ -61,6 +61,12 @@ impl v1::inspection_server::Inspection for Fake {
             return Err(Status::not_found(format!("no flag {}", asked.flag_key)));
         }
         let result = match asked.context.unwrap().fields.contains_key("targetingKey") {
+            true if asked.flag_key == "shadowed" => v1::Result {
+                stage: Some(2),
+                arm: "treatment".into(),
+                shadow: true,
+                ..result(&asked.flag_key)
+            },
             true => result(&asked.flag_key),
             false => v1::Result {
                 flag_key: asked.flag_key,
@@ -91,6 +97,12 @@ async fn an_evaluation_is_one_line() {
     fake.run(&["create", "checkout"]).await;
     let served = fake.run(&["evaluate", "checkout", "--unit", "user-7"]).await;
     assert_eq!(served.out, "checkout: on = true (SPLIT, bucket 12,345)\n", "{served:?}");
+    fake.run(&["create", "shadowed"]).await;
+    let shadowed = fake.run(&["evaluate", "shadowed", "--unit", "user-7"]).await;
+    assert_eq!(
+        shadowed.out,
+        "shadowed: on = true (SPLIT, bucket 12,345, treatment of stage 2, in shadow)\n"
+    );
     let nobody = fake.run(&["evaluate", "checkout"]).await;
     assert_eq!(
         nobody.out,

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use evaluation::{EntryId, EntryKind, Key, Reference, Written, references_of};
 
-use super::id;
+use super::{id, step_of};
 use crate::{
     record::{FlagRecord, SegmentRecord},
     state::State,
@@ -47,7 +47,7 @@ impl Selection {
                     if let Some(record) = found
                         && flags.insert(record.flag.key.clone())
                     {
-                        ahead.extend(references_of(Written::Flag(&record.flag)));
+                        ahead.extend(read_by(state, environment, record));
                     }
                 }
                 Reference::Segment(key) => {
@@ -140,7 +140,13 @@ fn is_of(record: &FlagRecord, set: &Key) -> bool {
 /// The set of a flag and what it reads.
 fn flag_ties<'s>(state: &'s State, environment: &Key, key: &Key) -> Option<(Option<&'s Key>, BTreeSet<Reference>)> {
     let record: &FlagRecord = state.flag(environment, key)?;
-    Some((record.flag.set.as_ref(), references_of(Written::Flag(&record.flag))))
+    Some((record.flag.set.as_ref(), read_by(state, environment, record)))
+}
+
+/// What a flag reads itself, the audiences of the rollout that holds it included.
+fn read_by(state: &State, environment: &Key, record: &FlagRecord) -> BTreeSet<Reference> {
+    let step = step_of(state, environment, &record.flag.key);
+    references_of(Written::Flag(&record.flag, step.as_ref()))
 }
 
 fn segment_ties(state: &State, environment: &Key, key: &Key) -> Option<BTreeSet<Reference>> {

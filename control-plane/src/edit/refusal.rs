@@ -120,10 +120,11 @@ impl From<Broken> for Precondition {
     fn from(broken: Broken) -> Self {
         let read = references::words(&broken.read);
         let readers = broken.readers.join(", ");
+        let also = if broken.by_rollout { ", or end the rollout" } else { "" };
         Self {
             kind: "REFERENCED",
             description: format!(
-                "{read} is read by {readers}, which could not be evaluated any more ({}); change them first or together",
+                "{read} is read by {readers}, which could not be evaluated any more ({}); change them first or together{also}",
                 broken.why
             ),
             subject: read,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use evaluation::{Arm, Key, Violation};
 use proto::{status::violation, tick, v1};
-use rollout::evidence::unit::POSITIONS;
+use rollout::{Visit, evidence::unit::POSITIONS};
 
 use super::frames::{Cell, Checked, Frame, MetricCell, Place};
 use crate::{record::RolloutRecord, state::State};
@@ -235,34 +235,57 @@ fn check_place(faults: &mut Faults, path: &str, cell: &v1::Cell, rollout: Option
         || format!("{path}.arm"),
         "must be 0 (control) or 1 (treatment)",
     );
-    let visited = |stage: u32| match rollout {
-        None => (stage < 16).then_some(1),
-        Some(rollout) => {
-            let mut visits = rollout.state.visits.iter().rev();
-            visits
-                .find(|visit| u32::try_from(visit.stage) == Ok(stage))
-                .map(|visit| visit.visit)
-        }
+    let visits = match rollout {
+        None => Visits::Any,
+        Some(rollout) => Visits::Of(&rollout.state.visits),
     };
-    let visit = visited(cell.stage);
+    let current = visits.latest(cell.stage);
     faults.check(
-        visit.is_some(),
+        current.is_some(),
         || format!("{path}.stage"),
         "is not a stage that this rollout has reached",
     );
-    let stratum = visited(cell.stratum);
+    // Who is in the audiences of several reached stages has the share of one of them, which need not be the current one.
+    let is_reached = match current {
+        Some((_, until)) => until.latest(cell.stratum).is_some(),
+        None => visits.latest(cell.stratum).is_some(),
+    };
     faults.check(
-        stratum.is_some(),
+        is_reached,
         || format!("{path}.stratum"),
-        "is not a stage that this rollout has reached",
+        "is not a stage that this rollout had reached by the cell's stage",
     );
-    stratum?;
+    let (visit, _) = current.filter(|_| is_reached)?;
     Some(Place {
         stage: u8::try_from(cell.stage).ok()?,
-        visit: visit?,
+        visit,
         stratum: u8::try_from(cell.stratum).ok()?,
         arm: arm?,
     })
+}
+
+/// The stages that a rollout has visited.
+#[derive(Debug, Clone, Copy)]
+enum Visits<'v> {
+    /// These, in the order entered.
+    Of(&'v [Visit]),
+    /// Nobody knows; any that there may be.
+    Any,
+}
+
+impl<'v> Visits<'v> {
+    /// The latest visit of a stage, and all visits up to it.
+    fn latest(self, stage: u32) -> Option<(u32, Visits<'v>)> {
+        match self {
+            Visits::Of(visits) => {
+                let at = visits
+                    .iter()
+                    .rposition(|visit| u32::try_from(visit.stage) == Ok(stage))?;
+                Some((visits[at].visit, Visits::Of(&visits[..=at])))
+            }
+            Visits::Any => (stage < 16).then_some((1, Visits::Any)),
+        }
+    }
 }
 
 fn check_metrics(

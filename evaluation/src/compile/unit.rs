@@ -1,19 +1,22 @@
-//! What names the unit of a flag's splits and rollout.
+//! What names the unit: of a flag's splits and rollout, or of its rollout alone.
 
 use super::conditions::Written;
 use super::scope::Scope;
 use crate::attribute::{AttributeName, TARGETING_KEY};
-use crate::flag::Flag;
 use crate::limits;
 use crate::violation::quoted;
 
-/// Checks and compiles; empty: the targeting key.
-pub(super) fn compile(scope: &mut Scope<'_>, written: &mut Written, flag: &Flag) -> Box<[AttributeName]> {
-    let names = &flag.bucket_by;
-    scope.count(&"bucket_by", "attributes", names.len(), limits::BUCKET_BY);
+/// Checks and compiles; empty: the targeting key. `field` is the list of names.
+pub(super) fn compile(
+    scope: &mut Scope<'_>,
+    written: &mut Written,
+    field: &str,
+    names: &[String],
+) -> Box<[AttributeName]> {
+    scope.count(&field, "attributes", names.len(), limits::BUCKET_BY);
     let names = &names[..names.len().min(limits::BUCKET_BY)];
     for (at, name) in names.iter().enumerate() {
-        let field = format!("bucket_by[{at}]");
+        let field = format!("{field}[{at}]");
         scope.name(&field, name);
         if names[..at].contains(name) {
             scope

@@ -12,10 +12,10 @@ use crate::condition::{
 use crate::decision::Decision;
 use crate::exposure::Arm;
 use crate::percentage::Buckets;
-use crate::step::CompiledStep;
+use crate::step::{CompiledStep, Stratum};
 use crate::test::{CompiledTest, Mute, VariantTest};
 use crate::violation::quoted;
-use crate::within::Within;
+use crate::within::{Name, Within};
 
 /// How many items of a list are shown.
 const SHOWN: usize = 5;
@@ -42,17 +42,30 @@ impl CompiledFlag {
 }
 
 impl CompiledStep {
-    /// What the rollout gave.
-    pub(crate) fn in_words(&self, arm: Arm) -> String {
-        let arm = match arm {
-            Arm::Treatment => "treatment",
-            Arm::Control => "control",
+    /// What the rollout gave, and which reached stage gave it.
+    pub(crate) fn in_words(&self, stratum: Stratum, segment: Option<&Name>, arm: Arm) -> String {
+        let verb = match (self.shadow, arm) {
+            (false, Arm::Treatment) => "serves the treatment",
+            (false, Arm::Control) => "serves the control",
+            (true, Arm::Treatment) => "assigns the treatment, in shadow of the control",
+            (true, Arm::Control) => "assigns the control, in shadow",
         };
-        let share = Buckets::new(self.share).unwrap_or_default();
+        let audience = match segment {
+            Some(segment) => format!("segment {}", cut(segment.as_str())),
+            None => "everybody".to_owned(),
+        };
+        let share = Buckets::new(stratum.share).unwrap_or_default();
         format!(
-            "stage {} serves the {arm}; the treatment's share is {share} %",
-            self.stage
+            "stage {} {verb}; the treatment's share is {share} %, by reached stage {} for {audience}",
+            self.stage, stratum.stage
         )
+    }
+
+    /// Why the rollout did not decide.
+    pub(crate) fn passed_in_words(&self) -> String {
+        let segments: Vec<String> = self.segments().map(|segment| cut(segment.as_str())).collect();
+        let segments = list(segments.into_iter());
+        format!("the context is in the audience of no reached stage: segment {segments}")
     }
 }
 

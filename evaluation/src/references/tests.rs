@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::flag::{HashScheme, Prerequisite, Serve, WhenStale};
 use crate::key::Key;
+use crate::percentage::Buckets;
 use crate::rule::Rule;
+use crate::step::ReachedStage;
 use crate::value::{FlagType, Value};
 
 #[derive(Default)]
 struct All {
     flags: BTreeMap<String, Flag>,
     segments: BTreeMap<String, Segment>,
+    /// By flag.
+    steps: BTreeMap<String, RolloutStep>,
 }
 
 impl Documents for All {
@@ -21,6 +25,10 @@ impl Documents for All {
 
     fn segment(&self, key: &str) -> Option<&Segment> {
         self.segments.get(key)
+    }
+
+    fn step(&self, flag: &str) -> Option<&RolloutStep> {
+        self.steps.get(flag)
     }
 }
 
@@ -35,9 +43,14 @@ impl All {
         self
     }
 
-    /// What is wrong with a flag, as text.
+    fn with_step(mut self, flag: &str, audiences: &[&[&str]]) -> All {
+        self.steps.insert(flag.to_owned(), step(audiences));
+        self
+    }
+
+    /// What is wrong with a flag and the step that holds it, as text.
     fn of_flag(&self, key: &str) -> Vec<String> {
-        texts(check_references(Written::Flag(&self.flags[key]), self))
+        texts(check_references(Written::Flag(&self.flags[key], self.step(key)), self))
     }
 
     fn of_segment(&self, key: &str) -> Vec<String> {
@@ -47,6 +60,26 @@ impl All {
 
 fn texts(violations: Vec<Violation>) -> Vec<String> {
     violations.iter().map(Violation::to_string).collect()
+}
+
+/// A rollout that has reached a stage for each of these audiences.
+fn step(audiences: &[&[&str]]) -> RolloutStep {
+    let reached = (0..).zip(audiences).map(|(stage, audience)| ReachedStage {
+        stage,
+        share: Buckets::ALL,
+        audience: audience.iter().map(ToString::to_string).collect(),
+    });
+    RolloutStep {
+        rollout: 7,
+        measuring_key: 1,
+        salt: "salt".into(),
+        bucket_by: Vec::new(),
+        treatment: "on".into(),
+        control: "off".into(),
+        shadow: false,
+        stage: 0,
+        reached: reached.collect(),
+    }
 }
 
 /// A flag with variants off and on that waits for others and asks in its one rule.
@@ -236,5 +269,62 @@ fn references_are_those_of_the_document_itself() {
     let flag = |key: &str| Reference::Flag(key.into());
     let segment = |key: &str| Reference::Segment(key.into());
     let expected = BTreeSet::from([flag("b"), flag("c"), segment("s"), segment("t")]);
-    assert_eq!(references_of(Written::Flag(&asking)), expected);
+    assert_eq!(references_of(Written::Flag(&asking, None)), expected);
+    let step = step(&[&["t"], &[], &["u", "s"]]);
+    let with_step = references_of(Written::Flag(&asking, Some(&step)));
+    assert_eq!(with_step, expected.into_iter().chain([segment("u")]).collect());
+}
+
+#[test]
+fn segments_of_audiences_must_exist() {
+    let all = All::default()
+        .with_flag(flag("a", &[], &[]))
+        .with_segment(segment("staff", &[]))
+        .with_step("a", &[&["staff"], &["staff", "beta"], &[]]);
+    assert_eq!(
+        all.of_flag("a"),
+        [r#"rollout.reached[1].audience[1]: there is no segment "beta" in this environment"#]
+    );
+    assert!(all.with_segment(segment("beta", &[])).of_flag("a").is_empty());
+}
+
+#[test]
+fn a_way_that_leads_back_through_an_audience_is_found_from_both_ends() {
+    let all = All::default()
+        .with_flag(flag("a", &[], &[]))
+        .with_segment(segment("s", &[serves("a", &["on"])]))
+        .with_step("a", &[&[], &["s"]]);
+    assert_eq!(
+        all.of_flag("a"),
+        ["rollout.reached[1].audience[0]: leads back to the flag: a -> s -> a"]
+    );
+    let found = all.of_segment("s");
+    assert!(
+        found.len() == 1 && found[0].contains("leads back to the segment: s -> a -> s"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn an_audience_counts_in_how_deep_a_way_leads() {
+    let names: Vec<String> = (0..=16).map(|at| format!("s{at:02}")).collect();
+    let mut all = All::default().with_flag(flag("a", &[], &[]));
+    for (at, name) in names.iter().enumerate() {
+        let next = names.get(at + 1).map(|next| in_segments(&[next]));
+        all = all.with_segment(segment(name, next.as_slice()));
+    }
+    let from = |first: &str| {
+        let all = All {
+            steps: BTreeMap::from([("a".to_owned(), step(&[&[first]]))]),
+            flags: all.flags.clone(),
+            segments: all.segments.clone(),
+        };
+        all.of_flag("a")
+    };
+    assert!(from("s01").is_empty());
+    let found = from("s00");
+    assert!(
+        found.len() == 1 && found[0].starts_with("rollout.reached[0].audience[0]: leads through more than 16 others"),
+        "{found:?}"
+    );
 }

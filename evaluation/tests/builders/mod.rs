@@ -166,13 +166,21 @@ pub(crate) fn step(share: u32) -> RolloutStep {
         rollout: 7,
         measuring_key: 0x5eed,
         salt: SALT.into(),
+        bucket_by: Vec::new(),
         treatment: "on".into(),
         control: "off".into(),
+        shadow: false,
         stage: 0,
-        reached: vec![ReachedStage {
-            stage: 0,
-            share: buckets(share),
-        }],
+        reached: vec![reached(0, share, &[])],
+    }
+}
+
+/// A reached stage with this share of an audience.
+pub(crate) fn reached(stage: u8, share: u32, audience: &[&str]) -> ReachedStage {
+    ReachedStage {
+        stage,
+        share: buckets(share),
+        audience: texts(audience),
     }
 }
 

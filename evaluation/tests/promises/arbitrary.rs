@@ -245,23 +245,34 @@ fn any_step() -> impl Strategy<Value = RolloutStep> {
     let reached = stages.prop_flat_map(|stages| {
         stages
             .into_iter()
-            .map(|stage| (Just(stage), 0_u32..=100_000))
+            .map(|stage| (Just(stage), 0_u32..=100_000, any_audience()))
             .collect::<Vec<_>>()
     });
-    (name(), name(), name(), reached, 0_u8..4).prop_map(|(salt, treatment, control, reached, stage)| RolloutStep {
-        salt,
-        treatment,
-        control,
-        stage,
-        reached: reached
-            .into_iter()
-            .map(|(stage, share)| ReachedStage {
-                stage,
-                share: buckets(share),
-            })
-            .collect(),
-        ..step(0)
-    })
+    let arms = (name(), name(), any::<bool>());
+    (name(), btree_set(name(), 0..3), arms, reached, 0_u8..4).prop_map(
+        |(salt, bucket_by, (treatment, control, shadow), reached, stage)| RolloutStep {
+            salt,
+            bucket_by: bucket_by.into_iter().collect(),
+            treatment,
+            control,
+            shadow,
+            stage,
+            reached: reached
+                .into_iter()
+                .map(|(stage, share, audience)| ReachedStage {
+                    stage,
+                    share: buckets(share),
+                    audience,
+                })
+                .collect(),
+            ..step(0)
+        },
+    )
+}
+
+/// Mostly everybody or a few, sometimes too many.
+fn any_audience() -> impl Strategy<Value = Vec<String>> {
+    prop_oneof![10 => Just(Vec::new()), 10 => names(), 1 => vec(name(), 0..20)]
 }
 
 fn any_json() -> impl Strategy<Value = Json> {
@@ -295,8 +306,10 @@ fn any_context() -> impl Strategy<Value = Context> {
 /// Documents that name each other by the names that are tried.
 #[derive(Clone, Debug)]
 struct All {
+    /// The first is held by the rollout.
     flags: Vec<Flag>,
     segments: Vec<Segment>,
+    step: Option<RolloutStep>,
 }
 
 impl Documents for All {
@@ -307,13 +320,17 @@ impl Documents for All {
     fn segment(&self, key: &str) -> Option<&Segment> {
         self.segments.iter().find(|segment| *segment.key == *key)
     }
+
+    fn step(&self, flag: &str) -> Option<&RolloutStep> {
+        self.step.as_ref().filter(|_| *self.flags[0].key == *flag)
+    }
 }
 
 impl All {
-    /// Those that compile; the first flag is held by a rollout.
-    fn snapshot(&self, step: &Option<RolloutStep>) -> Snapshot {
-        let flags = self.flags.iter().enumerate();
-        let flags = flags.filter_map(|(at, flag)| compile(flag, step.as_ref().filter(|_| at == 0)).ok());
+    /// Those that compile.
+    fn snapshot(&self) -> Snapshot {
+        let flags = self.flags.iter();
+        let flags = flags.filter_map(|flag| compile(flag, self.step(&flag.key)).ok());
         let segments = self.segments.iter().filter_map(|segment| compile_segment(segment).ok());
         snapshot(flags.collect(), segments.collect())
     }
@@ -322,34 +339,37 @@ impl All {
 fn any_documents() -> impl Strategy<Value = All> {
     let flags = (any_flag("a"), any_flag("b"), any_flag("c"));
     let segments = (any_segment("a"), any_segment("b"));
-    (flags, segments).prop_map(|((a, b, c), (one, other))| All {
+    (flags, segments, option::of(any_step())).prop_map(|((a, b, c), (one, other), step)| All {
         flags: vec![a, b, c],
         segments: vec![one, other],
+        step,
     })
 }
 
 proptest! {
     #[test]
     fn no_documents_make_anything_panic_and_explaining_agrees_with_evaluating(
-        documents in any_documents(), step in option::of(any_step()), context in any_context(),
+        documents in any_documents(), context in any_context(),
     ) {
         for flag in &documents.flags {
-            if let Err(violations) = compile(flag, step.as_ref()) {
+            let step = documents.step(&flag.key);
+            if let Err(violations) = compile(flag, step) {
                 prop_assert!(!violations.is_empty() && violations.len() <= 101);
             }
-            let named = references_of(Written::Flag(flag));
-            let wrong = check_references(Written::Flag(flag), &documents);
+            let named = references_of(Written::Flag(flag, step));
+            let wrong = check_references(Written::Flag(flag, step), &documents);
             prop_assert!(!named.is_empty() || wrong.is_empty());
         }
         for segment in &documents.segments {
             check_references(Written::Segment(segment), &documents);
         }
-        let (snapshot, again) = (documents.snapshot(&step), documents.snapshot(&step));
+        let (snapshot, again) = (documents.snapshot(), documents.snapshot());
         for flag in snapshot.flags() {
             let decision = flag.evaluate(&snapshot, &context);
             prop_assert_eq!(decision.value.is_some(), decision.variant.is_some());
             prop_assert_eq!(decision.error.is_some(), decision.reason == Reason::Error);
             prop_assert!(decision.exposure.is_none() || flag.under_rollout());
+            prop_assert!(!decision.shadow || decision.exposure.is_some());
             prop_assert!(!flag.under_rollout() || decision.reason != Reason::Static);
             let explanation = flag.explain(&snapshot, &context);
             prop_assert_eq!(explanation.decision, decision);

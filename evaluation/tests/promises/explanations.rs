@@ -75,7 +75,7 @@ fn every_step_that_the_flag_has_is_told_up_to_the_one_that_decided() {
         [is(
             Rollout,
             true,
-            "stage 0 serves the treatment; the treatment's share is 100 %"
+            "stage 0 serves the treatment; the treatment's share is 100 %, by reached stage 0 for everybody"
         )]
     );
 }

@@ -9,7 +9,7 @@ use evaluation::{
 };
 
 use crate::builders::{
-    boolean, buckets, condition, in_segment, nothing, on_for, prerequisite, rule, segment, serves, shares, split, step,
+    boolean, condition, in_segment, nothing, on_for, prerequisite, reached, rule, segment, serves, shares, split, step,
     string, test, texts, unit, variant,
 };
 
@@ -252,15 +252,7 @@ fn a_condition_names_an_attribute_and_finite_literals() {
 
 #[test]
 fn the_stages_of_a_step_are_different_in_range_and_hold_the_current_one() {
-    let stages = |stages: &[u8]| {
-        stages
-            .iter()
-            .map(|stage| ReachedStage {
-                stage: *stage,
-                share: buckets(1),
-            })
-            .collect()
-    };
+    let stages = |stages: &[u8]| stages.iter().map(|stage| reached(*stage, 1, &[])).collect();
     let all: Vec<u8> = (0..16).collect();
     assert_eq!(of_step(|step| step.reached = stages(&all)), [""; 0]);
     assert_eq!(of_step(|step| step.reached = stages(&[])), ["rollout.stage"]);
@@ -275,6 +267,43 @@ fn the_stages_of_a_step_are_different_in_range_and_hold_the_current_one() {
     );
     let too_many: Vec<u8> = (0..17).collect();
     assert_eq!(of_step(|step| step.reached = stages(&too_many)), ["rollout.reached"]);
+}
+
+#[test]
+fn an_audience_has_sixteen_named_segments_at_most() {
+    let of_audience = |audience: Vec<String>| {
+        of_step(|step| {
+            step.reached.push(ReachedStage {
+                audience,
+                ..reached(1, 1, &[])
+            });
+        })
+    };
+    assert_eq!(of_audience(units(16)), [""; 0]);
+    assert_eq!(of_audience(units(17)), ["rollout.reached[1].audience"]);
+    assert_eq!(
+        of_audience(vec!["staff".into(), String::new(), "x".repeat(201)]),
+        ["rollout.reached[1].audience[1]", "rollout.reached[1].audience[2]"]
+    );
+}
+
+#[test]
+fn the_attributes_of_a_step_are_four_different_names_at_most() {
+    assert_eq!(of_step(|step| step.bucket_by = units(4)), [""; 0]);
+    assert_eq!(of_step(|step| step.bucket_by = units(5)), ["rollout.bucket_by"]);
+    assert_eq!(
+        of_step(|step| step.bucket_by = texts(&["a", "", "a"])),
+        ["rollout.bucket_by[1]", "rollout.bucket_by[2]"]
+    );
+}
+
+#[test]
+fn a_shadow_names_variants_of_the_flag_too() {
+    let found = of_step(|step| {
+        step.shadow = true;
+        step.treatment = "gone".into();
+    });
+    assert_eq!(found, ["rollout.treatment"]);
 }
 
 #[test]

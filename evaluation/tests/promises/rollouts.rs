@@ -2,19 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use evaluation::{Arm, Context, Exposure, Flag, Json, Position, ReachedStage, Reason, RolloutStep, bucket};
+use evaluation::{Arm, Context, Exposure, Flag, Json, Position, Reason, RolloutStep, bucket};
 
-use crate::builders::{SALT, boolean, buckets, nothing, rolled_out, rule, step, unit, variant};
-
-fn reached(stages: &[(u8, u32)]) -> Vec<ReachedStage> {
-    stages
-        .iter()
-        .map(|(stage, share)| ReachedStage {
-            stage: *stage,
-            share: buckets(*share),
-        })
-        .collect()
-}
+use crate::builders::{SALT, boolean, nothing, reached, rolled_out, rule, step, unit, variant};
 
 #[test]
 fn the_bucket_picks_the_arm_and_the_exposure_tells_all_of_it() {
@@ -84,7 +74,10 @@ fn the_largest_reached_share_counts_and_of_equals_the_earliest() {
     for (stages, stage, stratum) in cases {
         let step = RolloutStep {
             stage,
-            reached: reached(&stages),
+            reached: stages
+                .iter()
+                .map(|(stage, share)| reached(*stage, *share, &[]))
+                .collect(),
             ..step(0)
         };
         let largest = stages.iter().map(|(_, share)| *share).max().unwrap();

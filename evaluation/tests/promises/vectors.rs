@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::{
-    AttributeType, Condition, Context, DateComparison, Flag, Json, Literal, NumberTest, OneOf, Position, Quantifier,
-    Segment, Serve, Split, Test, TextPart, VersionComparison, bucket,
+    Arm, AttributeType, Condition, Context, DateComparison, Exposure, Flag, Json, Literal, NumberTest, OneOf, Position,
+    Quantifier, ReachedStage, RolloutStep, Segment, Serve, Split, Test, TextPart, VersionComparison, bucket,
 };
 use serde_json::Value;
 
 use crate::builders::{
-    self, boolean, compiled, compiled_segment, nothing, rule_of, shares, snapshot, string, unit, variant,
+    self, boolean, compiled, compiled_segment, nothing, reached, rolled_out, rule_of, shares, snapshot, string, unit,
+    variant,
 };
 
 fn vectors(json: &str) -> Vec<Value> {
@@ -270,6 +271,68 @@ fn every_split_serves_what_is_written_down() {
             let decision = flag.evaluate(nothing(), &unit(text(case, "unit")));
             assert_eq!(decision.bucket.map(u64::from), case["bucket"].as_u64(), "{case}");
             assert_eq!(decision.variant, Some(text(case, "variant")), "{case}");
+        }
+    }
+}
+
+fn reached_stage(stage: &Value) -> ReachedStage {
+    let number = |at: usize| u32::try_from(stage[at].as_u64().unwrap()).unwrap();
+    ReachedStage {
+        audience: texts(&stage[2]),
+        ..reached(u8::try_from(number(0)).unwrap(), number(1), &[])
+    }
+}
+
+#[test]
+fn every_rollout_gives_what_is_written_down() {
+    let document = answers();
+    let measuring_key = u128::from_str_radix(text(&document, "measuring_key"), 16).unwrap();
+    let segments = document["segments"].as_object().unwrap().iter();
+    let segments: Vec<Segment> = segments
+        .map(|(key, members)| Segment {
+            included: texts(members),
+            ..builders::segment(key)
+        })
+        .collect();
+    let flag = string("a", &["default", "treatment", "control"]);
+    for vector in list(&document, "rollouts") {
+        let step = RolloutStep {
+            rollout: 7,
+            measuring_key,
+            salt: text(vector, "salt").to_owned(),
+            bucket_by: texts(&vector["bucket_by"]),
+            treatment: "treatment".to_owned(),
+            control: "control".to_owned(),
+            shadow: vector["shadow"] == true,
+            stage: u8::try_from(vector["stage"].as_u64().unwrap()).unwrap(),
+            reached: list(vector, "reached").iter().map(reached_stage).collect(),
+        };
+        let all = snapshot(
+            vec![rolled_out(&flag, &step)],
+            segments.iter().map(compiled_segment).collect(),
+        );
+        for case in list(vector, "cases") {
+            let fields = case["context"].as_object().unwrap().iter();
+            let context = fields.fold(Context::new(), |context, (name, value)| {
+                context.with(name.as_str(), json(value))
+            });
+            let decision = all.flag("a").unwrap().evaluate(&all, &context);
+            assert_eq!(decision.variant, Some(text(case, "variant")), "{case}");
+            assert_eq!(decision.reason.as_str(), text(case, "reason"), "{case}");
+            assert_eq!(decision.bucket.map(u64::from), case["bucket"].as_u64(), "{case}");
+            let expected = case["stratum"].as_u64().map(|stratum| Exposure {
+                rollout: 7,
+                stage: step.stage,
+                stratum: u8::try_from(stratum).unwrap(),
+                arm: if case["arm"] == "treatment" {
+                    Arm::Treatment
+                } else {
+                    Arm::Control
+                },
+                position: Position::new(u32::try_from(case["position"].as_u64().unwrap()).unwrap()).unwrap(),
+            });
+            assert_eq!(decision.exposure, expected, "{case}");
+            assert_eq!(decision.shadow, step.shadow && expected.is_some(), "{case}");
         }
     }
 }

@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
-use evaluation::{Arm, Buckets};
+use evaluation::{Arm, Buckets, RolloutStep};
 use proptest::prelude::*;
 use prost_types::{Struct, Value, value::Kind};
 
 use super::*;
-use crate::samples::{Contents, TOKEN_KEY, boolean, exposure, measurement};
+use crate::{
+    health::slice::CellKey,
+    samples::{Contents, ROLLOUT, TOKEN_KEY, boolean, evaluator, exposure, measurement, step_for_some},
+};
 
 fn observer() -> Observer {
     let holder = Contents::production()
@@ -100,6 +103,72 @@ fn an_exposure_is_named_by_its_token_or_worked_out_again() {
             ..Tally::default()
         }
     );
+}
+
+/// Where the one outcome was counted that was observed so.
+fn counted(contents: &Contents, exposure: v1::ExposureName) -> Option<CellKey> {
+    let observer = Observer {
+        holder: contents.held(1),
+        ..observer()
+    };
+    observe(&observer, vec![observation(v1::OutcomeKind::Error, vec![exposure])]);
+    let snapshot = observer.holder.load_full();
+    let measurement = snapshot.measurement(ROLLOUT).unwrap();
+    let drained = observer.counters.drain(measurement, observer.clock.tick());
+    let cells = drained.slices.into_iter().flat_map(|slice| slice.cells);
+    let mut outcomes = cells.filter(|(_, counts)| counts.outcomes > 0).map(|(key, _)| key);
+    let found = outcomes.next();
+    assert_eq!(outcomes.next(), None);
+    found
+}
+
+#[test]
+fn an_exposure_of_an_audience_or_in_shadow_is_worked_out_as_it_was_when_it_was_served() {
+    let shadow = RolloutStep {
+        shadow: true,
+        ..step_for_some()
+    };
+    let (mut arms, mut strata) = (HashSet::new(), HashSet::new());
+    for step in [step_for_some(), shadow] {
+        let contents = Contents::production().rollout_for_some(&step);
+        let (holder, evaluator) = (contents.held(1), evaluator(&contents.held(1)));
+        let snapshot = holder.load_full();
+        for (name, account) in ["ada", "bob", "eve", "zoe"]
+            .into_iter()
+            .flat_map(|name| (0..20).map(move |account| (name, format!("account-{account}"))))
+        {
+            let text = |text: &str| Some(Kind::StringValue(text.to_owned()));
+            let fields = [("targetingKey", text(name)), ("account", text(&account))];
+            let fields = fields.map(|(name, kind)| (name.to_owned(), Value { kind }));
+            let caller = Struct { fields: fields.into() };
+            let flag = snapshot.flag("checkout").unwrap();
+            let decision = flag.evaluate(&snapshot, &context(Some(caller.clone())));
+            let served = decision.exposure.map(|exposure| CellKey {
+                stage: exposure.stage,
+                stratum: exposure.stratum,
+                arm: exposure.arm,
+            });
+            let by_token = evaluator.foresee(&snapshot, &decision).map(|named| v1::ExposureName {
+                name: Some(Name::Token(named.token)),
+            });
+            let by_flag = v1::ExposureName {
+                name: Some(Name::Flag(v1::FlagContext {
+                    flag_key: "checkout".to_owned(),
+                    context: Some(caller),
+                })),
+            };
+            assert_eq!(counted(&contents, by_flag), served, "{name} {account}");
+            assert_eq!(
+                by_token.and_then(|name| counted(&contents, name)),
+                served,
+                "{name} {account}"
+            );
+            arms.extend(served.map(|key| key.arm));
+            strata.insert(served.map(|key| key.stratum));
+        }
+    }
+    assert_eq!(arms, HashSet::from([Arm::Control, Arm::Treatment]));
+    assert_eq!(strata, HashSet::from([None, Some(0), Some(1)]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use evaluation::{Buckets, Flag, Key, Prerequisite, Serve, Value, WhenStale};
+use evaluation::{Buckets, Flag, Key, Prerequisite, RolloutStep, Serve, Value, WhenStale};
 use proto::{
     Token,
     flagd::{
@@ -16,7 +16,7 @@ use tonic::{Code, Request, Response};
 use super::*;
 use crate::samples::{
     Contents, ROLLOUT, TOKEN_KEY, boolean, evaluator, for_staff, measurement, object, rolled_out, split_to_on,
-    stale_evaluator, text, valued,
+    stale_evaluator, step, step_for_some, text, valued,
 };
 
 fn flagd(contents: &Contents) -> Flagd {
@@ -179,6 +179,50 @@ fn exposures(flagd: &Flagd) -> u64 {
     let drained = flagd.evaluator.counters.drain(&measurement(), tick);
     let cells = drained.slices.iter().flat_map(|slice| slice.cells.values());
     cells.map(|counts| counts.exposures).sum()
+}
+
+#[tokio::test]
+async fn in_shadow_the_arm_is_told_and_counted_and_the_control_is_served() {
+    let shadow = RolloutStep {
+        shadow: true,
+        ..step(Buckets::ALL)
+    };
+    let flagd = flagd(&Contents::production().rollout_for_some(&shadow));
+    let answer = ask(&flagd, "checkout", unit("ada")).await.unwrap();
+    assert_eq!((answer.value, answer.reason.as_str()), (Some(false), "TARGETING_MATCH"));
+    let metadata = answer.metadata.unwrap().fields;
+    let is = |name: &str, kind: Kind| metadata[name].kind == Some(kind);
+    assert!(is("tidegate.shadow", Kind::BoolValue(true)), "{metadata:?}");
+    assert!(
+        is("tidegate.arm", Kind::StringValue("treatment".into())),
+        "{metadata:?}"
+    );
+    assert!(metadata.contains_key("tidegate.token"));
+    assert_eq!(exposures(&flagd), 1);
+    let metadata = ask(&flagd, "checkout", None).await.unwrap().metadata.unwrap();
+    assert!(metadata.fields.is_empty(), "nobody is drawn: {metadata:?}");
+}
+
+#[tokio::test]
+async fn who_is_in_no_audience_of_a_rollout_gets_the_default_without_a_token() {
+    let flagd = flagd(&Contents::production().rollout_for_some(&step_for_some()));
+    let caller = |name: &str| {
+        let account = Kind::StringValue("acme".into());
+        fields(&[("targetingKey", Kind::StringValue(name.into())), ("account", account)])
+    };
+    let answer = ask(&flagd, "checkout", caller("zoe")).await.unwrap();
+    assert_eq!((answer.value, answer.reason.as_str()), (Some(false), "DEFAULT"));
+    assert!(answer.metadata.unwrap().fields.is_empty());
+    for (name, stratum) in [("ada", 0), ("bob", 0), ("eve", 1)] {
+        let metadata = ask(&flagd, "checkout", caller(name)).await.unwrap().metadata.unwrap();
+        let Some(Kind::StringValue(token)) = &metadata.fields["tidegate.token"].kind else {
+            panic!("{metadata:?}")
+        };
+        let exposure = Token::from_text(token, TOKEN_KEY).unwrap().exposure;
+        assert_eq!((exposure.stage, exposure.stratum), (1, stratum), "{name}");
+        assert!(!metadata.fields.contains_key("tidegate.shadow"));
+    }
+    assert_eq!(exposures(&flagd), 3);
 }
 
 #[tokio::test]

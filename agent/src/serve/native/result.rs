@@ -15,6 +15,7 @@ pub(super) fn result(
     named: Option<Named>,
     stale_s: Option<u64>,
 ) -> v1::Result {
+    let shadow = decision.shadow && named.is_some();
     let (token, stage, arm) = match named {
         Some(named) => {
             let arm = named.arm().to_owned();
@@ -27,6 +28,7 @@ pub(super) fn result(
         token,
         stage,
         arm,
+        shadow,
         stale_s,
         ..proto::result::result(flag, decision)
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use evaluation::{Buckets, Flag, Prerequisite, Serve, Value, WhenStale};
+use evaluation::{Buckets, Flag, Prerequisite, RolloutStep, Serve, Value, WhenStale};
 use futures::StreamExt as _;
 use prost_types::{Struct, value::Kind};
 use proto::{Token, v1::evaluation_server::Evaluation as _};
@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     samples::{
         Contents, ROLLOUT, TOKEN_KEY, boolean, evaluator, for_staff, measurement, object, split_to_on, stale_evaluator,
-        text, valued,
+        step, text, valued,
     },
     snapshot::Holder,
 };
@@ -143,11 +143,30 @@ async fn nothing_of_a_result_is_lost() {
 }
 
 #[tokio::test]
+async fn a_rollout_in_shadow_tells_the_arm_and_serves_the_control() {
+    let shadow = RolloutStep {
+        shadow: true,
+        ..step(Buckets::ALL)
+    };
+    let native = native(&Contents::production().rollout_for_some(&shadow));
+    let result = ask(&native, "checkout", unit("ada"), v1::FlagType::Boolean).await;
+    assert_eq!(
+        (result.shadow, result.arm.as_str(), result.variant.as_str()),
+        (true, "treatment", "off")
+    );
+    let nobody = ask(&native, "checkout", None, v1::FlagType::Boolean).await;
+    assert!(!nobody.shadow && nobody.token.is_empty());
+}
+
+#[tokio::test]
 async fn a_rollout_names_each_exposure_and_counts_it() {
     let native = native(&Contents::production().rollout(Buckets::ALL));
     let result = ask(&native, "checkout", unit("ada"), v1::FlagType::Boolean).await;
     assert_eq!((result.reason(), result.arm.as_str()), (v1::Reason::Split, "treatment"));
-    assert_eq!((result.stage, result.bucket.is_some()), (Some(0), true));
+    assert_eq!(
+        (result.stage, result.bucket.is_some(), result.shadow),
+        (Some(0), true, false)
+    );
     let token = Token::from_text(&result.token, TOKEN_KEY).unwrap();
     assert_eq!((token.exposure.rollout, token.tick > 0), (ROLLOUT, true));
 

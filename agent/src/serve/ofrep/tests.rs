@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use axum::body::{Body, to_bytes};
-use evaluation::{Buckets, Flag, Key, Prerequisite, Serve, Value, WhenStale};
+use evaluation::{Buckets, Flag, Key, Prerequisite, RolloutStep, Serve, Value, WhenStale};
 use futures::StreamExt as _;
 use proto::Token;
 use tower::ServiceExt as _;
@@ -9,8 +9,8 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     samples::{
-        Contents, TOKEN_KEY, boolean, evaluator, for_staff, measurement, object, split_to_on, stale_evaluator, text,
-        valued,
+        Contents, TOKEN_KEY, boolean, evaluator, for_staff, measurement, object, split_to_on, stale_evaluator, step,
+        text, valued,
     },
     snapshot::Holder,
 };
@@ -371,6 +371,25 @@ async fn a_single_answer_counts_its_exposure_and_a_bulk_answer_none() {
     assert_eq!(single["reason"], "SPLIT");
     assert!(token(&single["metadata"]).tick > 0);
     assert_eq!(door.exposures(), 1);
+}
+
+#[tokio::test]
+async fn a_rollout_in_shadow_says_so_in_single_and_bulk_answers() {
+    let shadow = RolloutStep {
+        shadow: true,
+        ..step(Buckets::ALL)
+    };
+    let door = Door::of(&Contents::production().rollout_for_some(&shadow));
+    let bulk: serde_json::Value = serde_json::from_str(&door.post(ALL, ADA).await.1).unwrap();
+    let single: serde_json::Value = serde_json::from_str(&door.flag("checkout", ADA).await.1).unwrap();
+    for answer in [&bulk["flags"][0], &single] {
+        assert_eq!((&answer["value"], &answer["reason"]), (&false.into(), &"SPLIT".into()));
+        let metadata = &answer["metadata"];
+        assert_eq!(
+            (&metadata["tidegate.shadow"], &metadata["tidegate.arm"]),
+            (&true.into(), &"treatment".into())
+        );
+    }
 }
 
 #[tokio::test]

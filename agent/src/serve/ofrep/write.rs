@@ -154,6 +154,7 @@ impl Writer {
         match value {
             Meta::Text(text) => self.json(text),
             Meta::Number(number) => self.json(&number),
+            Meta::Boolean(boolean) => self.json(&boolean),
         }
     }
 

@@ -1,10 +1,10 @@
-//! Which flags read a segment, themselves or by way of other segments.
+//! Which flags read a segment, themselves, by the rollout that holds them, or by way of other segments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::{Key, Reference, Written, references_of};
 
-use crate::state::State;
+use crate::{compile, state::State};
 
 /// How many flags are named.
 const NAMED: usize = 100;
@@ -28,7 +28,8 @@ impl Readers {
             .flags_of(environment, None)
             .filter(|record| record.archived_at_us.is_none())
         {
-            for read in segments(Written::Flag(&record.flag)) {
+            let step = compile::step_of(state, environment, &record.flag.key);
+            for read in segments(Written::Flag(&record.flag, step.as_ref())) {
                 readers.flags.entry(read).or_default().insert(record.flag.key.clone());
             }
         }

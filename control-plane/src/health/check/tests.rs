@@ -67,6 +67,55 @@ fn counts_belong_to_the_latest_visit_of_their_stage() {
 }
 
 #[test]
+fn a_stratum_is_any_stage_that_was_reached_by_the_stage_of_its_cell() {
+    // The stages 0, 1 and 2, then back to 1: nobody can have had the share of 2 in stage 0.
+    let mut back = rollout_of(rollout::Unit::Unit, &[5, 50, 80], 60 * SECOND_US);
+    back.state.visits.push(rollout::Visit {
+        stage: 1,
+        visit: 2,
+        entered_at_us: START_US,
+    });
+    for (stage, stratum, visit) in [
+        (0, 0, Some(1)),
+        (0, 1, None),
+        (0, 2, None),
+        (1, 0, Some(2)),
+        (1, 1, Some(2)),
+        (1, 2, Some(2)),
+        (2, 0, Some(1)),
+        (2, 1, Some(1)),
+        (2, 2, Some(1)),
+        (2, 3, None),
+    ] {
+        let mut frame = wire_frame(1);
+        (cell(&mut frame).stage, cell(&mut frame).stratum) = (stage, stratum);
+        let checked = check(&state([back.clone()]), &production(), vec![frame], NOW_US);
+        match visit {
+            Some(visit) => {
+                let checked = checked.unwrap();
+                let [Checked::Counted(frame)] = checked.as_slice() else {
+                    panic!("{checked:?}")
+                };
+                let place = frame.cells[0].place;
+                assert_eq!(
+                    (u32::from(place.stage), u32::from(place.stratum), place.visit),
+                    (stage, stratum, visit)
+                );
+            }
+            None => {
+                let fields = checked.unwrap_err().into_iter().map(|violation| violation.field);
+                let fields = fields.collect::<Vec<_>>();
+                assert_eq!(
+                    fields,
+                    ["frames[0].cells[0].stratum"],
+                    "stage {stage}, stratum {stratum}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn every_malformed_field_is_named() {
     type Edit = fn(&mut v1::Frame);
     let cases: [(&str, Edit); 31] = [

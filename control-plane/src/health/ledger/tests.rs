@@ -2,4 +2,5 @@
 
 mod laws;
 mod promises;
+mod strata;
 mod vectors;
