@@ -1,7 +1,7 @@
 //! Flags and segments from files: every document of every file, read before anything is written.
 //!
-//! A file holds one document, several (`---`), a list, or maps of keys under `flags:` and `segments:`; JSON alike. A
-//! folder stands for its YAML and JSON files, those of its folders included. A document is a segment if it says
+//! A file holds one document, several (`---`), a list, maps of keys under `flags:` and `segments:`, or a map of flags; JSON
+//! alike. A folder stands for its YAML and JSON files, those of its folders included. A document is a segment if it says
 //! `kind: segment` or has a field that only segments have.
 
 use std::{
@@ -21,6 +21,20 @@ use crate::{
 
 /// How deep folders are looked into.
 const FOLDERS: usize = 32;
+
+/// Fields by which a flag is known though nothing names it one.
+const ONLY_FLAGS: [&str; 10] = [
+    "rollout_percentage",
+    "rollout_type",
+    "targeting_rules",
+    "percent",
+    "variants",
+    "enabled",
+    "allow",
+    "whitelist",
+    "deny",
+    "blacklist",
+];
 
 /// What files say.
 #[derive(Debug, Default)]
@@ -90,6 +104,11 @@ impl Bundle {
                 }
             }
             Kind::Map(_) if is_group(node) => self.add_group(file, node, problems),
+            Kind::Map(map) if is_by_key(map.iter().map(|(_, item)| item)) => {
+                for (key, item) in map {
+                    self.add_document(file, item, &key.text, Some("flag"), Some(&key.text), problems);
+                }
+            }
             Kind::Null => {}
             Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) | Kind::Map(_) => {
                 self.add_document(file, node, path, None, None, problems);
@@ -183,6 +202,11 @@ impl Bundle {
 /// Maps of flags and segments, not a document.
 fn is_group(node: &Node) -> bool {
     node.get("key").is_none() && (node.get("flags").is_some() || node.get("segments").is_some())
+}
+
+/// Flags by their keys without `flags:` above them: every value is a map that says something only flags say.
+fn is_by_key<'n>(mut items: impl ExactSizeIterator<Item = &'n Node>) -> bool {
+    items.len() > 0 && items.all(|item| ONLY_FLAGS.iter().any(|field| item.get(field).is_some()))
 }
 
 /// What `get` and `list` show: a document within what the control plane knows of it.

@@ -37,6 +37,10 @@ fn documents_stand_in_files_in_several_ways() {
         ),
         (r#"[{"key": "a", "kind": "flag"}]"#, (vec!["a"], vec![])),
         ("---\n---\nkey: a\n", (vec!["a"], vec![])),
+        (
+            "a: {rollout_percentage: 5}\nb: {rollout_type: whitelist, whitelist: [u]}\n",
+            (vec!["a", "b"], vec![]),
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(keys(&read(text).unwrap()), expected, "{text}");
