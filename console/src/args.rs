@@ -20,9 +20,11 @@ mod history;
 mod import;
 mod inspection;
 mod lists;
+mod plans;
 mod rollouts;
 mod schedule;
 mod segments;
+mod status;
 
 use clap::{Parser, Subcommand};
 
@@ -31,15 +33,23 @@ pub(crate) use self::{
     configuration::{CopyArgs, DiffArgs},
     contexts::{ContextCommand, ContextSetArgs},
     environments::{EnvironmentArgs, EnvironmentCommand, KindArg},
-    flags::{ArchivedArg, CreateArgs, DeleteArgs, FlagKey, ListFlagsArgs, SetArgs, TypeArg, VariantArg},
+    flags::{ArchivedArg, ConsentArgs, CreateArgs, DeleteArgs, FlagKey, ListFlagsArgs, SetArgs, TypeArg, VariantArg},
     global::{Color, Global, key, said, server},
     history::{HistoryArgs, RestoreArgs},
     import::{FlagdArgs, ImportArgs, ImportCommand},
     inspection::{CallerArgs, EvaluateArgs, ExplainArgs},
     lists::{AuditArgs, CompletionArgs, DoctorArgs, FleetArgs, WatchArgs},
-    rollouts::{RolloutCommand, StartArgs, UnitArg},
+    plans::{
+        DraftArgs, FileOrPlan, LintArgs, MetricsCommand, PlanCommand, PlanDeleteArgs, PlanGetArgs, PlanSimulateArgs,
+        PlanUpdateArgs, ScenarioArg, ScenarioArgs,
+    },
+    rollouts::{
+        ActArgs, CertainArgs, CreateRolloutArgs, EditArgs, InlinePlan, IssueCommand, PlanSource, RetryArgs,
+        RolloutCommand, SimulateArgs, StartArgs, TickArgs, UnitArg,
+    },
     schedule::{ScheduleCommand, ScheduleListArgs, ScheduledFlag, ScheduledSet, WhenArgs},
     segments::{MembersArgs, SegmentCommand, SegmentCreateArgs, SegmentListArgs, UnitsArgs},
+    status::{EventsArgs, PosteriorsArgs, StatusArgs},
 };
 use crate::error::EXIT_CODES;
 
@@ -52,6 +62,10 @@ Examples:
   tidegate diff -e staging --to-environment production
   tidegate copy checkout-v2 --from staging --to production --dry-run
   tidegate schedule set checkout-v2 on --percent 50 --at 2026-12-01T09:00:00Z
+  tidegate plan lint checkout.yaml
+  tidegate rollout start -f checkout.yaml
+  tidegate rollout watch checkout-v2
+  tidegate status
   tidegate context set local --server http://127.0.0.1:7420 --environment staging
   tidegate doctor
 
@@ -139,9 +153,24 @@ pub(crate) enum Command {
     /// Change a flag at a time; list and cancel such changes
     #[command(subcommand, after_help = schedule::EXAMPLES)]
     Schedule(ScheduleCommand),
-    /// Start, follow and abort rollouts
-    #[command(subcommand)]
+    /// Plans: how a flag moves to everybody, and what stops it
+    #[command(subcommand, visible_alias = "plans", after_help = plans::EXAMPLES)]
+    Plan(PlanCommand),
+    /// Rollouts: executions of plans, from their draft to their end
+    #[command(subcommand, visible_alias = "rollouts", after_help = rollouts::EXAMPLES)]
     Rollout(RolloutCommand),
+    /// Metrics that plans may name
+    #[command(subcommand, after_help = plans::METRICS_EXAMPLES)]
+    Metrics(MetricsCommand),
+    /// Show where flags stand across environments, and which are stuck
+    #[command(after_help = status::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Write what happens to rollouts as CloudEvents, one a line
+    #[command(after_help = status::EVENTS_EXAMPLES)]
+    Events(EventsArgs),
+    /// Show how often components and patterns have won, weighted by how far they came
+    #[command(after_help = status::POSTERIORS_EXAMPLES)]
+    Posteriors(PosteriorsArgs),
     /// Segments: conditions and member lists that flags share
     #[command(subcommand, visible_alias = "segment", after_help = segments::EXAMPLES)]
     Segments(SegmentCommand),

@@ -1,5 +1,6 @@
 //! One command: connects, asks, shows. Each file beside this one holds the commands of one gRPC service, or of none.
 
+mod acts;
 mod apply;
 mod audit;
 mod changes;
@@ -8,8 +9,10 @@ mod configuration;
 mod confirm;
 mod contexts;
 mod doctor;
+mod draft;
 mod edit;
 mod environments;
+mod events;
 mod export;
 mod flags;
 mod fleet;
@@ -18,12 +21,16 @@ mod history;
 mod import;
 mod inspection;
 mod lifecycle;
+mod lint;
 mod members;
 mod order;
 mod pages;
+mod plans;
 mod rollouts;
 mod schedule;
 mod segments;
+mod start;
+mod status;
 mod watch;
 
 use crate::{
@@ -57,6 +64,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<End, Error> {
         Command::Evaluate(options) => inspection::evaluate(&global, &options).await?,
         Command::Explain(options) => inspection::explain(&global, &options).await?,
         Command::Schedule(command) => schedule::run(&global, command).await?,
+        Command::Plan(command) => return plans::run(&global, command).await,
+        Command::Metrics(command) => plans::metrics(&global, command).await?,
+        Command::Status(options) => status::run(&global, &options).await?,
+        Command::Events(options) => return events::run(&global, &options).await,
+        Command::Posteriors(options) => status::posteriors(&global, &options).await?,
         Command::Rollout(command) => return rollouts::run(&global, command).await,
         Command::Segments(command) => segments::run(&global, command).await?,
         Command::Environments { command } => environments::run(&global, command).await?,

@@ -127,6 +127,14 @@ impl Session {
         v1::rollouts_client::RolloutsClient::new(self.channel.clone())
     }
 
+    pub(crate) fn plans(&self) -> v1::plans_client::PlansClient<Channel> {
+        v1::plans_client::PlansClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn flag_status(&self) -> v1::flag_status_client::FlagStatusClient<Channel> {
+        v1::flag_status_client::FlagStatusClient::new(self.channel.clone())
+    }
+
     pub(crate) fn audit(&self) -> v1::audit_client::AuditClient<Channel> {
         v1::audit_client::AuditClient::new(self.channel.clone())
     }

@@ -2,8 +2,7 @@
 //!
 //! One parser reads YAML and JSON, which is YAML. Only `true` and `false` are booleans, so that a variant may be called
 //! `on` without quotes. A document's reader walks the tree and notes everything that is wrong, each with its place, so
-//! that one run of a command shows all of it. A document that a type describes (a plan) is read by `read`, which stops
-//! at the first wrong thing.
+//! that one run of a command shows all of it.
 
 mod fields;
 pub(crate) mod json;
@@ -17,8 +16,6 @@ use std::{
     io::{self, Read as _},
     path::Path,
 };
-
-use serde::de::DeserializeOwned;
 
 pub(crate) use self::{
     fields::{Fields, text as text_of, texts as texts_of},
@@ -49,26 +46,4 @@ pub(crate) fn text(path: &Path) -> Result<String, Error> {
         let at = error.utf8_error().valid_up_to();
         Error::usage(format!("{name}: not UTF-8 at byte {at}"))
     })
-}
-
-/// Reads the document at `path` into a type; `-` is standard input.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    parse(&path.display().to_string(), &text(path)?)
-}
-
-/// Parses a document that came from `name`: JSON if it begins with a brace, else YAML.
-pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, Error> {
-    let problem = if text.trim_start().starts_with('{') {
-        match serde_json::from_str(text) {
-            Ok(document) => return Ok(document),
-            Err(error) => error.to_string(),
-        }
-    } else {
-        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-        match serde_saphyr::from_str_with_options(text, options) {
-            Ok(document) => return Ok(document),
-            Err(error) => error.render_with_formatter(&serde_saphyr::UserMessageFormatter),
-        }
-    };
-    Err(Error::usage(format!("{name}: {problem}")))
 }

@@ -89,6 +89,17 @@ pub(crate) fn rounded(us: i64) -> String {
     }
 }
 
+/// For reading at a glance: the two largest units that follow each other, `1d3h`; the sign is left out.
+pub(crate) fn about(us: i64) -> String {
+    let us = us.unsigned_abs();
+    let Some(first) = UNITS.iter().position(|(_, length)| us >= *length) else {
+        return "0s".into();
+    };
+    let (_, largest) = UNITS[first];
+    let finest = UNITS.get(first + 1).map_or(largest, |(_, length)| *length);
+    exact(i64::try_from(us / finest * finest).unwrap_or(i64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -148,6 +159,22 @@ mod tests {
         ];
         for (us, text) in cases {
             assert_eq!(rounded(us), text);
+        }
+    }
+
+    #[test]
+    fn a_glance_shows_two_units() {
+        let cases = [
+            (0, "0s"),
+            (1_500_000, "1s500ms"),
+            (3_599_999_999, "59m59s"),
+            (97_323_000_000, "1d3h"),
+            (90_000_000_000, "1d1h"),
+            (-90_000_000, "1m30s"),
+            (700_000_000_000, "1w1d"),
+        ];
+        for (us, text) in cases {
+            assert_eq!(about(us), text);
         }
     }
 

@@ -17,9 +17,9 @@ use tonic_types::StatusExt as _;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused by the control plane, not found, or something is wrong (doctor)
+  1  refused by the control plane, not found, or something is wrong (doctor, plan lint)
   2  the command line or a document is wrong
-  3  the rollout was aborted (rollout watch)
+  3  the rollout ended without completing: aborted, rolled back, superseded, expired (rollout watch)
   4  the control plane cannot be reached, or did not answer in time
   5  something differs (diff --exit-code)
   130  interrupted (Ctrl-C)";
@@ -29,7 +29,7 @@ Exit codes:
 pub(crate) enum End {
     /// Done.
     Done,
-    /// A watched rollout was aborted.
+    /// A watched rollout ended without completing.
     Aborted,
     /// A comparison found something, and was asked to say so.
     Differs,

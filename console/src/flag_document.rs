@@ -16,7 +16,7 @@ use proto::v1;
 use serde::{Serialize, Serializer};
 
 pub(crate) use self::{
-    percent::{Percent, buckets},
+    percent::Percent,
     variants::{type_name, write_value},
 };
 use self::{serve::Serving, variants::Variants};

@@ -4,6 +4,7 @@
 //! are promised in `--help`; scripts depend on them.
 
 mod args;
+mod brief;
 mod bundle;
 mod commands;
 mod condition_document;
@@ -19,6 +20,7 @@ mod json;
 mod nearest;
 mod new_flag;
 mod plan_document;
+mod plan_file;
 mod print;
 mod rule;
 mod segment_document;

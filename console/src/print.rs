@@ -122,6 +122,50 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", plain(text));
 }
 
+/// Writes lines that are plain already to standard error, for people only: what a question is about.
+pub(crate) fn aside(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether what is shown can be drawn over: a terminal that knows how to.
+pub(crate) fn is_redrawable() -> bool {
+    io::stdout().is_terminal() && settings::variable("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// Draws lines from the top of the terminal over what was drawn before. What does not fit is cut: long lines by the
+/// terminal, too many of them here, because a terminal that scrolls is not drawn over.
+pub(crate) fn redraw(lines: &[String], is_first: bool) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    // Some terminals do not know their size and say 0.
+    let rows = match crossterm::terminal::size() {
+        Ok((_, rows @ 1..)) => usize::from(rows),
+        Ok((_, 0)) | Err(_) => usize::MAX,
+    };
+    let screen = screen(&fitted(lines, rows), is_first);
+    out.write_all(screen.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)
+}
+
+/// As many lines as fit above the cursor, the last of them for those that do not.
+fn fitted(lines: &[String], rows: usize) -> Vec<String> {
+    let most = rows.saturating_sub(1).max(1);
+    if lines.len() <= most {
+        return lines.to_vec();
+    }
+    let shown = most - 1;
+    let more = format!("… {} more lines: see tidegate rollout get", lines.len() - shown);
+    lines.iter().take(shown).cloned().chain([more]).collect()
+}
+
+/// The first frame clears the terminal; each line clears what is right of it, and the last one all that is below: so
+/// nothing flickers. Lines do not wrap, because a wrapped line would move all that follows.
+fn screen(lines: &[String], is_first: bool) -> String {
+    let clear = if is_first { "\u{1b}[2J" } else { "" };
+    let lines: String = lines.iter().map(|line| format!("{line}\u{1b}[K\n")).collect();
+    format!("{clear}\u{1b}[H\u{1b}[?7l{lines}\u{1b}[J\u{1b}[?7h")
+}
+
 /// Columns without borders. Cells are made safe and cut to 80 characters; on a terminal they are folded to its width.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = bare();
@@ -283,6 +327,25 @@ mod tests {
             timestamp(1_767_225_600_500_000).as_deref(),
             Some("2026-01-01T00:00:00.5Z")
         );
+    }
+
+    #[test]
+    fn a_frame_is_drawn_over_the_one_before() {
+        let lines = ["a".to_owned(), "b".to_owned()];
+        let frame = screen(&lines, false);
+        assert_eq!(
+            frame, "\u{1b}[H\u{1b}[?7la\u{1b}[K\nb\u{1b}[K\n\u{1b}[J\u{1b}[?7h",
+            "only the first frame clears the terminal"
+        );
+        assert_eq!(screen(&lines, true), format!("\u{1b}[2J{frame}"));
+    }
+
+    #[test]
+    fn a_frame_never_scrolls() {
+        let lines = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(fitted(&lines, 4), lines);
+        assert_eq!(fitted(&lines, 3), ["a", "… 2 more lines: see tidegate rollout get"]);
+        assert_eq!(fitted(&lines, 0).len(), 1);
     }
 
     #[test]

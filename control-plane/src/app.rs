@@ -17,8 +17,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::{
     args::Args,
     change,
-    engine::Engine,
-    feed,
+    engine::{Engine, facts::Sources, soaks::Soaks},
+    events, feed,
     health::{self, collector::Collector},
     metrics,
     publish::Publisher,
@@ -212,16 +212,23 @@ fn start(store: Arc<dyn Store>, state: Arc<State>, fleet: Arc<Fleet>, failure: &
     }
     let (collector, intake, coverage) = Collector::new(store, states, fleet.clone());
     shutdown.spawn("health-collector", collector.run(shutdown.clone()));
-    let engine = Engine::new(truth.clone(), publisher.clone(), fleet.clone(), coverage.clone());
+    let sources = Sources {
+        publisher: publisher.clone(),
+        fleet: fleet.clone(),
+        coverage,
+        soaks: Soaks::default(),
+    };
+    let engine = Engine::new(truth.clone(), sources.clone());
     shutdown.spawn("engine", engine.run(shutdown.clone()));
     let scheduler = Scheduler::new(truth.clone());
     shutdown.spawn("scheduler", scheduler.run(shutdown.clone()));
     shutdown.spawn("chunk-sweep", sweep::run(truth.clone(), shutdown.clone()));
+    shutdown.spawn("event-sweep", events::sweep::run(truth.clone(), shutdown.clone()));
     Parts {
         truth,
         publisher,
         fleet,
-        coverage,
+        sources,
         intake,
     }
 }

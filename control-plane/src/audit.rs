@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::{
     document,
     identity::Actor,
-    record::{EnvironmentRecord, RolloutRecord, SegmentRecord},
+    plan_wire,
+    record::{EnvironmentRecord, PlanRecord, RolloutRecord, SegmentRecord},
     store::{
         Op, Txn, keys,
         model::{Act, AuditRecord},
@@ -127,6 +128,11 @@ pub(crate) fn segment(record: &SegmentRecord) -> Json {
         }
     }
     json
+}
+
+/// A plan as JSON, every default written out.
+pub(crate) fn plan(record: &PlanRecord) -> Json {
+    document::json("tidegate.v1.Plan", &plan_wire::write(&record.plan))
 }
 
 /// An environment as JSON, without its secret.

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use evaluation::{EntryId, Environment, EnvironmentKind, Flag, FlagType, HashScheme, Key, Serve, Value, WhenStale};
 use proto::tick;
-use rollout::{Guard, Horizon, Level, Metric, Phase, Plan, Share, Stage, Unit, Visit};
+use rollout::{Horizon, Phase, Plan, Share, Stage, Unit, Visit, duration::Dwell};
 use uuid::Uuid;
 
 use crate::{
@@ -18,10 +18,14 @@ use crate::{
         rollout::{self as changes, Count},
     },
     compile,
+    engine::{facts::Sources, soaks::Soaks},
+    health::coverage::Coverage,
     identity::Actor,
+    publish::Publisher,
     record::{EnvironmentRecord, FlagRecord, RolloutRecord, TransitionRecord},
     state::State,
     store::{self, Item, Op, Txn, keys, model},
+    sync::fleet::Fleet,
 };
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
@@ -78,29 +82,17 @@ pub(crate) fn flag(name: &str) -> Flag {
 
 /// A plan for a flag with stages of these shares (in percent).
 pub(crate) fn plan_of(flag: &str, unit: Unit, percents: &[u32], dwell_us: i64) -> Plan {
-    let stage = |percent: &u32| Stage {
-        name: format!("at-{percent}"),
-        share: Share::new(percent * 1_000).unwrap(),
-        dwell_us,
-        minimum_outcomes: 100,
-        minimum_units: 3,
+    let stage = |percent: &u32| {
+        let share = Share::new(percent * 1_000).unwrap();
+        Stage::new(format!("at-{percent}"), share, Dwell::For(dwell_us))
     };
     Plan {
-        key: format!("new-{flag}"),
-        flag: flag.to_owned(),
-        description: String::new(),
         treatment: "new".to_owned(),
         control: "old".to_owned(),
         unit,
         stages: percents.iter().map(stage).collect(),
-        guards: vec![Guard {
-            metric: Metric::ErrorRate,
-            limit: 1.0,
-            level: Level::Abort,
-        }],
-        alpha: Plan::DEFAULT_ALPHA,
-        max_control_rate: Plan::DEFAULT_MAX_CONTROL_RATE,
-        lost_after_us: Plan::DEFAULT_LOST_AFTER_US,
+        bake_us: 0,
+        ..Plan::new(format!("new-{flag}"), flag)
     }
 }
 
@@ -111,8 +103,12 @@ pub(crate) fn started(plan: Plan, index: u32) -> RolloutRecord {
         environment: production(),
         index,
         number: 1,
-        state: rollout::start(&plan, START_US),
+        state: first_stage(),
         plan: Arc::new(plan),
+        plan_version: 1,
+        acked_buckets: 0,
+        retry_of: None,
+        reshuffled: false,
         measuring_key: 1,
         salt: "salt".to_owned(),
         started_by: "ada".to_owned(),
@@ -120,6 +116,42 @@ pub(crate) fn started(plan: Plan, index: u32) -> RolloutRecord {
         transitions: Vec::new(),
         end: None,
         revision: 1,
+    }
+}
+
+/// A rollout's state in its first stage, which no agent has yet.
+pub(crate) fn first_stage() -> rollout::State {
+    let mut state = rollout::State::draft(7, START_US);
+    state.phase = Phase::Ramp;
+    state.visits.push(Visit {
+        stage: 0,
+        visit: 1,
+        entered_at_us: START_US,
+    });
+    state.horizons.push(Horizon {
+        stage: 0,
+        started_at_us: START_US,
+    });
+    state
+}
+
+/// A rollout that is created and in its first stage by one transaction.
+pub(crate) fn started_by(record: &RolloutRecord, flag: &FlagRecord, count: Count, actor: &Actor) -> Txn {
+    let txn = changes::take(changes::create(record, count, actor), record, flag);
+    let buckets = record.plan.wanted(0).get();
+    txn.put(
+        keys::exposure(&record.environment, record.id),
+        model::write_exposure(0, buckets),
+    )
+}
+
+/// What knows of a state that no agent has heard of.
+pub(crate) fn sources(state: &State) -> Sources {
+    Sources {
+        publisher: Arc::new(Publisher::new(7, Arc::new(state.clone()))),
+        fleet: Arc::new(Fleet::new()),
+        coverage: Coverage::default(),
+        soaks: Soaks::default(),
     }
 }
 
@@ -170,7 +202,7 @@ pub(crate) fn moved(before: &RolloutRecord, phase: Phase, kind: &str) -> Rollout
 pub(crate) fn advanced(before: &RolloutRecord) -> RolloutRecord {
     let mut record = before.clone();
     enter(&mut record, before.state.stage + 1);
-    moved(&record, Phase::Delivering, "advanced")
+    moved(&record, Phase::Ramp, "advanced")
 }
 
 /// A state with one environment and these rollouts.
@@ -306,7 +338,7 @@ impl World {
     pub(crate) fn start(&mut self, flag: &str) -> (Arc<RolloutRecord>, Touched) {
         let plan = plan_of(flag, Unit::Unit, &[5, 50, 100], 60 * SECOND_US);
         let record = started(plan, self.count().value + 1);
-        let txn = changes::start(&record, &self.flag(flag), self.count(), &actor());
+        let txn = started_by(&record, &self.flag(flag), self.count(), &actor());
         let touched = self.commit(&txn);
         (self.rollout(record.id), touched)
     }

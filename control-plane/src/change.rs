@@ -1,10 +1,11 @@
-//! Every change there is, as a transaction: what it writes, and what must still be true for it. Here those of flags and
-//! environments; those of rollouts are beside.
+//! Every change there is, as a transaction: what it writes, and what must still be true for it. One file for each kind of
+//! record; here is what they share.
 //!
 //! Pure: records in, a transaction out. Each change carries its audit record, and guards all that its validation read.
 
 pub(crate) mod environment;
 pub(crate) mod flag;
+pub(crate) mod plan;
 pub(crate) mod rollout;
 pub(crate) mod schedule;
 pub(crate) mod segment;
@@ -41,7 +42,7 @@ pub(crate) fn first_environments(mut token_key: impl FnMut() -> u128) -> Txn {
     })
 }
 
-/// Keeps a version of a document (kind: flag or segment). Refused if somebody else wrote that version meanwhile.
+/// Keeps a version of a document (kind: flag, segment or plan). Refused if somebody else wrote that version meanwhile.
 pub(crate) fn put_version(txn: Txn, environment: &Key, kind: &str, key: &Key, record: &model::VersionRecord) -> Txn {
     let at = keys::history(kind, environment, key, record.version);
     txn.guard(Guard::Absent(at.clone()))

@@ -11,7 +11,7 @@ use evaluation::{
     SplittingUnit, StageVisit, entry_hash,
 };
 use proto::{entry, tick};
-use rollout::{Metric, Phase, Unit};
+use rollout::{Guard, Unit};
 use uuid::Uuid;
 
 pub(crate) use self::selection::{Selection, restructured};
@@ -44,7 +44,10 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
                 vec![id(EntryKind::Flag, &record.plan.flag), measurement],
             ))
         }
-        Subject::Soak(..)
+        Subject::Plan(..)
+        | Subject::Soak(..)
+        | Subject::Stuck(..)
+        | Subject::Events(..)
         | Subject::Evidence(..)
         | Subject::Schedule(..)
         | Subject::Act(..)
@@ -140,28 +143,29 @@ fn step(state: &State, record: &RolloutRecord) -> Option<RolloutStep> {
         .enumerate()
         .map(|(number, stage)| ReachedStage {
             stage: number as u8,
-            share: buckets(stage.share),
-            audience: vec![],
+            share: buckets(record.plan.wanted(number)),
+            audience: stage.audience.clone(),
         });
+    let is_shadow = record
+        .plan
+        .stages
+        .get(record.state.stage)
+        .is_some_and(|stage| stage.shadow);
     Some(RolloutStep {
         rollout: record.index,
         measuring_key: record.measuring_key,
         salt: record.salt.clone(),
-        bucket_by: vec![],
+        bucket_by: record.plan.unit_by.clone(),
         treatment: record.plan.treatment.clone(),
         control: record.plan.control.clone(),
-        shadow: false,
+        shadow: is_shadow,
         stage: record.state.stage as u8,
         reached: reached.collect(),
     })
 }
 
 fn is_over(state: &State, record: &RolloutRecord) -> bool {
-    let ended = match record.state.phase {
-        Phase::Delivering | Phase::Soaking | Phase::Held(_) => false,
-        Phase::Aborting | Phase::Aborted | Phase::Completed => true,
-    };
-    ended || state.latches.contains_key(&record.id)
+    !record.state.is_live() || state.latches.contains_key(&record.id)
 }
 
 /// A plan's share, at most 100,000 as a bucket count is.
@@ -178,22 +182,20 @@ fn measurement_entry(state: &State, environment: &Key, key: &str) -> Option<Byte
 
 fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
     let visits = record.state.visits.iter().filter_map(|visit| {
-        let stage = record.plan.stages.get(visit.stage)?;
+        record.plan.stages.get(visit.stage)?;
         Some(StageVisit {
             stage: visit.stage as u8,
             visit: visit.visit,
-            share: buckets(stage.share),
+            share: buckets(record.plan.wanted(visit.stage)),
             entered_tick: tick::at(visit.entered_at_us),
         })
     });
-    let metrics = (0u16..).zip(&record.plan.guards).map(|(number, guard)| MetricSpec {
-        number,
-        key: guard.metric.name().to_owned(),
-        kind: match guard.metric {
-            Metric::ErrorRate => MetricKind::ErrorRate,
-        },
+    let metric = MetricSpec {
+        number: 0,
+        key: Guard::ERROR_RATE.to_owned(),
+        kind: MetricKind::ErrorRate,
         lost_is_bad: true,
-    });
+    };
     Some(Measurement {
         rollout: record.index,
         id: id_number(record.id),
@@ -212,7 +214,7 @@ fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
             .map(|horizon| tick::at(horizon.started_at_us))
             .collect(),
         lost_after_us: record.plan.lost_after_us,
-        metrics: metrics.collect(),
+        metrics: vec![metric],
         ended,
     })
 }

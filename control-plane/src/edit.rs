@@ -5,6 +5,7 @@
 //! wrong is said all at once. A kill does not: it changes no document, and must always work. Whether those that read the
 //! flag can live with the change is for [`StateDocuments::broken`], once for all that is written together.
 
+mod exposure;
 mod lay;
 mod life;
 mod refusal;
@@ -18,7 +19,7 @@ pub(crate) use self::{
     refusal::{Precondition, Refusal},
 };
 use crate::{
-    record::{FlagRecord, RolloutRecord},
+    record::FlagRecord,
     references::{Overlay, StateDocuments},
     salt,
     state::State,
@@ -31,6 +32,17 @@ pub(crate) struct Wanted {
     pub(crate) flag: Flag,
     /// What of it could not.
     pub(crate) unreadable: Vec<Violation>,
+    /// What its writer knows and wants all the same.
+    pub(crate) consent: Consent,
+}
+
+/// What the writer of a flag knows and wants all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Consent {
+    /// The rollout that holds the flag ends by this write.
+    pub(crate) supersede: bool,
+    /// The aborted rollout whose treatment more units get by this write; empty: none.
+    pub(crate) acknowledge_abort: String,
 }
 
 /// A flag that may be written.
@@ -46,7 +58,11 @@ impl Wanted {
     /// A flag as a request has it.
     pub(crate) fn read(wire: v1::Flag) -> Self {
         let (flag, unreadable) = proto::flag::read(wire);
-        Self { flag, unreadable }
+        Self {
+            flag,
+            unreadable,
+            consent: Consent::default(),
+        }
     }
 }
 
@@ -55,6 +71,7 @@ impl From<Flag> for Wanted {
         Self {
             flag,
             unreadable: Vec::new(),
+            consent: Consent::default(),
         }
     }
 }
@@ -101,14 +118,18 @@ pub(crate) fn prepare_flag(
     wanted: Wanted,
     overlay: &Overlay,
 ) -> Result<Prepared, Refusal> {
-    let Wanted { mut flag, unreadable } = wanted;
+    let Wanted {
+        mut flag,
+        unreadable,
+        consent,
+    } = wanted;
     if flag.salt.is_empty() {
         flag.salt = before.map_or_else(salt::draw, |before| before.flag.salt.clone());
     }
     lay::drop_unfitting(&mut flag);
     let mut found = checked(&flag);
     let documents = StateDocuments::new(state, environment, overlay);
-    let step = documents.step(&flag.key);
+    let step = documents.step(&flag.key).filter(|_| !consent.supersede);
     found.extend(check_references(Written::Flag(&flag, step), &documents));
     let mut refusal = Refusal::default();
     if let Some(before) = before {
@@ -125,8 +146,9 @@ pub(crate) fn prepare_flag(
         lay::lay(before.map(|before| &before.flag), &mut flag);
         refusal.violations = checked(&flag);
     }
-    if let (Some(before), Some(rollout)) = (before, state.holder(environment, &flag.key)) {
-        refusal.preconditions.extend(disturbed(rollout, &before.flag, &flag));
+    if let Some(before) = before {
+        let found = exposure::stands_against(state, environment, &before.flag, &flag, &consent);
+        refusal.preconditions.extend(found);
     }
     let concerns_references = !references_of(Written::Flag(&flag, step)).is_empty()
         || before.is_some_and(|before| moves_readers(&before.flag, &flag));
@@ -180,30 +202,6 @@ fn is_within(field: &str, whole: &str) -> bool {
     field
         .strip_prefix(whole)
         .is_some_and(|part| part.is_empty() || part.starts_with(['.', '[']))
-}
-
-/// What an edit would move of the units or the meaning of a rollout under way.
-fn disturbed(rollout: &RolloutRecord, before: &Flag, after: &Flag) -> Option<Precondition> {
-    let arms = [&rollout.plan.treatment, &rollout.plan.control];
-    let arms = arms
-        .into_iter()
-        .filter(|arm| before.variants.get(*arm) != after.variants.get(*arm))
-        .map(|arm| format!("the variant {arm}"));
-    let others = [
-        (before.salt != after.salt, "the salt"),
-        (before.bucket_by != after.bucket_by, "the bucketing attributes"),
-        (before.hash != after.hash, "the hash scheme"),
-        (before.default != after.default, "the default"),
-        (before.set != after.set, "the flag set"),
-    ];
-    let others = others.into_iter().filter(|(moved, _)| *moved);
-    let moved = others.map(|(_, what)| what.to_owned()).chain(arms).collect::<Vec<_>>();
-    let name = rollout.name();
-    let description = format!(
-        "{} cannot change while rollout {name} is under way; abort it first",
-        moved.join(", ")
-    );
-    (!moved.is_empty()).then(|| Precondition::rollout(name, description))
 }
 
 #[cfg(test)]

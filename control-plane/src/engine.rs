@@ -2,37 +2,46 @@
 //!
 //! The one owner of a rollout's progress between two transitions (its soak, when it was last looked at). It decides
 //! nothing itself: it gathers facts of one revision, calls the pure step, commits, and looks again. It wakes when the
-//! state or the fleet changes and several times a second besides, so a deadline is never a timer in memory.
+//! state or the fleet changes, at the next deadline, and several times a second besides, so a deadline is never a timer
+//! in memory. With thousands of rollouts a pass takes its time, so passes are paced by what the last one took.
 
 pub(crate) mod facts;
+mod look;
 mod proof;
-mod transit;
+pub(crate) mod soaks;
+pub(crate) mod transit;
+mod words;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use rollout::{Phase, State as Progress};
+use rollout::{Act, Facts, Phase, Refusal, State as Progress};
 use runtime::shutdown::Shutdown;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
     change::rollout as change,
-    health::coverage::Coverage,
+    engine::{facts::Sources, look::Basis},
     identity::Actor,
     metrics as names,
-    publish::Publisher,
     record::{RolloutRecord, Soak},
-    state::State,
+    state::{BAKING, State},
     store::Txn,
-    sync::fleet::Fleet,
+    stuck::Stuck,
     truth::{CommitError, Truth},
 };
 
 /// The longest time between two looks at a rollout.
 const LOOK: Duration = Duration::from_millis(200);
-/// Soak is stored when it has grown by this much: what a crash can cost.
-const SOAK_STORED_US: i64 = 1_000_000;
+/// The shortest sleep: a deadline that has come is met by the next pass, not by a spinning one.
+const LEAST_US: i64 = 500;
+/// After a pass the engine rests for this many times of what it took.
+const PACE: u32 = 2;
+/// A rest that is shorter than this is left out.
+const UNPACED: Duration = Duration::from_millis(2);
+/// Soak is stored when it has grown by a thousandth of the dwell, within these bounds: what a crash can cost.
+const SOAK_STORED_US: std::ops::RangeInclusive<i64> = 1_000_000..=60_000_000;
 /// How long after its start the engine waits for fresh data before it believes that there is none.
 const SETTLING_US: i64 = 15_000_000;
 /// Outcomes of an ended rollout are measured this long.
@@ -44,11 +53,13 @@ const STUCK_US: i64 = 60_000_000;
 #[derive(Debug)]
 pub(crate) struct Engine {
     truth: Truth,
-    publisher: Arc<Publisher>,
-    fleet: Arc<Fleet>,
-    coverage: Coverage,
+    sources: Sources,
     started_at_us: i64,
     machines: HashMap<Uuid, Machine>,
+    /// Counts the passes over all rollouts.
+    pass: u64,
+    /// The earliest time at which a rollout must be looked at though nothing happens.
+    due_us: i64,
 }
 
 /// A rollout between two transitions.
@@ -59,49 +70,64 @@ struct Machine {
     stored_us: i64,
     /// It was under way before this process was, and has not been seen on fresh data since.
     resumed: bool,
+    /// The last pass that met it.
+    pass: u64,
+    /// What the last look rested on; none: it must be looked at.
+    basis: Option<Basis>,
+    /// When it must be looked at though nothing has changed.
+    due_us: i64,
 }
 
 impl Engine {
     /// An engine that starts now.
-    pub(crate) fn new(truth: Truth, publisher: Arc<Publisher>, fleet: Arc<Fleet>, coverage: Coverage) -> Self {
+    pub(crate) fn new(truth: Truth, sources: Sources) -> Self {
         Self {
             truth,
-            publisher,
-            fleet,
-            coverage,
+            sources,
             started_at_us: runtime::clock::now_us(),
             machines: HashMap::new(),
+            pass: 0,
+            due_us: 0,
         }
     }
 
     /// Walks rollouts until the process drains.
     pub(crate) async fn run(mut self, shutdown: Shutdown) {
         let mut states = self.truth.states();
-        let mut fleet = self.fleet.changes();
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut fleet = self.sources.fleet.changes();
         loop {
+            let due_us = self.due_us.saturating_sub(runtime::clock::now_us()).max(LEAST_US);
+            let due = Duration::from_micros(due_us.unsigned_abs()).min(LOOK);
             tokio::select! {
                 changed = states.changed() => if changed.is_err() { return },
                 changed = fleet.changed() => if changed.is_err() { return },
-                _ = looks.tick() => {}
+                () = sleep(due) => {}
                 () = shutdown.draining() => return,
             }
             states.borrow_and_update();
-            fleet.borrow_and_update();
-            self.look_at_all().await;
+            let fleet = *fleet.borrow_and_update();
+            let began = Instant::now();
+            self.look_at_all(fleet).await;
+            let rest = (began.elapsed() * PACE).min(LOOK);
+            if rest > UNPACED {
+                sleep(rest).await;
+            }
         }
     }
 
-    async fn look_at_all(&mut self) {
+    async fn look_at_all(&mut self, fleet: u64) {
         let state = self.truth.state();
-        self.machines.retain(|id, _| state.exposures.contains_key(id));
-        let (mut active, mut stuck) = (0u32, 0u32);
+        self.pass += 1;
+        self.due_us = i64::MAX;
+        let (mut active, mut stuck, mut aborting) = (0u32, 0u32, 0u32);
         for ((environment, id), record) in state.rollouts.iter() {
             if !record.state.is_final() {
                 active += 1;
-                stuck += u32::from(is_stuck(record));
-                self.look_at(record).await;
+                aborting += u32::from(is_stuck_aborting(record));
+                stuck += u32::from(self.tell_stuck(&state, record).await);
+                if !self.is_idle(&state, record, fleet) {
+                    self.look_at(record, fleet).await;
+                }
             } else if let Some(exposure) = state.exposures.get(id) {
                 self.prove(record).await;
                 if record
@@ -114,13 +140,49 @@ impl Engine {
                 }
             }
         }
+        let pass = self.pass;
+        self.machines.retain(|_, machine| machine.pass == pass);
+        self.sources.soaks.retain(|id| self.machines.contains_key(id));
         self.store_soaks(&state).await;
         metrics::gauge!(names::ROLLOUTS_ACTIVE).set(active);
-        metrics::gauge!(names::ROLLOUTS_STUCK_ABORTING).set(stuck);
+        metrics::gauge!(names::ROLLOUTS_STUCK).set(stuck);
+        metrics::gauge!(names::ROLLOUTS_STUCK_ABORTING).set(aborting);
+    }
+
+    /// Whether a rollout is stuck, which is told once for each visit of a stage.
+    async fn tell_stuck(&self, state: &State, record: &RolloutRecord) -> bool {
+        let now_us = runtime::clock::now_us();
+        let Some(stuck) = Stuck::of(record, now_us) else {
+            return false;
+        };
+        if !state.stuck.contains(&(record.id, stuck.visit)) {
+            let told = self.commit(change::tell_stuck(record, stuck, now_us), record).await;
+            if told.is_some() {
+                tracing::warn!(
+                    rollout = %record.name(), environment = %record.environment,
+                    question = %stuck.question(now_us), "rollout is stuck"
+                );
+            }
+        }
+        true
+    }
+
+    /// Whether a look would see what the last one saw.
+    fn is_idle(&mut self, state: &State, record: &RolloutRecord, fleet: u64) -> bool {
+        let Some(machine) = self.machines.get_mut(&record.id) else {
+            return false;
+        };
+        machine.pass = self.pass;
+        let is_idle =
+            machine.basis == Some(Basis::of(state, record, fleet)) && runtime::clock::now_us() < machine.due_us;
+        if is_idle {
+            self.due_us = self.due_us.min(machine.due_us);
+        }
+        is_idle
     }
 
     /// Steps a rollout until nothing more happens at this moment.
-    async fn look_at(&mut self, seen: &Arc<RolloutRecord>) {
+    async fn look_at(&mut self, seen: &Arc<RolloutRecord>, fleet: u64) {
         let mut next = Some(seen.clone());
         while let Some(record) = next {
             if record.end.is_some() {
@@ -131,12 +193,12 @@ impl Engine {
             let Some(current) = state.rollout(&record.environment, record.id).cloned() else {
                 return;
             };
-            next = self.step(&state, &current).await;
+            next = self.step(&state, &current, fleet).await;
         }
     }
 
     /// One step; the record after its transition, if there was one and it was committed.
-    async fn step(&mut self, state: &State, record: &Arc<RolloutRecord>) -> Option<Arc<RolloutRecord>> {
+    async fn step(&mut self, state: &State, record: &Arc<RolloutRecord>, fleet: u64) -> Option<Arc<RolloutRecord>> {
         let now_us = runtime::clock::now_us();
         let resumed_before = self.started_at_us;
         let machine = self
@@ -144,23 +206,24 @@ impl Engine {
             .entry(record.id)
             .or_insert_with(|| Machine::load(state, record, resumed_before, now_us));
         machine.follow(state, record, now_us);
-        let facts = facts::gather(
-            state,
-            record,
-            &self.publisher,
-            &self.fleet,
-            &self.coverage,
-            machine.resumed,
-            now_us,
-        );
+        machine.pass = self.pass;
+        machine.basis = None;
+        let mut facts = self.sources.gather(state, record, machine.resumed, now_us);
         let step = rollout::step(&record.plan, &machine.progress, &facts.known, now_us);
         machine.settle(record, facts.known.fresh, now_us - resumed_before);
         let Some(transition) = step.transition else {
             machine.progress = step.state;
+            self.sources.soaks.note(record.id, &machine.progress);
+            machine.basis = Some(Basis::of(state, record, fleet));
+            machine.due_us = due(record, &machine.progress, &facts.known, machine.resumed, now_us);
+            self.due_us = self.due_us.min(machine.due_us);
             return None;
         };
+        // Of what is stored the latest is missing.
+        let observed = rollout::observed(&record.plan, &machine.progress, &facts.known, now_us);
+        facts.soaked_us = Some(observed.soaked_us);
         // The machine follows once the transition is committed; if it is not, it stands where it stood.
-        let made = transit::transit(state, record, &step.state, transition, &facts, now_us)?;
+        let made = transit::transit(state, record, &step.state, &transition, &facts, now_us)?;
         let after = self.commit(made.txn, record).await?;
         metrics::counter!(names::TRANSITIONS, "kind" => transition.name()).increment(1);
         tracing::info!(
@@ -180,9 +243,10 @@ impl Engine {
             };
             // A machine that has moved on has stored its soak with the transition.
             let is_same = machine.progress.sequence == record.state.sequence;
-            if is_same && machine.progress.soaked_us - machine.stored_us >= SOAK_STORED_US {
+            if is_same && machine.progress.soaked_us - machine.stored_us >= soak_stored_us(record) {
                 machine.stored_us = machine.progress.soaked_us;
-                let (visits, soaked_us) = (machine.progress.visits.len() as u32, machine.stored_us);
+                let baking = u32::from(machine.progress.is_baking()) * BAKING;
+                let (visits, soaked_us) = (machine.progress.visits.len() as u32 + baking, machine.stored_us);
                 due.push((record.clone(), change::soak(record, Soak { visits, soaked_us })));
             }
         }
@@ -205,7 +269,7 @@ impl Engine {
             // The agents that are back by now are not all that there are.
             return;
         }
-        if let Some(after) = proof::prove(&state, record, &self.publisher, &self.fleet, &self.coverage, now_us) {
+        if let Some(after) = proof::prove(&state, record, &self.sources, now_us) {
             let seen = after.end.as_ref().and_then(|end| end.time_to_zero_us);
             let news = record.end.as_ref().is_none_or(|end| end.time_to_zero_us.is_none());
             if let (Some(time_to_zero_us), true) = (seen, news) {
@@ -237,13 +301,16 @@ impl Machine {
             stored_us: progress.soaked_us,
             progress,
             resumed: record.started_at_us < engine_started_us,
+            pass: 0,
+            basis: None,
+            due_us: 0,
         }
     }
 
     /// Whether it has been seen on fresh data since the process started. An abort is not proved by the first agents that
     /// are back, so it waits until all have had the time to come.
     fn settle(&mut self, record: &RolloutRecord, fresh: bool, running_us: i64) {
-        let is_settled = running_us >= SETTLING_US || (fresh && !record.state.is_aborted());
+        let is_settled = running_us >= SETTLING_US || (fresh && record.state.phase != Phase::Aborting);
         self.resumed &= !is_settled;
     }
 
@@ -257,23 +324,54 @@ impl Machine {
     }
 }
 
-fn is_stuck(record: &RolloutRecord) -> bool {
-    let aborting = match record.state.phase {
-        Phase::Aborting => true,
-        Phase::Delivering | Phase::Soaking | Phase::Held(_) | Phase::Aborted | Phase::Completed => false,
-    };
-    aborting
+fn is_stuck_aborting(record: &RolloutRecord) -> bool {
+    record.state.phase == Phase::Aborting
         && record
             .end
             .as_ref()
             .is_some_and(|end| runtime::clock::now_us() - end.decided_at_us > STUCK_US)
 }
 
-/// A person's abort: the same step, with the latch found set, committed by the person.
-pub(crate) fn abort_by_hand(state: &State, record: &RolloutRecord, live: Vec<String>, actor: &Actor) -> Option<Txn> {
-    let progress = state.soaked(record);
-    let facts = facts::Gathered::latched(state, record, live);
-    let step = rollout::step(&record.plan, &progress, &facts.known, actor.at_us);
-    let transition = step.transition?;
-    transit::by(state, record, &step.state, transition, &facts, actor).map(|made| made.txn)
+/// By how much soak grows before it is stored.
+fn soak_stored_us(record: &RolloutRecord) -> i64 {
+    let dwell_us = match record.state.is_baking() {
+        true => record.plan.bake_us,
+        false => record.state.dwell_us(&record.plan).unwrap_or(i64::MAX),
+    };
+    (dwell_us / 1_000).clamp(*SOAK_STORED_US.start(), *SOAK_STORED_US.end())
 }
+
+/// When a rollout must be looked at though nothing changes.
+fn due(record: &RolloutRecord, progress: &Progress, known: &Facts, resumed: bool, now_us: i64) -> i64 {
+    let longest_us = if resumed || (progress.is_live() && !known.fresh) {
+        look::UNSURE_US
+    } else {
+        look::IDLE_US
+    };
+    let deadline_us = rollout::next_deadline(&record.plan, progress, known, now_us);
+    deadline_us.unwrap_or(i64::MAX).min(now_us + longest_us)
+}
+
+/// What a person does to a rollout, as a transaction: the same machine, stepped to the present moment.
+///
+/// An abort sets the latch in the same transaction.
+pub(crate) fn act(
+    state: &State,
+    record: &RolloutRecord,
+    act: &Act,
+    facts: &facts::Gathered,
+    actor: &Actor,
+) -> Result<Txn, Refusal> {
+    let mut progress = state.soaked(record);
+    progress.soaked_us = progress.soaked_us.max(facts.soaked_us.unwrap_or(0));
+    let acted = rollout::act(&record.plan, &progress, &facts.known, act, &actor.name, actor.at_us)?;
+    let made = transit::by(state, record, &acted.state, &acted.transition, facts, actor);
+    // Only a start or a completion needs the flag, and the flag of a rollout cannot be deleted while it is held.
+    made.map(|made| made.txn).ok_or(Refusal::Already(format!(
+        "flag {} is gone; nothing can be done with a rollout of it",
+        record.plan.flag
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use rollout::{
-    EvidenceNumber, Plan, State, Totals, Unit,
+    EvidenceNumber, Level, Plan, State, Totals, Unit,
     evidence::{
         budget,
         request::{self, Onset},
@@ -180,25 +180,22 @@ impl EvidenceRecord {
 
     /// The evidence number over all guards and horizons; none before anything has been seen.
     ///
-    /// Guards have equal weights, horizons those of `guard.md` 5. In this order of summation the number is the same to
-    /// the last bit wherever it is worked out.
+    /// Guards of level abort share the budget by their weights, horizons by those of `guard.md` 5; a guard that is not
+    /// measured spends its share in vain. In this order of summation the number is the same to the last bit wherever it is
+    /// worked out.
     pub(crate) fn number(&self, plan: &Plan, state: &State) -> Option<EvidenceNumber> {
-        if self.batches == 0 || plan.guards.is_empty() {
-            return None;
-        }
-        let weights = vec![1.0 / plan.guards.len() as f64; plan.guards.len()];
-        let log_e = plan
-            .guards
-            .iter()
-            .map(|guard| {
-                let horizons = state.compared_horizons(plan);
-                horizons
-                    .into_iter()
-                    .map(|position| self.log_e(plan, state, guard.limit, position))
-                    .collect()
-            })
-            .collect::<Vec<Vec<f64>>>();
-        budget::evidence_number(&weights, plan.planned_horizons(), &log_e)
+        let (guard, ratio) = plan.harm_guard().filter(|_| self.batches > 0)?;
+        let abort = plan.guards.iter().filter(|guard| guard.level == Level::Abort);
+        let all: f64 = abort.map(|guard| guard.weight).sum();
+        let weight = plan.guards.get(guard)?.weight / all;
+        let horizons = state.compared_horizons(plan).into_iter();
+        let log_e = vec![
+            horizons
+                .map(|position| self.log_e(plan, state, ratio, position))
+                .collect(),
+        ];
+        let number = budget::evidence_number(&[weight], plan.planned_horizons(), &log_e)?;
+        Some(EvidenceNumber { guard, ..number })
     }
 
     /// ln of the e-value of one guard in one horizon; 0 where nothing was seen.
@@ -214,7 +211,7 @@ impl EvidenceRecord {
                     .horizons
                     .get(position)
                     .and_then(|horizon| plan.stages.get(horizon.stage));
-                let planned = request::planned_batches(stage.map_or(0, |stage| stage.dwell_us));
+                let planned = request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()));
                 horizon.onset.as_ref().map_or(0.0, |onset| onset.log_e(planned))
             }
         }
@@ -226,7 +223,8 @@ fn strata(plan: &Plan, counts: &BTreeMap<u8, (u64, u64)>) -> Vec<Stratum> {
     counts
         .iter()
         .filter_map(|(stratum, (bad_treatment, bad_control))| {
-            let share = plan.stages.get(usize::from(*stratum))?.share.fraction();
+            plan.stages.get(usize::from(*stratum))?;
+            let share = plan.wanted(usize::from(*stratum)).fraction();
             Some(Stratum {
                 share,
                 bad_treatment: *bad_treatment,

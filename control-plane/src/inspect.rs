@@ -186,7 +186,8 @@ impl Gathering<'_> {
                 Ok(())
             }
             Some(Document::Flag(record)) => missing(Some(&record), is_first),
-            None => missing(None, is_first),
+            // Nothing reads a plan.
+            Some(Document::Plan(_)) | None => missing(None, is_first),
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) const NACKS: &str = "tidegate_nacks_total";
 pub(crate) const TRANSITIONS: &str = "tidegate_rollout_transitions_total";
 /// Rollouts that are under way.
 pub(crate) const ROLLOUTS_ACTIVE: &str = "tidegate_rollouts_active";
+/// Rollouts that have been in one stage for longer than their plans allow: somebody should decide.
+pub(crate) const ROLLOUTS_STUCK: &str = "tidegate_rollouts_stuck";
 /// Rollouts that are aborting for over a minute: somebody should look.
 pub(crate) const ROLLOUTS_STUCK_ABORTING: &str = "tidegate_rollouts_stuck_aborting";
 /// Scheduled changes that ended, by end.
@@ -32,6 +34,10 @@ pub(crate) fn describe() {
     describe_counter!(NACKS, "revisions that agents refused");
     describe_counter!(TRANSITIONS, "transitions of rollouts, by kind");
     describe_gauge!(ROLLOUTS_ACTIVE, "rollouts that are under way");
+    describe_gauge!(
+        ROLLOUTS_STUCK,
+        "rollouts that have been in one stage for longer than their plans allow"
+    );
     describe_gauge!(ROLLOUTS_STUCK_ABORTING, "rollouts that are aborting for over a minute");
     describe_counter!(SCHEDULES_ENDED, "scheduled changes that ended, by end");
     describe_histogram!(

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use evaluation::{Environment, Flag, Key, Segment};
-use rollout::{EvidenceNumber, Plan, State};
+use rollout::{EvidenceNumber, Measure, Plan, State};
 use uuid::Uuid;
 
 use crate::{
@@ -74,20 +74,28 @@ pub(crate) struct RolloutRecord {
     pub(crate) index: u32,
     /// Counts the rollouts of its flag, from 1.
     pub(crate) number: u32,
-    /// The plan as it was at the start.
+    /// The plan: as it was at the start, or as it was rebased to.
     pub(crate) plan: Arc<Plan>,
+    /// Versions of the plan that this rollout has had, from 1.
+    pub(crate) plan_version: u32,
     /// Where it stands.
     pub(crate) state: State,
     /// Keys the positions of units.
     pub(crate) measuring_key: u128,
     /// Draws the buckets.
     pub(crate) salt: String,
-    /// Who started it.
+    /// Who created it.
     pub(crate) started_by: String,
-    /// When it started.
+    /// When it was created.
     pub(crate) started_at_us: i64,
     /// What happened to it, in order: all that moved its exposure, and the latest of the rest.
     pub(crate) transitions: Vec<TransitionRecord>,
+    /// The largest share of all units whose exposure was acknowledged, in buckets.
+    pub(crate) acked_buckets: u32,
+    /// The rollout that this is a retry of.
+    pub(crate) retry_of: Option<Uuid>,
+    /// Whether it draws buckets of its own.
+    pub(crate) reshuffled: bool,
     /// How it ended, once it has.
     pub(crate) end: Option<End>,
     /// The store revision of its last write.
@@ -97,7 +105,7 @@ pub(crate) struct RolloutRecord {
 /// One move of the state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TransitionRecord {
-    /// From 1; 0 is the start.
+    /// From 1; 0 is the creation.
     pub(crate) sequence: u64,
     /// When.
     pub(crate) at_us: i64,
@@ -151,6 +159,16 @@ pub(crate) enum EndCause {
     Evidence,
     /// A person.
     Person,
+    /// A person, for a reason that the plan names.
+    Trigger,
+    /// A rollback criterion of a stage.
+    Criterion,
+    /// A person, without a latch.
+    Withdrawn,
+    /// An edit of the flag.
+    Edit,
+    /// It was not started in time, or put away before it was.
+    Time,
     /// Its last gate opened.
     Completed,
 }
@@ -195,6 +213,59 @@ pub(crate) struct Soak {
     pub(crate) soaked_us: i64,
 }
 
+/// A plan as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PlanRecord {
+    /// The document.
+    pub(crate) plan: Arc<Plan>,
+    /// How often it was written.
+    pub(crate) version: u32,
+    /// When it was created.
+    pub(crate) created_at_us: i64,
+    /// When it was last written.
+    pub(crate) updated_at_us: i64,
+    /// Who wrote it last.
+    pub(crate) updated_by: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// The store revision of its last write.
+    pub(crate) revision: u64,
+}
+
+/// What was known when a stage was left.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Exit {
+    /// Number of the stage.
+    pub(crate) stage: u32,
+    /// Which visit of it, from 1.
+    pub(crate) visit: u32,
+    /// When it was entered.
+    pub(crate) entered_at_us: i64,
+    /// When it was left.
+    pub(crate) left_at_us: i64,
+    /// How long it soaked.
+    pub(crate) soaked_us: i64,
+    /// The transition that left it.
+    pub(crate) sequence: u64,
+    /// Counts of the visit.
+    pub(crate) counts: Counts,
+    /// The evidence of the whole rollout.
+    pub(crate) evidence: Option<EvidenceNumber>,
+    /// The success criteria as written, and what was found of them.
+    pub(crate) criteria: Vec<(String, String)>,
+    /// The metrics that were measured, by key.
+    pub(crate) metrics: Vec<Reading>,
+}
+
+/// A metric at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reading {
+    /// Its key.
+    pub(crate) metric: String,
+    /// By arm, and before.
+    pub(crate) measure: Measure,
+}
+
 impl SegmentRecord {
     /// The names of the chunks of both lists.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> {
@@ -205,7 +276,17 @@ impl SegmentRecord {
 impl TransitionRecord {
     /// Whether it is kept with the rollout for good, because it moved the exposure.
     fn moves_exposure(&self) -> bool {
-        ["started", "advanced", "aborted", "completed"].contains(&self.kind.as_str())
+        [
+            "started",
+            "advanced",
+            "stepped-back",
+            "bake-started",
+            "rolled-back",
+            "aborted",
+            "superseded",
+            "completed",
+        ]
+        .contains(&self.kind.as_str())
     }
 }
 
@@ -233,7 +314,11 @@ impl EndCause {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Evidence => "evidence",
-            Self::Person => "person",
+            Self::Person | Self::Withdrawn => "person",
+            Self::Trigger => "trigger",
+            Self::Criterion => "criterion",
+            Self::Edit => "edit",
+            Self::Time => "time",
             Self::Completed => "completed",
         }
     }
@@ -241,7 +326,10 @@ impl EndCause {
     /// What the rollout came to.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
-            Self::Evidence | Self::Person => "aborted",
+            Self::Evidence | Self::Person | Self::Trigger => "aborted",
+            Self::Criterion | Self::Withdrawn => "rolled-back",
+            Self::Edit => "superseded",
+            Self::Time => "expired",
             Self::Completed => "completed",
         }
     }

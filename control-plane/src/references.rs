@@ -2,8 +2,9 @@
 //! be left with something missing.
 //!
 //! A flag that is archived is not there for others, and reads nothing. A flag that a rollout holds reads the audiences of
-//! the stages that were reached, too. Whoever writes by what he learns here guards the references of the environment
-//! (`change::guard_references`), so that of two writes that each read what the other writes one is tried again.
+//! all its stages, too, of those to come as well: a rollout must not meet a gap weeks after it was started. Whoever writes
+//! by what he learns here guards the references of the environment (`change::guard_references`), so that of two writes
+//! that each read what the other writes one is tried again.
 
 use std::{
     cell::OnceCell,
@@ -11,10 +12,13 @@ use std::{
 };
 
 use evaluation::{
-    Documents, Flag, Key, Reference, RolloutStep, Segment, Violation, Written, check_references, references_of,
+    Buckets, Documents, Flag, Key, ReachedStage, Reference, RolloutStep, Segment, Violation, Written, check_references,
+    references_of,
 };
 
-use crate::{compile, record::RolloutRecord, state::State};
+use rollout::Plan;
+
+use crate::{record::RolloutRecord, state::State};
 
 /// How many readers of a document are named.
 const NAMED: usize = 20;
@@ -34,7 +38,7 @@ pub(crate) struct StateDocuments<'s> {
     state: &'s State,
     environment: &'s Key,
     overlay: &'s Overlay,
-    /// By flag: the steps of all rollouts under way, once one was asked for.
+    /// By flag: what all rollouts under way will have reached, once one was asked for.
     steps: OnceCell<BTreeMap<Key, RolloutStep>>,
 }
 
@@ -114,7 +118,7 @@ impl<'s> StateDocuments<'s> {
         self.steps.get_or_init(|| {
             let held = self.state.held_flags(self.environment);
             let steps =
-                held.filter_map(|flag| Some((flag.clone(), compile::step_of(self.state, self.environment, flag)?)));
+                held.filter_map(|flag| Some((flag.clone(), whole_step_of(self.state, self.environment, flag)?)));
             steps.collect()
         })
     }
@@ -186,6 +190,33 @@ impl<'s> StateDocuments<'s> {
             });
         }
         broken
+    }
+}
+
+/// The rollout under way that holds a flag, as if it had reached every stage: all that it will read.
+pub(crate) fn whole_step_of(state: &State, environment: &Key, flag: &Key) -> Option<RolloutStep> {
+    let record = state.holder(environment, flag)?;
+    let is_under_way = record.state.is_live() || record.state.phase.is_before_start();
+    (is_under_way && !state.latches.contains_key(&record.id)).then(|| whole_step(&record.plan))
+}
+
+/// A rollout of a plan as if it had reached every stage. Good for what it reads, and for nothing else.
+pub(crate) fn whole_step(plan: &Plan) -> RolloutStep {
+    let reached = plan.stages.iter().enumerate().map(|(number, stage)| ReachedStage {
+        stage: number as u8,
+        share: Buckets::ALL,
+        audience: stage.audience.clone(),
+    });
+    RolloutStep {
+        rollout: 0,
+        measuring_key: 0,
+        salt: String::new(),
+        bucket_by: Vec::new(),
+        treatment: plan.treatment.clone(),
+        control: plan.control.clone(),
+        shadow: false,
+        stage: 0,
+        reached: reached.collect(),
     }
 }
 

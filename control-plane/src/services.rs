@@ -6,10 +6,10 @@ use proto::{
     MESSAGE_LIMIT,
     v1::{
         audit_server::AuditServer, changes_server::ChangesServer, configuration_server::ConfigurationServer,
-        environments_server::EnvironmentsServer, flags_server::FlagsServer, fleet_server::FleetServer,
-        health_server::HealthServer, history_server::HistoryServer, inspection_server::InspectionServer,
-        rollouts_server::RolloutsServer, schedules_server::SchedulesServer, segments_server::SegmentsServer,
-        sync_server::SyncServer,
+        environments_server::EnvironmentsServer, flag_status_server::FlagStatusServer, flags_server::FlagsServer,
+        fleet_server::FleetServer, health_server::HealthServer, history_server::HistoryServer,
+        inspection_server::InspectionServer, plans_server::PlansServer, rollouts_server::RolloutsServer,
+        schedules_server::SchedulesServer, segments_server::SegmentsServer, sync_server::SyncServer,
     },
 };
 use runtime::shutdown::Shutdown;
@@ -17,8 +17,10 @@ use tonic::service::Routes;
 
 use crate::{
     api, described,
+    engine::facts::Sources,
+    events,
     follow::Followers,
-    health::{collector::Intake, coverage::Coverage, service::HealthService},
+    health::{collector::Intake, service::HealthService},
     publish::Publisher,
     sync::{fleet::Fleet, service::SyncService},
     truth::Truth,
@@ -32,8 +34,8 @@ pub(crate) struct Parts {
     pub(crate) publisher: Arc<Publisher>,
     /// What is known of agents.
     pub(crate) fleet: Arc<Fleet>,
-    /// What frames cover.
-    pub(crate) coverage: Coverage,
+    /// What is known of rollouts.
+    pub(crate) sources: Sources,
     /// Where frames go.
     pub(crate) intake: Intake,
 }
@@ -44,7 +46,7 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
         truth,
         publisher,
         fleet,
-        coverage,
+        sources,
         intake,
     } = parts;
     let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
@@ -53,20 +55,23 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
         described::report_health(health_reporter, shutdown.clone()),
     );
     let sound = "the descriptors were written by this build";
-    let view = api::View::new(truth.clone(), publisher.clone(), fleet.clone(), coverage);
+    let view = api::View::new(truth.clone(), sources.clone());
     let fleet_api = api::FleetApi::new(truth.clone(), publisher.clone(), fleet.clone());
     let rollouts = RolloutsServer::new(api::RolloutsApi::new(view, shutdown.clone()));
     let schedules = SchedulesServer::new(api::SchedulesApi::new(truth.clone()));
-    let flags = FlagsServer::new(api::FlagsApi::new(truth.clone()));
+    let flags = FlagsServer::new(api::FlagsApi::new(truth.clone(), sources.clone()));
     let configuration = ConfigurationServer::new(api::ConfigurationApi::new(truth.clone()));
     let followers = Followers::new();
     let audit = api::AuditApi::new(truth.clone(), followers.clone(), shutdown.clone());
     let audit = AuditServer::new(audit);
     let changes = api::ChangesApi::new(truth.clone(), followers, shutdown.clone());
     let changes = ChangesServer::new(changes);
+    let readers = events::reader::Readers::new();
+    let status = api::StatusApi::new(truth.clone(), readers, shutdown.clone());
     let history = HistoryServer::new(api::HistoryApi::new(truth.clone()));
     let inspection = InspectionServer::new(api::InspectionApi::new(truth.clone()));
     let environments = EnvironmentsServer::new(api::EnvironmentsApi::new(truth.clone(), fleet.clone()));
+    let plans = PlansServer::new(api::PlansApi::new(truth.clone()));
     let segments = SegmentsServer::new(api::SegmentsApi::new(truth.clone()));
     let sync = SyncServer::new(SyncService::new(publisher, fleet, shutdown.clone()));
     let health = HealthServer::new(HealthService::new(intake, truth.states(), shutdown.clone()));
@@ -76,9 +81,11 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
         .add_service(schedules.max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(environments)
         .add_service(segments.max_decoding_message_size(MESSAGE_LIMIT))
+        .add_service(plans.max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(audit)
         .add_service(changes)
         .add_service(history)
+        .add_service(FlagStatusServer::new(status))
         .add_service(inspection.max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(FleetServer::new(fleet_api))
         .add_service(flags.max_decoding_message_size(MESSAGE_LIMIT))

@@ -17,13 +17,16 @@ use crate::{
     evidence::EvidenceRecord,
     members::{Chunk, ChunkId, Chunks},
     recent::Recent,
-    record::{Active, EnvironmentRecord, Exposure, FlagRecord, Latch, RolloutRecord, SegmentRecord, Soak},
+    record::{Active, EnvironmentRecord, Exposure, FlagRecord, Latch, PlanRecord, RolloutRecord, SegmentRecord, Soak},
     schedule::ScheduleRecord,
     store::{
         keys::{self, Subject},
         model::{self, ModelError},
     },
 };
+
+/// Added to the number of visits in a soak that is of the bake.
+pub(crate) const BAKING: u32 = 1 << 16;
 
 /// All records at one revision.
 #[derive(Debug, Clone, Default)]
@@ -52,14 +55,20 @@ pub(crate) struct State {
     pub(crate) exposures: Arc<BTreeMap<Uuid, Exposure>>,
     /// How much each rollout's stage has soaked.
     pub(crate) soaks: Arc<BTreeMap<Uuid, Soak>>,
+    /// The visits of rollouts, by id and number (`stuck.rs`), of which it was told that they are stuck.
+    pub(crate) stuck: Arc<BTreeSet<(Uuid, u32)>>,
     /// The abort latches.
     pub(crate) latches: Arc<BTreeMap<Uuid, Arc<Latch>>>,
     /// The evidence of each rollout.
     pub(crate) evidence: Arc<BTreeMap<Uuid, Arc<EvidenceRecord>>>,
+    /// Plan documents, by environment and key.
+    pub(crate) plans: Arc<BTreeMap<(Key, Key), Arc<PlanRecord>>>,
     /// Scheduled changes, those that have ended too; by environment and id.
     pub(crate) schedules: Arc<BTreeMap<(Key, Uuid), Arc<ScheduleRecord>>>,
     /// The latest audit records of each environment, of those that were made since this process began.
     pub(crate) acts: Arc<BTreeMap<Key, Arc<Recent>>>,
+    /// The store revision of the latest event, of those that were written since this process began.
+    pub(crate) told_at: Option<u64>,
 }
 
 impl State {
@@ -125,6 +134,18 @@ impl State {
                 let record = value.map(|value| model::read_soak(value)).transpose()?;
                 set(&mut self.soaks, *id, record);
             }
+            Subject::Stuck(_, id, visit) => {
+                let told = Arc::make_mut(&mut self.stuck);
+                match value {
+                    Some(_) => told.insert((*id, *visit)),
+                    None => told.remove(&(*id, *visit)),
+                };
+            }
+            Subject::Events(_) => {
+                if value.is_some() {
+                    self.told_at = Some(revision);
+                }
+            }
             Subject::Latch(_, id) => {
                 let record = value.map(|value| model::read_latch(value)).transpose()?;
                 set(&mut self.latches, *id, record.map(Arc::new));
@@ -136,6 +157,14 @@ impl State {
             Subject::Schedule(environment, id) => {
                 let record = value.map(|value| model::read_schedule(value, revision)).transpose()?;
                 set(&mut self.schedules, (environment.clone(), *id), record.map(Arc::new));
+            }
+            Subject::Plan(environment, key) => {
+                let record = value.map(|value| model::read_plan(value, revision)).transpose()?;
+                set(
+                    &mut self.plans,
+                    (environment.clone(), key.clone()),
+                    record.map(Arc::new),
+                );
             }
             Subject::Act(environment, id) => {
                 if let Some(value) = value {
@@ -242,6 +271,27 @@ impl State {
             .map(|(_, record)| record)
     }
 
+    /// A plan document.
+    pub(crate) fn plan(&self, environment: &Key, key: &Key) -> Option<&Arc<PlanRecord>> {
+        self.plans.get(&(environment.clone(), key.clone()))
+    }
+
+    /// Plan documents of an environment in key order, behind a key if one is given.
+    pub(crate) fn plans_of<'s>(
+        &'s self,
+        environment: &'s Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'s Arc<PlanRecord>> + use<'s> {
+        let from = match after {
+            Some(key) => Bound::Excluded((environment.clone(), key.clone())),
+            None => Bound::Included((environment.clone(), Key::first())),
+        };
+        let plans = self.plans.range((from, Bound::Unbounded));
+        plans
+            .take_while(move |((owner, _), _)| owner == environment)
+            .map(|(_, record)| record)
+    }
+
     /// A rollout.
     pub(crate) fn rollout(&self, environment: &Key, id: Uuid) -> Option<&Arc<RolloutRecord>> {
         self.rollouts.get(&(environment.clone(), id))
@@ -281,7 +331,7 @@ impl State {
     pub(crate) fn soaked(&self, record: &RolloutRecord) -> rollout::State {
         let mut state = record.state.clone();
         if let Some(soak) = self.soaks.get(&record.id)
-            && soak.visits as usize == state.visits.len()
+            && soak.visits == state.visits.len() as u32 + u32::from(state.is_baking()) * BAKING
         {
             state.soaked_us = state.soaked_us.max(soak.soaked_us);
         }

@@ -159,6 +159,20 @@ pub(crate) enum Order {
     Descending,
 }
 
+/// Every item under a prefix, in the order of their keys; pages of one snapshot each.
+pub(crate) async fn all(store: &dyn Store, prefix: &[u8]) -> Result<Vec<Item>, Error> {
+    const PAGE: usize = 500;
+    let mut items: Vec<Item> = Vec::new();
+    loop {
+        let after = items.last().map(|item| item.key.clone());
+        let page = store.range(prefix, after.as_deref(), PAGE, Order::Ascending).await?;
+        items.extend(page.items);
+        if !page.more {
+            return Ok(items);
+        }
+    }
+}
+
 impl Txn {
     /// Adds a guard.
     pub(crate) fn guard(mut self, guard: Guard) -> Self {
@@ -175,6 +189,13 @@ impl Txn {
     /// Adds a deletion.
     pub(crate) fn delete(mut self, key: Bytes) -> Self {
         self.ops.push(Op::Delete(key));
+        self
+    }
+
+    /// Adds another transaction: both are committed, or neither.
+    pub(crate) fn and(mut self, other: Txn) -> Self {
+        self.guards.extend(other.guards);
+        self.ops.extend(other.ops);
         self
     }
 

@@ -129,7 +129,7 @@ async fn named(store: &dyn Store, environment: &Key) -> Result<BTreeSet<ChunkId>
         for item in items {
             match model::read_version(&item.value, item.modified)?.document {
                 Some(Document::Segment(record)) => named.extend(record.chunks()),
-                Some(Document::Flag(_)) | None => {}
+                Some(Document::Flag(_) | Document::Plan(_)) | None => {}
             }
         }
     }

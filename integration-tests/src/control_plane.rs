@@ -108,6 +108,11 @@ impl ControlPlane {
             .expect("a running control plane serves metrics")
     }
 
+    /// The processor time that it has used.
+    pub fn processor_time(&self) -> std::time::Duration {
+        self.process.processor_time()
+    }
+
     /// The memory that it holds, in bytes.
     pub fn resident_bytes(&self) -> u64 {
         self.process.resident_bytes()

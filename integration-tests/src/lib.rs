@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod acts;
 pub mod agent;
 pub mod answers;
 pub mod binaries;
@@ -17,6 +18,7 @@ pub mod catalogue;
 pub mod conditions;
 pub mod console;
 pub mod control_plane;
+pub mod crowd;
 pub mod draws;
 pub mod evaluator;
 pub mod flags;
@@ -32,6 +34,7 @@ pub mod proxy;
 pub mod records;
 pub mod refusing;
 pub mod service;
+pub mod statuses;
 pub mod stream;
 pub mod system;
 pub mod violations;

@@ -53,7 +53,8 @@ impl Operator {
         self.channel.clone()
     }
 
-    fn environment(&self) -> String {
+    /// The environment that it acts in.
+    pub fn environment(&self) -> String {
         self.environment.clone()
     }
 
@@ -207,6 +208,7 @@ impl Operator {
         let request = v1::StartRolloutRequest {
             environment: self.environment(),
             plan: Some(plan),
+            ..v1::StartRolloutRequest::default()
         };
         let response = RolloutsClient::new(self.channel()).start_rollout(request).await?;
         Ok(response.into_inner().rollout.expect("a started rollout is given back"))

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use proto::v1;
 
-/// A plan of a boolean flag without any stage. Few outcomes and units suffice for its gates.
+/// A plan of a boolean flag with these stages, which completes as soon as its last gate opens.
 pub fn plan(flag: &str, stages: &[v1::Stage]) -> v1::Plan {
     v1::Plan {
         flag: flag.to_owned(),
         treatment: "on".to_owned(),
         control: "off".to_owned(),
         stages: stages.to_vec(),
+        bake_us: Some(0),
         ..v1::Plan::default()
     }
 }
@@ -25,6 +26,7 @@ pub fn stage(name: &str, buckets: u32, dwell: Duration) -> v1::Stage {
         dwell_us: micros(dwell),
         minimum_outcomes: Some(20),
         minimum_units: Some(3),
+        ..v1::Stage::default()
     }
 }
 

@@ -90,6 +90,24 @@ impl Process {
         self.log.read()
     }
 
+    /// The processor time that it has used, its own and the kernel's for it, to a hundredth of a second.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!(
+            "/proc/{}/stat",
+            self.child.id().expect("the process has not ended")
+        ))
+        .expect("a running process has a stat");
+        // The name, in brackets, may hold anything; the fields are counted behind it.
+        let fields = stat
+            .rsplit_once(") ")
+            .expect("a stat has a name")
+            .1
+            .split(' ')
+            .collect::<Vec<_>>();
+        let ticks = |position: usize| fields[position].parse::<u64>().expect("a time is a number");
+        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    }
+
     /// The memory that it holds, in bytes.
     pub fn resident_bytes(&self) -> u64 {
         let id = self.child.id().expect("the process has not ended");

@@ -3,10 +3,15 @@
 //! All facts belong to the state that they are given with: counts of the current visit, acks of the share that this
 //! state wants. Facts gathered for an earlier state are superseded and must not be used.
 
-use crate::EvidenceNumber;
+use std::collections::BTreeMap;
+
+use crate::{EvidenceNumber, Micros, criterion::Estimates};
+
+/// The longest time between two looks that counts as seen, while somebody looks every second.
+pub const LONGEST_GAP_US: Micros = 5_000_000;
 
 /// What is known at one moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// The abort latch exists: a person, or another replica, has aborted this rollout.
     pub latched: bool,
@@ -24,6 +29,45 @@ pub struct Facts {
     pub positions_full: bool,
     /// This is the first evaluation of a new leader: what lies between it and the last one was seen by nobody.
     pub resumed: bool,
+    /// The estimates of the metrics in the current visit, by key. What is not here has no data.
+    pub measures: BTreeMap<String, Measure>,
+    /// Whether the stage's criteria are proved to hold (guard.md 6); none: nothing is known yet.
+    pub certified: Option<bool>,
+    /// The names of the items that checks have found done.
+    pub checked: Vec<String>,
+    /// The longest gap since the last look that counts as seen: [`LONGEST_GAP_US`] unless time is virtual.
+    pub longest_gap_us: Micros,
+}
+
+/// What is known of one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Measure {
+    /// By arm, and before.
+    pub estimates: Estimates,
+    /// Outcomes of treatment that the estimate rests on.
+    pub outcomes: u64,
+    /// Units of treatment that it rests on.
+    pub units: u64,
+}
+
+/// Nothing is known: no agent, no data, no evidence.
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            latched: false,
+            off: false,
+            delivery: Delivery::default(),
+            arms: ArmTotals::default(),
+            evidence: None,
+            fresh: false,
+            positions_full: false,
+            resumed: false,
+            measures: BTreeMap::new(),
+            certified: None,
+            checked: Vec::new(),
+            longest_gap_us: LONGEST_GAP_US,
+        }
+    }
 }
 
 /// How far the wanted content has reached the fleet of the flag.

@@ -1,19 +1,23 @@
-//! A guard: a metric, a limit, and what to do when the evidence says that the limit is broken.
+//! A guard: a metric, the limit whose breach is harm, and what to do when the evidence says that it is broken.
 //!
 //! The level caps what a guard may do; how strong the evidence must be for each level is the ladder's business
 //! ([`crate::evidence::budget`]).
 
-use crate::{Ladder, Metric};
+use crate::{
+    Ladder,
+    catalogue::MetricKey,
+    criterion::{Base, Comparison, Decimal, Limit, Relation},
+};
 
 /// A metric with a limit and what to do.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Guard {
-    /// What is watched.
-    pub metric: Metric,
-    /// The highest allowed ratio of treatment to control; 1.0 means "no worse than control".
-    pub limit: f64,
+    /// What is harm: `error-rate > 1x control`, `p99 > 2x baseline`.
+    pub harm: Comparison,
     /// The most that this guard may do.
     pub level: Level,
+    /// Its share of the budget, relative to the others; 1 by default.
+    pub weight: f64,
 }
 
 /// What a guard may do at most.
@@ -30,9 +34,48 @@ pub enum Level {
 impl Guard {
     /// The limit unless a plan says otherwise: no worse than control.
     pub const DEFAULT_LIMIT: f64 = 1.0;
+    /// The metric that is measured for every rollout.
+    pub const ERROR_RATE: &'static str = "error-rate";
+
+    /// Errors of treatment above those of control abort: the guard of a plan that names none.
+    pub fn no_worse_than_control() -> Self {
+        Self::error_rate_above(Self::DEFAULT_LIMIT)
+    }
+
+    /// Errors above a multiple of the live control's abort.
+    pub fn error_rate_above(times_control: f64) -> Self {
+        Self {
+            harm: Comparison {
+                metric: MetricKey::new(Self::ERROR_RATE).expect("the key of a built-in metric is a key"),
+                relation: Relation::Above,
+                limit: Limit::Times {
+                    base: Base::Control,
+                    factor: Decimal::from_millionths((times_control * 1e6).round() as i64),
+                },
+                window: None,
+            },
+            level: Level::Abort,
+            weight: 1.0,
+        }
+    }
+
+    /// The ratio to the live control, if this is a guard on the error rate that is relative to it and may abort.
+    pub fn error_ratio(&self) -> Option<f64> {
+        let is_error_rate = self.harm.metric.as_str() == Self::ERROR_RATE && self.level == Level::Abort;
+        match &self.harm.limit {
+            Limit::Times {
+                base: Base::Control,
+                factor,
+            } if is_error_rate => Some(factor.as_f64()),
+            Limit::Times { .. } | Limit::Absolute(_) | Limit::Plus { .. } => None,
+        }
+    }
 }
 
 impl Level {
+    /// All of them.
+    pub const ALL: [Level; 3] = [Level::Warn, Level::Hold, Level::Abort];
+
     /// As documents write it.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,73 +3,52 @@
 //! Time is kept as points and sums (when the stage was entered, how much has soaked), never as a running timer, so a
 //! state that was stored can be stepped by any replica. `sequence` counts the transitions: a write is guarded by it.
 
-use crate::{Micros, Plan, Unit, plan::DAY_US, step::STALE_AFTER_US};
+mod desk;
+mod phase;
+
+pub use self::{
+    desk::{Approval, Desk, Issue, List, Tick},
+    phase::{HoldReason, Phase},
+};
+use crate::{Micros, Plan};
 
 /// How far a rollout came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// What the rollout is doing.
     pub phase: Phase,
+    /// Why it is held, the gravest first; empty unless it is.
+    pub holds: Vec<HoldReason>,
     /// Transitions made so far.
     pub sequence: u64,
     /// Position in the plan's stages.
     pub stage: usize,
-    /// Every entry into a stage, oldest first; the last is the current one.
+    /// Every entry into a stage, oldest first; the last is the current one. Empty before the start.
     pub visits: Vec<Visit>,
     /// Every horizon, oldest first; the last is the current one.
     pub horizons: Vec<Horizon>,
     /// Soak gathered in this visit.
     pub soaked_us: Micros,
+    /// How often this visit was extended.
+    pub extensions: u32,
+    /// By how much in all.
+    pub extended_us: Micros,
     /// When the state was last stepped.
     pub observed_at_us: Micros,
     /// When data was last seen to be fresh, or when its grace began.
     pub fresh_at_us: Micros,
-    /// When this visit began.
+    /// When this visit (before the start: this phase) began.
     pub entered_at_us: Micros,
     /// When 99 % of the live agents had applied this visit's share; none while it is being delivered.
     pub clock_started_at_us: Option<Micros>,
+    /// When the last gate was passed and the bake began.
+    pub baking_since_us: Option<Micros>,
     /// Since when an aborting rollout has seen no live agent at all.
     pub alone_since_us: Option<Micros>,
-    /// When it was aborted or completed.
+    /// When it ended, or its end was decided.
     pub ended_at_us: Option<Micros>,
-}
-
-/// What a rollout is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// The stage is wanted, and not yet applied by 99 % of the live agents.
-    Delivering,
-    /// The stage is applied and its clock runs whenever data is fresh.
-    Soaking,
-    /// The stage stays as it is until the reason is gone.
-    Held(HoldReason),
-    /// Aborted; not every live agent has it on disk yet.
-    Aborting,
-    /// Aborted, and every live agent has it on disk. Final.
-    Aborted,
-    /// The last stage was passed. Final.
-    Completed,
-}
-
-/// Why a rollout is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HoldReason {
-    /// No live agent holds the flag.
-    NoAgents,
-    /// The dwell is over and neither arm had any traffic.
-    NoTraffic,
-    /// The dwell is over, control had traffic and treatment had none.
-    NoTreatmentTraffic,
-    /// The dwell is over and an arm has fewer outcomes than the stage asks for.
-    TooFewOutcomes,
-    /// The dwell is over and an arm has fewer units than the stage asks for.
-    TooFewUnits,
-    /// Agents have not reported for ten seconds.
-    Stale,
-    /// The evidence of harm is at the hold level.
-    Evidence,
-    /// The flag is killed or disabled.
-    FlagOff,
+    /// What people have decided and done.
+    pub desk: Desk,
 }
 
 /// One entry into a stage.
@@ -93,87 +72,87 @@ pub struct Horizon {
 }
 
 impl State {
-    /// Whether nothing will ever change it again.
-    pub fn is_final(&self) -> bool {
-        match self.phase {
-            Phase::Aborted | Phase::Completed => true,
-            Phase::Delivering | Phase::Soaking | Phase::Held(_) | Phase::Aborting => false,
+    /// A rollout that was created and not submitted yet.
+    pub fn draft(plan_hash: u128, now: Micros) -> Self {
+        Self {
+            phase: Phase::Draft,
+            holds: Vec::new(),
+            sequence: 0,
+            stage: 0,
+            visits: Vec::new(),
+            horizons: Vec::new(),
+            soaked_us: 0,
+            extensions: 0,
+            extended_us: 0,
+            observed_at_us: now,
+            fresh_at_us: now,
+            entered_at_us: now,
+            clock_started_at_us: None,
+            baking_since_us: None,
+            alone_since_us: None,
+            ended_at_us: None,
+            desk: Desk {
+                plan_hash,
+                ..Desk::default()
+            },
         }
     }
 
-    /// Whether the abort has been decided, so that nobody is to get the treatment.
-    pub fn is_aborted(&self) -> bool {
+    /// Whether nothing will ever change its exposure again.
+    pub fn is_final(&self) -> bool {
+        self.phase.is_final()
+    }
+
+    /// Whether nobody is to get the treatment by it any more: it was aborted, rolled back or superseded.
+    pub fn is_withdrawn(&self) -> bool {
         match self.phase {
-            Phase::Aborting | Phase::Aborted => true,
-            Phase::Delivering | Phase::Soaking | Phase::Held(_) | Phase::Completed => false,
+            Phase::Aborting | Phase::Aborted | Phase::RolledBack | Phase::Superseded | Phase::Expired => true,
+            Phase::Draft
+            | Phase::Ready
+            | Phase::AwaitingStart
+            | Phase::Ramp
+            | Phase::Soak
+            | Phase::Gate
+            | Phase::Held
+            | Phase::Paused
+            | Phase::Baking
+            | Phase::Completed => false,
         }
+    }
+
+    /// Whether a stage has been entered, and the rollout has not ended.
+    pub fn is_live(&self) -> bool {
+        self.phase.is_live()
+    }
+
+    /// Whether the last gate was passed.
+    pub fn is_baking(&self) -> bool {
+        self.baking_since_us.is_some()
+    }
+
+    /// How long the stage must soak, extensions included; none: for ever.
+    pub fn dwell_us(&self, plan: &Plan) -> Option<Micros> {
+        let dwell = plan.stages.get(self.stage)?.dwell.finite_us()?;
+        Some(dwell.saturating_add(self.extended_us))
+    }
+
+    /// Whether the stage has soaked for its dwell.
+    pub fn is_soaked(&self, plan: &Plan) -> bool {
+        self.clock_started_at_us.is_some() && self.dwell_us(plan).is_some_and(|dwell| self.soaked_us >= dwell)
+    }
+
+    /// The highest stage that was ever entered; none before the start.
+    pub fn highest_visited(&self) -> Option<usize> {
+        self.visits.iter().map(|visit| visit.stage).max()
     }
 
     /// The positions in `horizons` whose stage has units in both arms, oldest first.
     ///
     /// The budget numbers only these (h = 1, 2, ..), as its n counts only these; any other has nothing to compare.
     pub fn compared_horizons(&self, plan: &Plan) -> Vec<usize> {
-        let is_compared = |horizon: &Horizon| {
-            plan.stages
-                .get(horizon.stage)
-                .is_some_and(|stage| stage.share.is_compared())
-        };
+        let is_compared = |horizon: &Horizon| plan.wanted(horizon.stage).is_compared();
         (0..self.horizons.len())
             .filter(|&position| is_compared(&self.horizons[position]))
             .collect()
-    }
-
-    /// The next point in time at which this state may change though nothing else does; none for a state that waits for
-    /// agents or people only. Never before `now`.
-    pub fn next_deadline(&self, plan: &Plan, now: Micros) -> Option<Micros> {
-        let mut deadlines = [None, None, None];
-        match self.phase {
-            Phase::Aborting | Phase::Aborted | Phase::Completed => return None,
-            Phase::Delivering | Phase::Held(_) => {}
-            Phase::Soaking => {
-                deadlines[0] = plan.stages.get(self.stage).map(|stage| {
-                    self.observed_at_us
-                        .saturating_add(stage.dwell_us.saturating_sub(self.soaked_us).max(0))
-                });
-                deadlines[1] = Some(self.fresh_at_us.saturating_add(STALE_AFTER_US));
-            }
-        }
-        if plan.unit == Unit::Unit {
-            deadlines[2] = self
-                .horizons
-                .last()
-                .map(|horizon| horizon.started_at_us.saturating_add(DAY_US));
-        }
-        deadlines.into_iter().flatten().min().map(|deadline| deadline.max(now))
-    }
-}
-
-impl Phase {
-    /// In one word, without the reason of a hold.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Delivering => "delivering",
-            Phase::Soaking => "soaking",
-            Phase::Held(_) => "held",
-            Phase::Aborting => "aborting",
-            Phase::Aborted => "aborted",
-            Phase::Completed => "completed",
-        }
-    }
-}
-
-impl HoldReason {
-    /// In a few words, joined by hyphens.
-    pub fn name(self) -> &'static str {
-        match self {
-            HoldReason::NoAgents => "no-agents",
-            HoldReason::NoTraffic => "no-traffic",
-            HoldReason::NoTreatmentTraffic => "no-treatment-traffic",
-            HoldReason::TooFewOutcomes => "too-few-outcomes",
-            HoldReason::TooFewUnits => "too-few-units",
-            HoldReason::Stale => "stale",
-            HoldReason::Evidence => "evidence",
-            HoldReason::FlagOff => "flag-off",
-        }
     }
 }

@@ -1,47 +1,55 @@
-//! What all facts together say: abort before kill before hold before inconclusive before safe, in that order and no
+//! What all facts together say: abort before roll-back before hold before waiting before going on, in that order and no
 //! other.
 //!
 //! Harm needs no fresh data, no soak and no delivery; everything else does. [`crate::step`] makes a transition out of
 //! the verdict.
 
-use crate::evidence::budget::{self, Ladder};
-use crate::step::STALE_AFTER_US;
-use crate::{AbortCause, Facts, Gate, HoldReason, Level, Micros, Plan, State, gate};
+use crate::{
+    AbortCause, Facts, HoldReason, Level, Micros, Phase, Plan, RollbackCause, State,
+    criterion::Criterion,
+    evidence::budget::{self, Ladder},
+    gate::{self, Finding, Minimum, Wait},
+    step::STALE_AFTER_US,
+};
+
+/// What a rollback criterion needs before it is believed (guard.md 4f).
+const BELIEVED: Minimum = Minimum {
+    outcomes: 100,
+    units: 3,
+};
 
 /// What all facts together say, gravest first.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Abort, for this cause.
     Abort(AbortCause),
-    /// Stay in this stage, for this reason.
-    Hold(HoldReason),
-    /// Stay in this stage: it is too early to say.
-    Inconclusive,
+    /// Treatment to 0 %, without a latch.
+    RollBack(RollbackCause),
+    /// Stay in this stage, for these reasons, the gravest first; at least one.
+    Hold(Vec<HoldReason>),
+    /// Stay in this stage: it waits for something.
+    Wait(Vec<Wait>),
     /// The stage may be left.
-    Safe,
+    Pass,
 }
 
-/// The verdict on a rollout that has not ended.
+/// The verdict on a rollout that is live.
 pub fn judge(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Verdict {
     if let Some(cause) = harm(plan, facts) {
         return Verdict::Abort(cause);
     }
-    if facts.off {
-        return Verdict::Hold(HoldReason::FlagOff);
+    if let Some(cause) = rolls_back(plan, state, facts) {
+        return Verdict::RollBack(cause);
     }
-    if facts.delivery.live == 0 {
-        return Verdict::Hold(HoldReason::NoAgents);
+    let holds = holds(plan, state, facts, now);
+    if !holds.is_empty() {
+        return Verdict::Hold(holds);
     }
-    if ladder(plan, facts) >= Ladder::Hold {
-        return Verdict::Hold(HoldReason::Evidence);
-    }
-    if is_stale(state, facts, now) {
-        return Verdict::Hold(HoldReason::Stale);
-    }
-    match gate::no_harm(plan, state, facts) {
-        Gate::Proceed => Verdict::Safe,
-        Gate::Wait => Verdict::Inconclusive,
-        Gate::Hold(reason) => Verdict::Hold(reason),
+    let waits = gate::waits(plan, state, facts, now);
+    if waits.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Wait(waits)
     }
 }
 
@@ -72,7 +80,53 @@ pub(crate) fn ladder(plan: &Plan, facts: &Facts) -> Ladder {
     budget::level(number.log_evidence, plan.alpha).min(level.cap())
 }
 
+/// The rollback criterion of the current stage that holds, if one does, on a minimum of outcomes and units.
+fn rolls_back(plan: &Plan, state: &State, facts: &Facts) -> Option<RollbackCause> {
+    let stage = plan.stages.get(state.stage)?;
+    let holds = |written: &Criterion| gate::on_minimum(plan, BELIEVED, facts, written) == Finding::Holds;
+    let criterion = stage.rollback.iter().position(holds)?;
+    Some(RollbackCause::Criterion {
+        stage: state.stage,
+        criterion,
+    })
+}
+
+/// Every reason to hold, the gravest first.
+pub(crate) fn holds(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Vec<HoldReason> {
+    let mut reasons = Vec::new();
+    let mut note = |applies: bool, reason: HoldReason| {
+        if applies {
+            reasons.push(reason);
+        }
+    };
+    note(facts.off, HoldReason::FlagOff);
+    note(state.desk.held, HoldReason::Person);
+    note(state.desk.is_fixing(), HoldReason::Fix);
+    note(ladder(plan, facts) >= Ladder::Hold, HoldReason::Evidence);
+    note(facts.delivery.live == 0, HoldReason::NoAgents);
+    note(is_stale(state, facts, now), HoldReason::Stale);
+    if reasons.is_empty() && !state.is_baking() && state.is_soaked(plan) {
+        match gate::missing_data(plan, state.stage, facts) {
+            Some(reason) => reasons.push(reason),
+            None if gate::is_inconclusive(plan, state, facts) && !may_extend(plan, state) => {
+                reasons.push(HoldReason::Inconclusive);
+            }
+            None => {}
+        }
+    }
+    reasons
+}
+
+/// Whether the gate may still extend the stage by itself.
+pub(crate) fn may_extend(plan: &Plan, state: &State) -> bool {
+    let stage = plan.stages.get(state.stage);
+    stage.is_some_and(|stage| stage.allows(gate::Outcome::Extend) && state.extensions < stage.max_extensions)
+}
+
 /// Whether a stage whose clock has started has gone without fresh data for longer than the grace.
 fn is_stale(state: &State, facts: &Facts, now: Micros) -> bool {
-    state.clock_started_at_us.is_some() && !facts.fresh && now.saturating_sub(state.fresh_at_us) >= STALE_AFTER_US
+    state.phase != Phase::Ramp
+        && state.clock_started_at_us.is_some()
+        && !facts.fresh
+        && now.saturating_sub(state.fresh_at_us) >= STALE_AFTER_US
 }

@@ -156,6 +156,19 @@ pub(crate) struct SetArgs {
     /// Create the flag (boolean, on and off) if it does not exist
     #[arg(long)]
     pub(crate) create: bool,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+}
+
+/// What the writer knows of the flag's rollouts and wants all the same.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConsentArgs {
+    /// End the rollout that holds the flag, by this edit; needs --reason
+    #[arg(long)]
+    pub(crate) supersede: bool,
+    /// Serve what this aborted rollout took away to more units, because that is meant: its name, such as checkout#3
+    #[arg(long, value_name = "RUN")]
+    pub(crate) acknowledge_abort: Option<String>,
 }
 
 /// Denied units and rules, which are written alike wherever they are written.

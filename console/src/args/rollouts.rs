@@ -1,35 +1,163 @@
-//! Options of the commands about rollouts.
+//! Options of the commands about rollouts: which there are, and which rollout is meant.
+//!
+//! Where a plan comes from is in `source.rs`, what a person can do to a rollout in `acts.rs`.
 
-use std::path::PathBuf;
+mod acts;
+mod source;
 
-use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
-use evaluation::Key;
-use proto::v1;
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
-use super::global::key;
-use crate::{duration, plan_document};
+use self::acts::{ExtendArgs, StepBackArgs, TriggerArgs};
+pub(crate) use self::{
+    acts::{ActArgs, CertainArgs, IssueCommand, TickArgs},
+    source::{CreateRolloutArgs, InlinePlan, PlanSource, StartArgs, UnitArg, strategy},
+};
+use super::plans::{PlanFile, ScenarioArgs};
+
+/// What `rollout --help` teaches.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  tidegate rollout start -f checkout.yaml
+  tidegate rollout start --plan checkout-v2 -e production --reason 'release 42'
+  tidegate rollout watch checkout-v2
+  tidegate rollout approve checkout-v2#3 --reason 'numbers look right'
+  tidegate rollout pause checkout-v2 --reason 'the database moves'
+  tidegate rollout roll-back checkout-v2 --reason 'wrong prices'
+  tidegate rollout abort checkout-v2 --reason 'the phones ring'
+
+Life: draft, submit, ready, start, stage after stage (ramp, soak, gate), bake, completed. `roll-back` ends a rollout at
+0 % and lets it be tried again; `abort` latches the end. With --sequence N an act is refused if the rollout has moved
+since it was looked at: `rollout get` shows its sequence.";
+/// What `rollout list --help` teaches.
+const LIST_EXAMPLES: &str = "Examples:\n  tidegate rollout list --active\n  tidegate rollout list -e staging -o json";
+/// What `rollout watch --help` teaches.
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  tidegate rollout watch checkout-v2
+  tidegate rollout watch checkout-v2#3 -o json
+
+On a terminal a live tree of the stages; elsewhere a line for each change. Exits 0 if it completes, 3 if it ends in
+another way.";
+/// What `rollout edit --help` teaches.
+const EDIT_EXAMPLES: &str = "\
+Example:
+  tidegate rollout edit checkout-v2 checkout.yaml --sequence 12 --reason 'two more days of canary'
+
+Once it has started, only a plan that raises no exposure is taken. Approvals are for a version of the plan: those that
+were given for the one before no longer count.";
+/// What `rollout retry --help` teaches.
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  tidegate rollout retry checkout-v2 --reason 'fixed in 4.1.2'
+  tidegate rollout retry checkout-v2 --reshuffle
+
+A new run from the first stage with fresh evidence. It keeps the buckets: who had the treatment first has it first
+again, so that no more units see it than before. --reshuffle draws new ones: when the units of the first stages were
+harmed, know the treatment already, or are not like the others, a fair comparison needs others.";
+/// What `rollout simulate --help` teaches.
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  tidegate rollout simulate checkout-v2
+  tidegate rollout simulate checkout-v2#3 --scenario harm --stage beta
+
+Walks on from where it stands, in virtual time; the rollout itself does not move.";
 
 /// What to do about rollouts. A rollout is named by its display name (checkout#3), its id, or its flag's key for the
 /// flag's newest.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RolloutCommand {
-    /// Start a rollout, from options or from a plan document
+    /// Create a rollout as a draft; it holds nothing until it is started
+    #[command(after_help = source::CREATE_EXAMPLES)]
+    Create(Box<CreateRolloutArgs>),
+    /// Give a rollout a new version of its plan
+    #[command(after_help = EDIT_EXAMPLES)]
+    Edit(EditArgs),
+    /// Submit a draft: it may be approved and started
+    #[command(after_help = "Example:\n  tidegate rollout submit checkout-v2#3")]
+    Submit(ActArgs),
+    /// Approve the start, or the gate of the present stage
+    #[command(after_help = "Example:\n  tidegate rollout approve checkout-v2#3 --reason 'numbers look right'")]
+    Approve(ActArgs),
+    /// Start a rollout, from options, from a plan, or one that was created
+    #[command(after_help = source::START_EXAMPLES)]
     Start(Box<StartArgs>),
-    /// Show a rollout
-    Get(RolloutName),
-    /// List the rollouts, the newest first
-    List(ListArgs),
-    /// Follow a rollout to its end: exits 0 if it completes, 3 if it is aborted
-    Watch(RolloutName),
+    /// Stop its clock; exposure stays as it is
+    #[command(after_help = "Example:\n  tidegate rollout pause checkout-v2 --reason 'the database moves'")]
+    Pause(ActArgs),
+    /// Let its clock run again; a person's hold ends
+    #[command(after_help = "Example:\n  tidegate rollout resume checkout-v2")]
+    Resume(ActArgs),
+    /// Into the next stage without waiting for dwell, data and criteria
+    #[command(after_help = acts::ADVANCE_EXAMPLES)]
+    Advance(CertainArgs),
+    /// Hold it where it is until somebody resumes it
+    #[command(after_help = "Example:\n  tidegate rollout hold checkout-v2 --reason 'odd numbers'")]
+    Hold(ActArgs),
+    /// Let the gate wait until every issue found is closed
+    #[command(
+        after_help = "Example:\n  tidegate rollout issue add checkout-v2 'wrong tax'\n  tidegate rollout fix checkout-v2"
+    )]
+    Fix(ActArgs),
+    /// Let the present stage last longer
+    #[command(after_help = "Example:\n  tidegate rollout extend checkout-v2 --by 24h")]
+    Extend(ExtendArgs),
+    /// Back to an earlier stage
+    #[command(after_help = "Example:\n  tidegate rollout step-back checkout-v2 --to canary --reason 'slow for some'")]
+    StepBack(StepBackArgs),
+    /// End it at 0 %, without a latch: it may be tried again
+    #[command(after_help = "Example:\n  tidegate rollout roll-back checkout-v2 --reason 'wrong prices'")]
+    RollBack(ActArgs),
     /// End a rollout by hand: everybody gets the control, for good
-    Abort(RolloutName),
+    #[command(after_help = "Example:\n  tidegate rollout abort checkout-v2 --reason 'the phones ring'")]
+    Abort(ActArgs),
+    /// Abort it for a reason that its plan names
+    #[command(after_help = "Example:\n  tidegate rollout trigger checkout-v2 'data loss'")]
+    Trigger(TriggerArgs),
+    /// Start a new run of a rollout that ended without completing
+    #[command(after_help = RETRY_EXAMPLES)]
+    Retry(RetryArgs),
+    /// Tick an item of its lists
+    #[command(after_help = acts::TICK_EXAMPLES)]
+    Tick(TickArgs),
+    /// Take a tick back
+    #[command(after_help = "Example:\n  tidegate rollout untick checkout-v2 'rollback rehearsed'")]
+    Untick(TickArgs),
+    /// Issues found: add and close them
+    #[command(subcommand, after_help = acts::ISSUE_EXAMPLES)]
+    Issue(IssueCommand),
+    /// Say that you have seen how it stands
+    #[command(after_help = "Example:\n  tidegate rollout acknowledge checkout-v2 --reason 'waits for legal'")]
+    Acknowledge(ActArgs),
+    /// End the bake: the treatment becomes the flag's default
+    #[command(after_help = "Example:\n  tidegate rollout complete checkout-v2 --yes")]
+    Complete(CertainArgs),
+    /// Put an ended rollout away
+    #[command(after_help = "Example:\n  tidegate rollout archive checkout-v2#1")]
+    Archive(ActArgs),
+    /// Walk on from where it stands, in virtual time
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(SimulateArgs),
+    /// List the rollouts, the newest first
+    #[command(visible_alias = "ls", after_help = LIST_EXAMPLES)]
+    List(ListArgs),
+    /// Show a rollout
+    #[command(
+        after_help = "Examples:\n  tidegate rollout get checkout-v2\n  tidegate rollout get checkout-v2#3 -o yaml"
+    )]
+    Get(RolloutName),
+    /// Follow a rollout to its end
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(RolloutName),
+    /// Show its record: every transition, what was known at each stage's exit, every act
+    #[command(after_help = "Example:\n  tidegate rollout record checkout-v2#3 -o json > record.json")]
+    Record(RolloutName),
 }
 
 /// One rollout.
 #[derive(Debug, Args)]
 pub(crate) struct RolloutName {
     /// A display name (checkout#3), an id, or a flag's key for its newest rollout
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_name = "ROLLOUT", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 }
 
@@ -44,77 +172,33 @@ pub(crate) struct ListArgs {
     pub(crate) limit: u32,
 }
 
-/// A plan, from options or from a document.
+/// A new version of a rollout's plan.
 #[derive(Debug, Args)]
-pub(crate) struct StartArgs {
-    /// The flag to move; with a document, the flag that it must name
-    #[arg(value_parser = key, required_unless_present = "file")]
-    pub(crate) flag: Option<Key>,
-    /// A YAML or JSON document of one plan; - reads standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = [
-        "treatment", "control", "stage", "unit", "limit", "alpha", "max_control_rate", "lost_after",
-        "minimum_outcomes", "minimum_units",
-    ])]
-    pub(crate) file: Option<PathBuf>,
-    /// The variant that is rolled out
-    #[arg(long, value_name = "VARIANT", required_unless_present = "file")]
-    pub(crate) treatment: Option<String>,
-    /// The variant that it is compared with; must be the flag's default
-    #[arg(long, value_name = "VARIANT", required_unless_present = "file")]
-    pub(crate) control: Option<String>,
-    /// A stage, such as canary:5%:10m; given once per stage, percentages rising
-    #[arg(long, value_name = "NAME:PERCENT:DWELL", value_parser = plan_document::parse_stage,
-          required_unless_present = "file")]
-    pub(crate) stage: Vec<v1::Stage>,
-    /// What is split between the arms (default: unit)
-    #[arg(long, value_enum)]
-    pub(crate) unit: Option<UnitArg>,
-    /// The ratio of error rates, treatment to control, that is still accepted (default: 1.0)
-    #[arg(long, value_name = "RATIO", value_parser = ratio)]
-    pub(crate) limit: Option<f64>,
-    /// The chance of a false abort that the whole rollout may have (default: 0.01)
-    #[arg(long, value_name = "P", value_parser = probability)]
-    pub(crate) alpha: Option<f64>,
-    /// For --unit request: the highest plausible error rate of the control (default: 0.10)
-    #[arg(long, value_name = "P", value_parser = probability)]
-    pub(crate) max_control_rate: Option<f64>,
-    /// An exposure without an outcome is lost after this long (default: 30s)
-    #[arg(long, value_name = "DURATION", value_parser = lost_after)]
-    pub(crate) lost_after: Option<i64>,
-    /// Outcomes per arm that every stage needs (default: 100)
-    #[arg(long, value_name = "N")]
-    pub(crate) minimum_outcomes: Option<u64>,
-    /// Units per arm that every stage needs (default: 3)
-    #[arg(long, value_name = "N")]
-    pub(crate) minimum_units: Option<u64>,
+pub(crate) struct EditArgs {
+    #[command(flatten)]
+    pub(crate) act: ActArgs,
+    #[command(flatten)]
+    pub(crate) document: PlanFile,
 }
 
-/// What is split between the arms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum UnitArg {
-    /// Users, accounts: units that failed are compared
-    Unit,
-    /// Single requests: requests are compared
-    Request,
+/// A new run.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    pub(crate) rollout: RolloutName,
+    /// Draw new buckets
+    #[arg(long)]
+    pub(crate) reshuffle: bool,
+    /// Start it without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
-fn ratio(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        Ok(_) | Err(_) => Err("write a positive ratio, such as 1.0".into()),
-    }
-}
-
-fn probability(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number < 1.0 => Ok(number),
-        Ok(_) | Err(_) => Err("write a number between 0 and 1, such as 0.01".into()),
-    }
-}
-
-fn lost_after(text: &str) -> Result<i64, String> {
-    match duration::parse_us(text)? {
-        0 => Err("longer than 0s".into()),
-        us => Ok(us),
-    }
+/// What happens from here on.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    #[command(flatten)]
+    pub(crate) rollout: RolloutName,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
 }

@@ -79,10 +79,50 @@ fn a_rollout_reads_as_it_is_said() {
         panic!("start")
     };
     assert_eq!(
-        start.stage.iter().map(|stage| stage.buckets).collect::<Vec<_>>(),
+        start
+            .source
+            .inline
+            .stage
+            .iter()
+            .map(|stage| stage.buckets)
+            .collect::<Vec<_>>(),
         [5_000, 100_000]
     );
-    assert_eq!((start.lost_after, start.alpha), (Some(60_000_000), Some(0.05)));
+    assert_eq!(
+        (start.source.inline.lost_after, start.source.inline.alpha),
+        (Some(60_000_000), Some(0.05))
+    );
+    assert_eq!((start.target.as_deref(), start.yes), (Some("checkout"), false));
+}
+
+#[test]
+fn an_act_reads_as_it_is_said() {
+    let line = [
+        "rollout",
+        "issue",
+        "close",
+        "checkout#3",
+        "2",
+        "--resolution",
+        "fixed",
+        "--sequence",
+        "7",
+    ];
+    let Command::Rollout(RolloutCommand::Issue(IssueCommand::Close(closing))) = parse(&line).command else {
+        panic!("issue close")
+    };
+    assert_eq!(
+        (closing.act.rollout.name.as_str(), closing.number, closing.act.sequence),
+        ("checkout#3", 2, Some(7))
+    );
+    let Command::Rollout(RolloutCommand::Edit(edit)) = parse(&["rollout", "edit", "checkout", "plan.yaml"]).command
+    else {
+        panic!("edit")
+    };
+    assert_eq!(
+        (edit.act.rollout.name.as_str(), edit.document.file.to_str()),
+        ("checkout", Some("plan.yaml"))
+    );
 }
 
 #[test]
@@ -160,6 +200,39 @@ fn wrong_arguments_are_usage_errors_with_the_reason() {
         (
             &["list", "--server", "https://localhost:7420"],
             "write http://HOST:PORT",
+        ),
+        (&["rollout", "start"], "<FLAG|ROLLOUT>"),
+        (&["rollout", "start", "a", "--treatment", "on"], "--control <VARIANT>"),
+        (
+            &["rollout", "start", "a", "--limit", "1.2"],
+            "--stage <NAME:PERCENT:DWELL>",
+        ),
+        (
+            &["rollout", "start", "-f", "a.yaml", "--plan", "b"],
+            "cannot be used with",
+        ),
+        (
+            &["rollout", "start", "--plan", "b", "--stage", "a:1%:1h"],
+            "cannot be used with",
+        ),
+        (&["rollout", "pause", "a", "--sequence", "0"], "0 is not in 1.."),
+        (&["rollout", "step-back", "a"], "--to <STAGE>"),
+        (&["rollout", "extend", "a", "--by", "0s"], "longer than 0s"),
+        (
+            &["rollout", "tick", "a", "b", "--list", "c"],
+            "[possible values: preflight, stage, exit]",
+        ),
+        (&["rollout", "issue", "close", "a", "0"], "0 is not in 1.."),
+        (&["plan", "lint"], "<FILE>"),
+        (&["plan", "lint", "a.yaml", "--plan", "b"], "cannot be used with"),
+        (
+            &["plan", "simulate", "a.yaml", "--scenario", "bad"],
+            "[possible values: good, unattended, silent, harm]",
+        ),
+        (&["status", "--write", "a.md"], "<FLAG>"),
+        (
+            &["events", "--type", "rollout-started"],
+            "possible values: rollout_started",
         ),
         (
             &[
@@ -243,7 +316,14 @@ fn every_command_teaches_by_example() {
     command.build();
     for sub in command.get_subcommands() {
         let taught = sub.clone().render_help().to_string().contains("xample");
-        let needs_none = ["rollout", "doctor", "version", "help"].contains(&sub.get_name());
+        let needs_none = ["doctor", "version", "help"].contains(&sub.get_name());
         assert!(taught || needs_none, "{}", sub.get_name());
+    }
+    for name in ["plan", "rollout", "metrics"] {
+        let parent = command.find_subcommand(name).unwrap();
+        for sub in parent.get_subcommands() {
+            let taught = sub.clone().render_help().to_string().contains("xample");
+            assert!(taught || sub.get_name() == "help", "{name} {}", sub.get_name());
+        }
     }
 }

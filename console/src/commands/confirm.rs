@@ -4,6 +4,11 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use crate::{error::Error, print};
 
+/// Whether somebody is there to be asked, and did not say yes already. Only for what a script may do without saying so.
+pub(crate) fn is_asked(yes: bool) -> bool {
+    !yes && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Goes on if `yes` was given or the answer is yes.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<(), Error> {
     if yes {

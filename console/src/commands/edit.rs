@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use super::flags;
 use crate::{
-    args::{Global, SetArgs},
+    args::{ConsentArgs, Global, SetArgs},
     connect::Session,
     edit::{Edit, Serving},
     error::Error,
@@ -43,6 +43,7 @@ pub(super) fn of(options: SetArgs) -> (Key, Edit) {
         allow,
         listed,
         create: _,
+        consent: _,
     } = options;
     let edit = Edit::Serve(Serving {
         variant,
@@ -57,11 +58,11 @@ pub(super) fn of(options: SetArgs) -> (Key, Edit) {
 
 /// Serves a variant; creates the flag first if it is missing and may be.
 pub(super) async fn set(global: &Global, options: SetArgs) -> Result<(), Error> {
-    let create = options.create;
+    let (create, consent) = (options.create, options.consent.clone());
     let (key, edit) = of(options);
     let session = Session::open(global).await?;
     let stored = match Present::read(&session, &key).await {
-        Ok(present) => change(&session, &key, &edit, present).await?,
+        Ok(present) => change(&session, &key, &edit, &consent, present).await?,
         Err(status) if status.code() == Code::NotFound && create => {
             let flag = edit.apply(&new_flag::boolean(&key)).map_err(Error::Refused)?;
             flags::create_flag(&session, flag).await?
@@ -94,14 +95,23 @@ pub(super) async fn disable(global: &Global, key: &Key) -> Result<(), Error> {
 async fn switch(global: &Global, key: &Key, edit: &Edit) -> Result<(), Error> {
     let session = Session::open(global).await?;
     match Present::read(&session, key).await {
-        Ok(present) => flags::show(global, &change(&session, key, edit, present).await?),
+        Ok(present) => {
+            let consent = ConsentArgs::default();
+            flags::show(global, &change(&session, key, edit, &consent, present).await?)
+        }
         Err(status) => Err(flags::missing(&session, key, status).await),
     }
 }
 
 /// Writes the edited flag if it is still at the revision that was read; once more on the newer one if that is sound.
-async fn change(session: &Session, key: &Key, edit: &Edit, read: Present) -> Result<v1::StoredFlag, Error> {
-    let refusal = match write(session, edit, &read).await? {
+async fn change(
+    session: &Session,
+    key: &Key,
+    edit: &Edit,
+    consent: &ConsentArgs,
+    read: Present,
+) -> Result<v1::StoredFlag, Error> {
+    let refusal = match write(session, edit, consent, &read).await? {
         Ok(stored) => return Ok(stored),
         Err(refusal) if refusal.code() == Code::FailedPrecondition => refusal,
         Err(refusal) => return Err(session.error(&refusal)),
@@ -119,13 +129,18 @@ async fn change(session: &Session, key: &Key, edit: &Edit, read: Present) -> Res
             now.revision, read.revision
         )));
     }
-    write(session, edit, &now)
+    write(session, edit, consent, &now)
         .await?
         .map_err(|refusal| session.error(&refusal))
 }
 
 /// The inner result is the control plane's answer; an edit that cannot be applied is not sent.
-async fn write(session: &Session, edit: &Edit, read: &Present) -> Result<Result<v1::StoredFlag, Status>, Error> {
+async fn write(
+    session: &Session,
+    edit: &Edit,
+    consent: &ConsentArgs,
+    read: &Present,
+) -> Result<Result<v1::StoredFlag, Status>, Error> {
     let flag = Some(edit.apply(&read.flag).map_err(Error::Refused)?);
     let request = v1::UpdateFlagRequest {
         environment: session.environment(),
@@ -133,6 +148,8 @@ async fn write(session: &Session, edit: &Edit, read: &Present) -> Result<Result<
         expected_revision: read.revision,
         update_mask: None,
         validate_only: false,
+        supersede: consent.supersede,
+        acknowledge_abort: consent.acknowledge_abort.clone().unwrap_or_default(),
     };
     let response = session.flags().update_flag(session.call(request)).await;
     Ok(response.map(|response| response.into_inner().flag.unwrap_or_default()))

@@ -149,7 +149,7 @@ async fn drain<M, T>(
 }
 
 /// Whether a cut may pass by itself.
-fn passes(code: Code) -> bool {
+pub(super) fn passes(code: Code) -> bool {
     matches!(
         code,
         Code::Unavailable

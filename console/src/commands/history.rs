@@ -118,6 +118,8 @@ async fn one(global: &Global, session: &Session, options: &HistoryArgs, version:
             whole.segment = Some(SegmentView::of(stored));
             segment::page(stored)
         }
+        // The console asks for flags and segments only.
+        Some(v1::get_version_response::Document::Plan(_)) => "a plan".into(),
         None => "deleted; there is no document".into(),
     };
     print::show(global.output, &whole, || format!("{}\n{page}", version::line(&version)))

@@ -1,16 +1,22 @@
-//! Commands about rollouts, except following one (`watch.rs`).
+//! Commands about rollouts that show them, make them and give them plans. What a person does to one is in `acts.rs`,
+//! a start in `start.rs`, following one in `watch.rs`, walks in virtual time in `lint.rs`.
 
+use jiff::Timestamp;
 use proto::v1;
+use tonic::Status;
 
-use super::watch;
+use super::{acts, confirm::confirm, lint, pages, start, watch};
 use crate::{
-    args::{Global, RolloutCommand, StartArgs, UnitArg},
+    args::{CreateRolloutArgs, EditArgs, Global, RetryArgs, RolloutCommand},
     connect::Session,
-    document,
     error::{End, Error},
-    plan_document::PlanDocument,
-    print,
-    view::{rollout::RolloutView, rollout_text},
+    plan_file,
+    print::{self, Paint},
+    view::{
+        record::{self, RecordView},
+        rollout::RolloutView,
+        rollout_text, rollout_tree,
+    },
 };
 
 /// Rollouts in one page of a list: each carries its plan and transitions, and a page is one message.
@@ -19,126 +25,124 @@ const PAGE: u32 = 50;
 /// Runs one of the commands.
 pub(super) async fn run(global: &Global, command: RolloutCommand) -> Result<End, Error> {
     match command {
-        RolloutCommand::Start(options) => start(global, &options).await?,
+        RolloutCommand::Create(options) => create(global, &options).await?,
+        RolloutCommand::Edit(options) => edit(global, &options).await?,
+        RolloutCommand::Start(options) => start::start(global, &options).await?,
+        RolloutCommand::Retry(options) => retry(global, &options).await?,
+        RolloutCommand::Simulate(options) => lint::simulate_rollout(global, &options).await?,
         RolloutCommand::Get(rollout) => get(global, rollout.name).await?,
         RolloutCommand::List(options) => list(global, options.active, options.limit).await?,
         RolloutCommand::Watch(rollout) => return watch::follow(global, rollout.name).await,
-        RolloutCommand::Abort(rollout) => abort(global, rollout.name).await?,
+        RolloutCommand::Record(rollout) => show_record(global, rollout.name).await?,
+        act => acts::run(global, act).await?,
     }
     Ok(End::Done)
 }
 
-async fn start(global: &Global, options: &StartArgs) -> Result<(), Error> {
-    let plan = plan(options)?;
-    let session = Session::open(global).await?;
-    let request = v1::StartRolloutRequest {
+/// The rollout as it is now.
+pub(super) async fn read(session: &Session, rollout: &str) -> Result<v1::Rollout, Error> {
+    let request = v1::GetRolloutRequest {
         environment: session.environment(),
-        plan: Some(plan),
+        rollout: rollout.to_owned(),
     };
-    let response = session.rollouts().start_rollout(session.call(request)).await;
-    let rollout = response
-        .map_err(|status| session.error(&status))?
-        .into_inner()
-        .rollout
-        .unwrap_or_default();
-    print::show(global.output, &RolloutView::of(&rollout), || {
-        format!(
-            "{}\nfollow it with: tidegate rollout watch '{}'",
-            rollout_text::line(&rollout),
-            rollout.name
-        )
+    let response = session.rollouts().get_rollout(session.call(request)).await;
+    let response = response.map_err(|status| session.error(&status))?;
+    Ok(response.into_inner().rollout.unwrap_or_default())
+}
+
+/// Shows a rollout in a line, and what to type next.
+pub(super) fn show(global: &Global, rollout: &v1::Rollout, next: &str) -> Result<(), Error> {
+    print::show(global.output, &RolloutView::of(rollout), || {
+        let line = rollout_text::line(rollout);
+        match next {
+            "" => line,
+            next => format!("{line}\n{next} '{}'", print::plain(&rollout.name)),
+        }
     })
 }
 
-fn plan(options: &StartArgs) -> Result<v1::Plan, Error> {
-    let Some(file) = &options.file else {
-        return Ok(plan_from_options(options));
+async fn create(global: &Global, options: &CreateRolloutArgs) -> Result<(), Error> {
+    let flag = options.flag.as_ref();
+    let wanted = start::plan(flag, &options.source)?;
+    let session = Session::open(global).await?;
+    let (plan, plan_key) = start::ready(global, &session, flag, wanted).await?.into_wire();
+    let request = v1::CreateRolloutRequest {
+        environment: session.environment(),
+        plan,
+        plan_key,
     };
-    let document: PlanDocument = document::read(file)?;
-    let plan = document.to_wire().map_err(Error::Usage)?;
-    match &options.flag {
-        Some(flag) if flag.as_str() != plan.flag => Err(Error::usage(format!(
-            "{}: the plan moves {}, not {flag}",
-            file.display(),
-            plan.flag
-        ))),
-        Some(_) | None => Ok(plan),
-    }
+    let response = session.rollouts().create_rollout(session.call(request)).await;
+    let response = response.map_err(|status| session.error(&status))?;
+    let rollout = response.into_inner().rollout.unwrap_or_default();
+    show(global, &rollout, "submit it with: tidegate rollout submit")
 }
 
-/// What was not given stays 0 or empty: the control plane gives it its default.
-fn plan_from_options(options: &StartArgs) -> v1::Plan {
-    let stage = |stage: &v1::Stage| v1::Stage {
-        minimum_outcomes: options.minimum_outcomes,
-        minimum_units: options.minimum_units,
-        ..stage.clone()
+async fn edit(global: &Global, options: &EditArgs) -> Result<(), Error> {
+    let plan = plan_file::read(&options.document.file)?;
+    let session = Session::open(global).await?;
+    let request = v1::EditRolloutRequest {
+        environment: session.environment(),
+        rollout: options.act.rollout.name.clone(),
+        expected_sequence: options.act.sequence,
+        plan: Some(plan),
     };
-    let guard = |limit| v1::Guard {
-        metric: "error-rate".into(),
-        limit,
-        level: v1::GuardLevel::Abort.into(),
+    let response = session.rollouts().edit_rollout(session.call(request)).await;
+    let response = response.map_err(|status| session.error(&status))?;
+    show(global, &response.into_inner().rollout.unwrap_or_default(), "")
+}
+
+async fn retry(global: &Global, options: &RetryArgs) -> Result<(), Error> {
+    let session = Session::open(global).await?;
+    let ended = read(&session, &options.rollout.name).await?;
+    let buckets = if options.reshuffle {
+        "with buckets of its own: other units than before get the treatment first"
+    } else {
+        "with the same buckets: the same units get the treatment first"
     };
-    let unit = match options.unit {
-        None => v1::SplittingUnit::Unspecified,
-        Some(UnitArg::Unit) => v1::SplittingUnit::Unit,
-        Some(UnitArg::Request) => v1::SplittingUnit::Request,
+    let question = format!(
+        "Start a new run of {} ({}) in {}, {buckets}?",
+        ended.name,
+        rollout_text::phase(ended.phase()),
+        session.environment()
+    );
+    confirm(&question, options.yes)?;
+    let request = v1::RetryRolloutRequest {
+        environment: session.environment(),
+        // The one that was seen: a flag's key may name another by now.
+        rollout: ended.id,
+        reshuffle: options.reshuffle,
     };
-    v1::Plan {
-        key: String::new(),
-        flag: options
-            .flag
-            .as_ref()
-            .map(|flag| flag.as_str().to_owned())
-            .unwrap_or_default(),
-        description: String::new(),
-        treatment: options.treatment.clone().unwrap_or_default(),
-        control: options.control.clone().unwrap_or_default(),
-        unit: unit.into(),
-        stages: options.stage.iter().map(stage).collect(),
-        guards: options.limit.map(guard).into_iter().collect(),
-        alpha: options.alpha.unwrap_or_default(),
-        max_control_rate: options.max_control_rate.unwrap_or_default(),
-        lost_after_us: options.lost_after.unwrap_or_default(),
-    }
+    let response = session.rollouts().retry_rollout(session.call(request)).await;
+    let response = response.map_err(|status| session.error(&status))?;
+    let rollout = response.into_inner().rollout.unwrap_or_default();
+    show(global, &rollout, start::FOLLOW)
 }
 
 async fn get(global: &Global, rollout: String) -> Result<(), Error> {
     let session = Session::open(global).await?;
-    let request = v1::GetRolloutRequest {
-        environment: session.environment(),
-        rollout,
-    };
-    let response = session.rollouts().get_rollout(session.call(request)).await;
-    let rollout = response
-        .map_err(|status| session.error(&status))?
-        .into_inner()
-        .rollout
-        .unwrap_or_default();
+    let rollout = read(&session, &rollout).await?;
     print::show(global.output, &RolloutView::of(&rollout), || {
-        rollout_text::page(&rollout)
+        let now_us = Timestamp::now().as_microsecond();
+        let tree = rollout_tree::lines(&rollout, now_us, 0, Paint::of(global));
+        rollout_text::page(&rollout, &tree)
     })
 }
 
 async fn list(global: &Global, active_only: bool, limit: u32) -> Result<(), Error> {
     let session = Session::open(global).await?;
-    let mut rollouts: Vec<v1::Rollout> = Vec::new();
-    let mut page_token = String::new();
-    loop {
+    let rollouts = pages::collect(limit as usize, async |page_token| {
         let request = v1::ListRolloutsRequest {
             environment: session.environment(),
             active_only,
             page_size: limit.min(PAGE),
             page_token,
         };
-        let response = session.rollouts().list_rollouts(session.call(request)).await;
-        let page = response.map_err(|status| session.error(&status))?.into_inner();
-        rollouts.extend(page.rollouts);
-        page_token = page.next_page_token;
-        if page_token.is_empty() || rollouts.len() >= limit as usize {
-            break;
-        }
-    }
-    rollouts.truncate(limit as usize);
+        let response = session.rollouts().list_rollouts(session.call(request)).await?;
+        let page = response.into_inner();
+        Ok((page.rollouts, page.next_page_token))
+    })
+    .await
+    .map_err(|status: Status| session.error(&status))?;
     let views: Vec<RolloutView> = rollouts.iter().map(RolloutView::of).collect();
     print::show(global.output, &views, || match rollouts.as_slice() {
         [] => format!(
@@ -150,26 +154,13 @@ async fn list(global: &Global, active_only: bool, limit: u32) -> Result<(), Erro
     })
 }
 
-async fn abort(global: &Global, rollout: String) -> Result<(), Error> {
+async fn show_record(global: &Global, rollout: String) -> Result<(), Error> {
     let session = Session::open(global).await?;
-    let environment = session.environment();
-    // Sequence 0: an abort by hand is right wherever the rollout stands by now.
-    let request = v1::AbortRolloutRequest {
-        environment,
+    let request = v1::GetRecordRequest {
+        environment: session.environment(),
         rollout,
-        expected_sequence: None,
     };
-    let response = session.rollouts().abort_rollout(session.call(request)).await;
-    let rollout = response
-        .map_err(|status| session.error(&status))?
-        .into_inner()
-        .rollout
-        .unwrap_or_default();
-    print::show(global.output, &RolloutView::of(&rollout), || {
-        format!(
-            "{}\nthe agents are being told; see the proof with: tidegate rollout watch '{}'",
-            rollout_text::line(&rollout),
-            rollout.name
-        )
-    })
+    let response = session.rollouts().get_record(session.call(request)).await;
+    let record = response.map_err(|status| session.error(&status))?.into_inner();
+    print::show(global.output, &RecordView::of(&record), || record::page(&record))
 }

@@ -46,6 +46,12 @@ async fn set(global: &Global, options: ScheduledSet) -> Result<(), Error> {
             "--create: a change is scheduled for a flag that is there; create it first, disabled if need be",
         ));
     }
+    if set.consent.supersede || set.consent.acknowledge_abort.is_some() {
+        return Err(Error::usage(
+            "--supersede and --acknowledge-abort are a person's word at the moment of the edit; a scheduled change that \
+             meets a rollout is refused at its time",
+        ));
+    }
     let (key, edit) = edit::of(set);
     let session = Session::open(global).await?;
     let stored = match flags::read(&session, &key).await {

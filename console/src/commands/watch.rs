@@ -1,18 +1,29 @@
-//! Follows a rollout: each transition, each change of its numbers in a line, and its end.
+//! Follows a rollout: on a terminal a tree that is drawn in place, elsewhere each transition, each change of its numbers
+//! in a line, and its end.
 //!
 //! The exit code is the rollout's end. If the control plane goes away before it, that is said and is an error: the
 //! rollout itself goes on without anyone watching.
 
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 use proto::v1;
-use tokio::signal;
+use tokio::{signal, time};
+use tonic::Streaming;
 
 use crate::{
     args::Global,
     connect::Session,
     error::{End, Error},
-    print,
-    view::{rollout::RolloutView, rollout_text},
+    print::{self, Format, Paint},
+    view::{rollout::RolloutView, rollout_text, rollout_tree},
 };
+
+/// How often a drawn tree is drawn again, so that its clocks run.
+const CLOCK: Duration = Duration::from_secs(1);
+
+/// What a watch hears.
+type Changes = Streaming<v1::WatchRolloutResponse>;
 
 /// What has been written already, so that nothing is written twice.
 #[derive(Debug, Default)]
@@ -67,7 +78,34 @@ async fn to_its_end(global: &Global, rollout: String) -> Result<End, Error> {
     let call = rollouts.watch_rollout(session.follow(request));
     let response = tokio::time::timeout(global.timeout, call).await;
     let response = response.map_err(|_| session.lost("it did not answer in time"))?;
-    let mut changes = response.map_err(|status| session.error(&status))?.into_inner();
+    let changes = response.map_err(|status| session.error(&status))?.into_inner();
+    let phase = if global.output == Format::Table && print::is_redrawable() {
+        draw(global, &session, changes).await?
+    } else {
+        write(global, &session, changes).await?
+    };
+    match phase {
+        v1::RolloutPhase::Completed => Ok(End::Done),
+        v1::RolloutPhase::Aborting
+        | v1::RolloutPhase::Aborted
+        | v1::RolloutPhase::RolledBack
+        | v1::RolloutPhase::Superseded
+        | v1::RolloutPhase::Expired => Ok(End::Aborted),
+        v1::RolloutPhase::Unspecified
+        | v1::RolloutPhase::Draft
+        | v1::RolloutPhase::Ready
+        | v1::RolloutPhase::AwaitingStart
+        | v1::RolloutPhase::Delivering
+        | v1::RolloutPhase::Soaking
+        | v1::RolloutPhase::Gate
+        | v1::RolloutPhase::Held
+        | v1::RolloutPhase::Paused
+        | v1::RolloutPhase::Baking => Err(session.lost("the stream ended before the rollout did; watch it again")),
+    }
+}
+
+/// Writes what is new of each change, and gives the last phase.
+async fn write(global: &Global, session: &Session, mut changes: Changes) -> Result<v1::RolloutPhase, Error> {
     let mut written = Written::default();
     let mut phase = v1::RolloutPhase::Unspecified;
     while let Some(change) = changes.message().await.map_err(|status| session.error(&status))? {
@@ -78,14 +116,32 @@ async fn to_its_end(global: &Global, rollout: String) -> Result<End, Error> {
             print::show_change(global.output, &RolloutView::of(&rollout), &news.join("\n"))?;
         }
     }
-    match phase {
-        v1::RolloutPhase::Completed => Ok(End::Done),
-        v1::RolloutPhase::Aborting | v1::RolloutPhase::Aborted => Ok(End::Aborted),
-        v1::RolloutPhase::Unspecified
-        | v1::RolloutPhase::Delivering
-        | v1::RolloutPhase::Soaking
-        | v1::RolloutPhase::Held => Err(session.lost("the stream ended before the rollout did; watch it again")),
+    Ok(phase)
+}
+
+/// Draws the tree of each change in the place of the one before, and again as its clocks run; gives the last phase.
+async fn draw(global: &Global, session: &Session, mut changes: Changes) -> Result<v1::RolloutPhase, Error> {
+    let paint = Paint::of(global);
+    let mut clock = time::interval(CLOCK);
+    let mut heard: Option<(v1::Rollout, Instant)> = None;
+    let mut is_first = true;
+    loop {
+        tokio::select! {
+            biased;
+            change = changes.message() => match change.map_err(|status| session.error(&status))? {
+                Some(change) => heard = change.rollout.map(|rollout| (rollout, Instant::now())).or(heard),
+                None => break,
+            },
+            _ = clock.tick() => {}
+        }
+        if let Some((rollout, at)) = &heard {
+            let passed_us = i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX);
+            let now_us = Timestamp::now().as_microsecond();
+            print::redraw(&rollout_tree::lines(rollout, now_us, passed_us, paint), is_first)?;
+            is_first = false;
+        }
     }
+    Ok(heard.map_or(v1::RolloutPhase::Unspecified, |(rollout, _)| rollout.phase()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! A percentage as it was written: its digits are kept as text, so that three decimals mean what they say.
 
-use std::fmt;
-
 use evaluation::Buckets;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 
 use crate::document::{Kind, Node, Problems};
 
@@ -43,17 +41,6 @@ impl Percent {
     }
 }
 
-/// Buckets of a percentage, or `field: what is wrong` and none.
-pub(crate) fn buckets(percent: &Percent, field: &str, problems: &mut Vec<String>) -> u32 {
-    match Buckets::parse_percent(percent.as_str()) {
-        Ok(buckets) => buckets.get(),
-        Err(error) => {
-            problems.push(format!("{field}: {:?}: {error}", percent.as_str()));
-            0
-        }
-    }
-}
-
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.parse::<f64>() {
@@ -61,38 +48,5 @@ impl Serialize for Percent {
             Ok(number) => serializer.serialize_f64(number),
             Err(_) => serializer.serialize_str(&self.0),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Percent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PercentVisitor)
-    }
-}
-
-struct PercentVisitor;
-
-impl de::Visitor<'_> for PercentVisitor {
-    type Value = Percent;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a percentage: a number or text")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Percent, E> {
-        Ok(Percent(text.into()))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Percent, E> {
-        Ok(Percent(number.to_string()))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Percent, E> {
-        Ok(Percent(number.to_string()))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Percent, E> {
-        // The shortest decimal that reads as this number: what was written, up to 15 digits.
-        Ok(Percent(number.to_string()))
     }
 }

@@ -5,8 +5,11 @@
 use proto::v1;
 use serde::Serialize;
 
-use super::rollout_text;
-use crate::{duration, flag_document::Percent, print};
+use super::{
+    desk::{ApprovalView, CriterionView, IssueView, ItemView, StepView, WaitingView},
+    rollout_text,
+};
+use crate::{duration, flag_document::Percent, plan_document::PlanDocument, print};
 
 /// A rollout.
 #[derive(Debug, Serialize)]
@@ -15,7 +18,7 @@ pub(crate) struct RolloutView {
     name: String,
     environment: String,
     index: u32,
-    plan: Option<PlanView>,
+    plan: Option<PlanDocument>,
     phase: &'static str,
     hold_reason: String,
     stage: u32,
@@ -33,37 +36,26 @@ pub(crate) struct RolloutView {
     total_counts: Option<CountsView>,
     end: Option<EndView>,
     transitions: Vec<TransitionView>,
-}
-
-#[derive(Debug, Serialize)]
-struct PlanView {
-    key: String,
-    flag: String,
-    description: String,
-    treatment: String,
-    control: String,
-    unit: &'static str,
-    stages: Vec<StageView>,
-    guards: Vec<GuardView>,
-    alpha: f64,
-    max_control_rate: f64,
-    lost_after: String,
-}
-
-#[derive(Debug, Serialize)]
-struct StageView {
-    name: String,
-    percent: Percent,
+    hold_reasons: Vec<String>,
+    waits: Vec<WaitingView>,
+    next_steps: Vec<StepView>,
+    /// `permanent`: until a person says otherwise.
     dwell: String,
-    minimum_outcomes: Option<u64>,
-    minimum_units: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct GuardView {
-    metric: String,
-    limit: f64,
-    level: &'static str,
+    extensions: u32,
+    baking_since: Option<String>,
+    measured_percent: Option<Percent>,
+    criteria: Vec<CriterionView>,
+    approvals: Vec<ApprovalView>,
+    items: Vec<ItemView>,
+    issues: Vec<IssueView>,
+    acknowledged_at: Option<String>,
+    archived: bool,
+    plan_version: u32,
+    plan_hash: String,
+    stuck: bool,
+    question: String,
+    retry_of: String,
+    reshuffled: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,8 +67,9 @@ struct DeliveryView {
     unreached: Vec<String>,
 }
 
+/// As the wire has it.
 #[derive(Debug, Serialize)]
-struct EvidenceView {
+pub(crate) struct EvidenceView {
     log_evidence: Option<f64>,
     log_warn: f64,
     log_hold: f64,
@@ -88,8 +81,9 @@ struct EvidenceView {
     fresh: bool,
 }
 
+/// As the wire has it.
 #[derive(Debug, Serialize)]
-struct CountsView {
+pub(crate) struct CountsView {
     treatment: CountView,
     control: CountView,
 }
@@ -120,8 +114,9 @@ struct EndView {
     counts: Option<CountsView>,
 }
 
+/// As the wire has it.
 #[derive(Debug, Serialize)]
-struct TransitionView {
+pub(crate) struct TransitionView {
     sequence: u64,
     at: Option<String>,
     kind: String,
@@ -138,7 +133,7 @@ impl RolloutView {
             name: rollout.name.clone(),
             environment: rollout.environment.clone(),
             index: rollout.index,
-            plan: rollout.plan.as_ref().map(PlanView::of),
+            plan: rollout.plan.as_ref().map(PlanDocument::from_wire),
             phase: rollout_text::phase(rollout.phase()),
             hold_reason: rollout.hold_reason.clone(),
             stage: rollout.stage,
@@ -156,51 +151,25 @@ impl RolloutView {
             total_counts: rollout.total_counts.as_ref().map(CountsView::of),
             end: rollout.end.as_ref().map(EndView::of),
             transitions: rollout.transitions.iter().map(TransitionView::of).collect(),
-        }
-    }
-}
-
-impl PlanView {
-    fn of(plan: &v1::Plan) -> Self {
-        Self {
-            key: plan.key.clone(),
-            flag: plan.flag.clone(),
-            description: plan.description.clone(),
-            treatment: plan.treatment.clone(),
-            control: plan.control.clone(),
-            unit: rollout_text::splitting_unit(plan.unit()),
-            stages: plan.stages.iter().map(StageView::of).collect(),
-            guards: plan.guards.iter().map(GuardView::of).collect(),
-            alpha: plan.alpha,
-            max_control_rate: plan.max_control_rate,
-            lost_after: duration::exact(plan.lost_after_us),
-        }
-    }
-}
-
-impl StageView {
-    fn of(stage: &v1::Stage) -> Self {
-        Self {
-            name: stage.name.clone(),
-            percent: Percent::of(stage.buckets),
-            dwell: duration::exact(stage.dwell_us),
-            minimum_outcomes: stage.minimum_outcomes,
-            minimum_units: stage.minimum_units,
-        }
-    }
-}
-
-impl GuardView {
-    fn of(guard: &v1::Guard) -> Self {
-        let level = match guard.level() {
-            v1::GuardLevel::Warn => "warn",
-            v1::GuardLevel::Hold => "hold",
-            v1::GuardLevel::Unspecified | v1::GuardLevel::Abort => "abort",
-        };
-        Self {
-            metric: guard.metric.clone(),
-            limit: guard.limit,
-            level,
+            hold_reasons: rollout.hold_reasons.clone(),
+            waits: rollout.waits.iter().map(WaitingView::of).collect(),
+            next_steps: rollout.next_steps.iter().map(StepView::of).collect(),
+            dwell: rollout_text::dwell(rollout),
+            extensions: rollout.extensions,
+            baking_since: print::timestamp(rollout.baking_since_us),
+            measured_percent: rollout.measured_buckets.map(Percent::of),
+            criteria: rollout.criteria.iter().map(CriterionView::of).collect(),
+            approvals: rollout.approvals.iter().map(ApprovalView::of).collect(),
+            items: rollout.items.iter().map(ItemView::of).collect(),
+            issues: rollout.issues.iter().map(IssueView::of).collect(),
+            acknowledged_at: print::timestamp(rollout.acknowledged_at_us),
+            archived: rollout.archived,
+            plan_version: rollout.plan_version,
+            plan_hash: rollout.plan_hash.clone(),
+            stuck: rollout.stuck,
+            question: rollout.question.clone(),
+            retry_of: rollout.retry_of.clone(),
+            reshuffled: rollout.reshuffled,
         }
     }
 }
@@ -218,7 +187,8 @@ impl DeliveryView {
 }
 
 impl EvidenceView {
-    fn of(evidence: &v1::Evidence) -> Self {
+    /// Of what the control plane sent.
+    pub(crate) fn of(evidence: &v1::Evidence) -> Self {
         Self {
             log_evidence: evidence.log_evidence,
             log_warn: evidence.log_warn,
@@ -234,7 +204,8 @@ impl EvidenceView {
 }
 
 impl CountsView {
-    fn of(counts: &v1::ArmCounts) -> Self {
+    /// Of what the control plane sent.
+    pub(crate) fn of(counts: &v1::ArmCounts) -> Self {
         let arm = |count: Option<&v1::ArmCount>| CountView::of(&count.copied().unwrap_or_default());
         Self {
             treatment: arm(counts.treatment.as_ref()),
@@ -276,7 +247,8 @@ impl EndView {
 }
 
 impl TransitionView {
-    fn of(transition: &v1::Transition) -> Self {
+    /// Of what the control plane sent.
+    pub(crate) fn of(transition: &v1::Transition) -> Self {
         Self {
             sequence: transition.sequence,
             at: print::timestamp(transition.at_us),

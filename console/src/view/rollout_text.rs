@@ -5,6 +5,7 @@
 
 use proto::v1;
 
+use super::plan;
 use crate::{
     duration,
     print::{self, count, figure, percent, plain, rate},
@@ -20,6 +21,15 @@ pub(crate) fn phase(phase: v1::RolloutPhase) -> &'static str {
         v1::RolloutPhase::Aborting => "aborting",
         v1::RolloutPhase::Aborted => "aborted",
         v1::RolloutPhase::Completed => "completed",
+        v1::RolloutPhase::Draft => "draft",
+        v1::RolloutPhase::Ready => "ready",
+        v1::RolloutPhase::AwaitingStart => "awaiting-start",
+        v1::RolloutPhase::Gate => "gate",
+        v1::RolloutPhase::Paused => "paused",
+        v1::RolloutPhase::Baking => "baking",
+        v1::RolloutPhase::RolledBack => "rolled-back",
+        v1::RolloutPhase::Superseded => "superseded",
+        v1::RolloutPhase::Expired => "expired",
     }
 }
 
@@ -42,6 +52,9 @@ pub(crate) fn line(rollout: &v1::Rollout) -> String {
     if rollout.end.is_none() {
         parts.push(soaked(rollout));
     }
+    if !rollout.waits.is_empty() && rollout.end.is_none() {
+        parts.push(format!("waits for {}", waits(rollout)));
+    }
     parts.extend(
         rollout
             .evidence
@@ -58,15 +71,24 @@ pub(crate) fn line(rollout: &v1::Rollout) -> String {
 /// The phase, the stage it is in, and why it is held.
 fn standing(rollout: &v1::Rollout) -> String {
     let phase = phase(rollout.phase());
-    let held = if rollout.hold_reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", rollout.hold_reason)
+    let held = match (rollout.hold_reasons.as_slice(), rollout.hold_reason.as_str()) {
+        ([], "") => String::new(),
+        ([], reason) => format!(" ({reason})"),
+        (reasons, _) => format!(" ({})", reasons.join(", ")),
     };
     match stage(rollout.plan.as_ref(), rollout.stage) {
         Some((name, of)) => format!("{phase}{held} {name} {}/{of}", rollout.stage + 1),
         None => format!("{phase}{held}"),
     }
+}
+
+/// What it waits for, in a word each.
+fn waits(rollout: &v1::Rollout) -> String {
+    let wait = |wait: &v1::Waiting| match (wait.kind.as_str(), wait.detail.as_str()) {
+        (kind, "") => kind.to_owned(),
+        (kind, detail) => format!("{kind} ({detail})"),
+    };
+    rollout.waits.iter().map(wait).collect::<Vec<_>>().join(", ")
 }
 
 /// A stage's name, and how many there are.
@@ -77,26 +99,37 @@ fn stage(plan: Option<&v1::Plan>, number: u32) -> Option<(&str, usize)> {
         .map(|stage| (stage.name.as_str(), stages.len()))
 }
 
-fn soaked(rollout: &v1::Rollout) -> String {
+/// The dwell of the present visit, in microseconds: as the control plane says it, or else as the plan does.
+pub(crate) fn dwell_us(rollout: &v1::Rollout) -> i64 {
+    if rollout.dwell_us != 0 {
+        return rollout.dwell_us;
+    }
     let plan = rollout.plan.as_ref();
-    let dwell = plan
-        .and_then(|plan| plan.stages.get(usize::try_from(rollout.stage).ok()?))
-        .map(|stage| stage.dwell_us);
-    match (rollout.clock_started_at_us, dwell) {
-        (0, _) => "clock not started".into(),
-        (_, Some(dwell)) => {
-            format!(
-                "soaked {} of {}",
-                duration::rounded(rollout.soaked_us),
-                duration::exact(dwell)
-            )
+    let stage = plan.and_then(|plan| plan.stages.get(usize::try_from(rollout.stage).ok()?));
+    stage.map(|stage| stage.dwell_us).unwrap_or_default()
+}
+
+/// The dwell of the present visit: `48h`, `permanent`.
+pub(crate) fn dwell(rollout: &v1::Rollout) -> String {
+    if rollout.permanent {
+        "permanent".into()
+    } else {
+        duration::exact(dwell_us(rollout))
+    }
+}
+
+fn soaked(rollout: &v1::Rollout) -> String {
+    match rollout.clock_started_at_us {
+        0 => "clock not started".into(),
+        _ if stage(rollout.plan.as_ref(), rollout.stage).is_none() => {
+            format!("soaked {}", duration::rounded(rollout.soaked_us))
         }
-        (_, None) => format!("soaked {}", duration::rounded(rollout.soaked_us)),
+        _ => format!("soaked {} of {}", duration::rounded(rollout.soaked_us), dwell(rollout)),
     }
 }
 
 /// The evidence number beside its levels.
-fn show_evidence(evidence: &v1::Evidence) -> String {
+pub(crate) fn show_evidence(evidence: &v1::Evidence) -> String {
     let number = evidence.log_evidence.map_or_else(|| "none yet".into(), figure);
     let stale = if evidence.fresh { "" } else { ", not fresh" };
     format!(
@@ -211,12 +244,12 @@ pub(crate) fn list(rollouts: &[v1::Rollout]) -> String {
     )
 }
 
-/// Everything about one rollout.
-pub(crate) fn page(rollout: &v1::Rollout) -> String {
+/// Everything about one rollout; `tree` is its tree of stages.
+pub(crate) fn page(rollout: &v1::Rollout, tree: &[String]) -> String {
     let plan = rollout.plan.as_ref();
     let transitions = rollout.transitions.iter().map(|one| transition(one, plan));
     let transitions = transitions.collect::<Vec<_>>().join("\n");
-    [head(rollout), counts(rollout), transitions]
+    [head(rollout), tree.join("\n"), counts(rollout), transitions]
         .join("\n\n")
         .trim_end()
         .to_owned()
@@ -244,25 +277,44 @@ fn head(rollout: &v1::Rollout) -> String {
             format!("{} against {}, by {unit}", plan.treatment, plan.control),
         ),
         ("stages", stages(&plan)),
+        ("plan", plan_version(rollout)),
+        ("retry of", retry(rollout)),
         ("state", standing(rollout)),
+        ("sequence", rollout.sequence.to_string()),
         ("soaked", soaked),
         ("treatment", format!("{treatment} wanted, {acked} acked")),
         ("delivery", delivery),
         ("evidence", evidence),
         ("started", format!("{started} by {}", rollout.started_by)),
+        ("bake", print::moment(rollout.baking_since_us)),
+        ("acknowledged", print::moment(rollout.acknowledged_at_us)),
+        ("archived", if rollout.archived { "yes".into() } else { String::new() }),
         ("end", end),
     ])
 }
 
+fn plan_version(rollout: &v1::Rollout) -> String {
+    match rollout.plan_version {
+        0 => String::new(),
+        version => format!("version {version}, hash {}", rollout.plan_hash),
+    }
+}
+
+fn retry(rollout: &v1::Rollout) -> String {
+    match (rollout.retry_of.as_str(), rollout.reshuffled) {
+        ("", _) => String::new(),
+        (of, false) => of.to_owned(),
+        (of, true) => format!("{of}, with buckets of its own"),
+    }
+}
+
 fn stages(plan: &v1::Plan) -> String {
-    let show = |stage: &v1::Stage| {
-        let dwell = duration::exact(stage.dwell_us);
-        format!("{} {} for {dwell}", stage.name, percent(stage.buckets))
-    };
+    let show = |stage: &v1::Stage| format!("{} {} for {}", stage.name, percent(stage.buckets), plan::dwell(stage));
     plan.stages.iter().map(show).collect::<Vec<_>>().join(", ")
 }
 
-fn delivery(delivery: &v1::Delivery) -> String {
+/// How far the wanted revision has come.
+pub(crate) fn delivery(delivery: &v1::Delivery) -> String {
     let unreached = match delivery.unreached.as_slice() {
         [] => String::new(),
         agents => format!("; not reached: {}", agents.join(", ")),
@@ -275,15 +327,19 @@ fn delivery(delivery: &v1::Delivery) -> String {
 
 /// Both arms side by side, in this stage and in all.
 fn counts(rollout: &v1::Rollout) -> String {
-    let both = [
-        ("this stage", rollout.stage_counts.as_ref()),
-        ("all stages", rollout.total_counts.as_ref()),
-    ];
-    let known = both.into_iter().filter_map(|(scope, counts)| Some((scope, counts?)));
+    arms([
+        ("this stage".to_owned(), rollout.stage_counts.as_ref()),
+        ("all stages".to_owned(), rollout.total_counts.as_ref()),
+    ])
+}
+
+/// Both arms of each scope side by side.
+pub(crate) fn arms<'c>(scopes: impl IntoIterator<Item = (String, Option<&'c v1::ArmCounts>)>) -> String {
+    let known = scopes.into_iter().filter_map(|(scope, counts)| Some((scope, counts?)));
     let rows = known.flat_map(|(scope, counts)| {
         [
-            arm_row(scope, "treatment", counts.treatment.as_ref()),
-            arm_row(scope, "control", counts.control.as_ref()),
+            arm_row(&scope, "treatment", counts.treatment.as_ref()),
+            arm_row(&scope, "control", counts.control.as_ref()),
         ]
     });
     let header = [
@@ -401,7 +457,7 @@ mod tests {
         };
         assert!(line(&odd).starts_with("checkout#3 soaking |"), "{}", line(&odd));
         let empty = v1::Rollout::default();
-        assert!(!page(&empty).is_empty() && !list(&[empty]).is_empty());
+        assert!(!page(&empty, &[]).is_empty() && !list(&[empty]).is_empty());
     }
 
     #[test]

@@ -39,6 +39,20 @@ pub(crate) struct State {
     pub(crate) changes: Vec<v1::Rollout>,
     /// Plans of the started rollouts.
     pub(crate) plans: Vec<v1::Plan>,
+    /// What was done to rollouts, and by which request.
+    pub(crate) acts: Vec<v1::ActRequest>,
+    /// The record of every rollout.
+    pub(crate) record: v1::GetRecordResponse,
+    /// By key, every version, the oldest first.
+    pub(crate) stored_plans: BTreeMap<String, Vec<v1::StoredPlan>>,
+    /// What lint says of every plan.
+    pub(crate) lint: v1::LintPlanResponse,
+    /// What every walk gives.
+    pub(crate) walk: v1::SimulateRolloutResponse,
+    /// Where flags stand.
+    pub(crate) statuses: Vec<v1::StatusOfFlag>,
+    /// What each stream of events sends before it is cut; the last one stays open if it is followed.
+    pub(crate) events: Vec<Vec<v1::WatchEventsResponse>>,
     /// The last requests of the services that only answer.
     pub(crate) asked: Vec<String>,
     /// Metadata `authorization` of every call that changes something.
@@ -97,7 +111,9 @@ impl Fake {
             .add_service(v1::changes_server::ChangesServer::new(fake.clone()))
             .add_service(v1::history_server::HistoryServer::new(fake.clone()))
             .add_service(v1::configuration_server::ConfigurationServer::new(fake.clone()))
-            .add_service(v1::inspection_server::InspectionServer::new(fake.clone()));
+            .add_service(v1::inspection_server::InspectionServer::new(fake.clone()))
+            .add_service(v1::plans_server::PlansServer::new(fake.clone()))
+            .add_service(v1::flag_status_server::FlagStatusServer::new(fake.clone()));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         tokio::spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });
         fake
@@ -156,7 +172,7 @@ pub(crate) fn command(server: &str) -> Command {
 }
 
 impl State {
-    fn note<T>(&mut self, request: &Request<T>, environment: &str) {
+    pub(crate) fn note<T>(&mut self, request: &Request<T>, environment: &str) {
         let authorization = request.metadata().get("authorization");
         let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
         self.authorizations.push(authorization.unwrap_or_default());
@@ -323,43 +339,5 @@ impl v1::flags_server::Flags for Fake {
         }
         let flag = state.flags.remove(&key);
         Ok(Response::new(v1::DeleteFlagResponse { flag }))
-    }
-}
-
-#[tonic::async_trait]
-impl v1::rollouts_server::Rollouts for Fake {
-    type WatchRolloutStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::WatchRolloutResponse, Status>>>;
-
-    async fn start_rollout(&self, request: Request<v1::StartRolloutRequest>) -> Answer<v1::StartRolloutResponse> {
-        let plan = request.into_inner().plan.unwrap();
-        self.state().plans.push(plan.clone());
-        let rollout = v1::Rollout {
-            name: format!("{}#1", plan.flag),
-            plan: Some(plan),
-            ..Default::default()
-        };
-        Ok(Response::new(v1::StartRolloutResponse { rollout: Some(rollout) }))
-    }
-
-    async fn get_rollout(&self, request: Request<v1::GetRolloutRequest>) -> Answer<v1::GetRolloutResponse> {
-        let rollout = self.state().changes.last().cloned();
-        let rollout = rollout.ok_or_else(|| Status::not_found(format!("no rollout {}", request.get_ref().rollout)))?;
-        Ok(Response::new(v1::GetRolloutResponse { rollout: Some(rollout) }))
-    }
-
-    async fn list_rollouts(&self, _: Request<v1::ListRolloutsRequest>) -> Answer<v1::ListRolloutsResponse> {
-        Ok(Response::new(v1::ListRolloutsResponse::default()))
-    }
-
-    async fn watch_rollout(&self, _: Request<v1::WatchRolloutRequest>) -> Answer<Self::WatchRolloutStream> {
-        let changes = self.state().changes.clone();
-        let changes = changes
-            .into_iter()
-            .map(|rollout| Ok(v1::WatchRolloutResponse { rollout: Some(rollout) }));
-        Ok(Response::new(tokio_stream::iter(changes.collect::<Vec<_>>())))
-    }
-
-    async fn abort_rollout(&self, _: Request<v1::AbortRolloutRequest>) -> Answer<v1::AbortRolloutResponse> {
-        Err(Status::failed_precondition("checkout#1 has ended"))
     }
 }

@@ -1,5 +1,6 @@
 //! The command line against a control plane that speaks the wire: the real binary, real sockets, a fake behind them.
 
+mod acts;
 mod apply;
 mod contexts;
 mod documents;
@@ -8,7 +9,10 @@ mod flags;
 mod inspection;
 mod lists;
 mod offline;
+mod plans;
+mod rollout_server;
 mod rollouts;
 mod schedules;
 mod segments;
+mod status;
 mod streams;

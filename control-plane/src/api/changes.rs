@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Kinds of subjects that change.
-const KINDS: [&str; 5] = ["flag", "segment", "rollout", "environment", "schedule"];
+const KINDS: [&str; 6] = ["flag", "segment", "plan", "rollout", "environment", "schedule"];
 
 /// The service `tidegate.v1.Changes`.
 #[derive(Debug)]

@@ -185,6 +185,7 @@ fn uses(state: &State, fleet: &Fleet, environment: &Key, now_us: i64) -> Vec<Str
         .filter(|record| record.archived_at_us.is_some());
     let archived = archived.count();
     let segments = state.segments_of(environment, None).count();
+    let plans = state.plans_of(environment, None).count();
     let pending = state
         .schedules_of(environment)
         .filter(|record| record.is_pending())
@@ -209,6 +210,7 @@ fn uses(state: &State, fleet: &Fleet, environment: &Key, now_us: i64) -> Vec<Str
             format!("has {flags} flags, {archived} of them archived; delete them first"),
         ),
         (segments, format!("has {segments} segments; delete them first")),
+        (plans, format!("has {plans} plans; delete them first")),
         (held, format!("has {held} rollouts under way; abort them first")),
         (pending, format!("has {pending} pending schedules; cancel them first")),
         (

@@ -10,12 +10,14 @@ use proto::{
     status::{invalid, violation},
     v1::{self, flags_server::Flags},
 };
+use rollout::Act as RolloutAct;
 use tonic::{Request, Response, Status};
 
 use super::{mask, race::Race, refusal};
 use crate::{
     change::{self, flag::Act},
-    edit::{self, Edit, Edited, Wanted},
+    edit::{self, Consent, Edit, Edited, Wanted},
+    engine::{self, facts::Sources},
     history,
     identity::Actor,
     record::FlagRecord,
@@ -28,6 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct FlagsApi {
     truth: Truth,
+    sources: Sources,
 }
 
 /// Which flag, as a request names it, and the revision that the request was based on (0: whatever is there).
@@ -43,12 +46,13 @@ struct Asked<'a> {
     action: &'static str,
     actor: &'a Actor,
     validate_only: bool,
+    supersede: bool,
 }
 
 impl FlagsApi {
-    /// The service over the truth.
-    pub(crate) fn new(truth: Truth) -> Self {
-        Self { truth }
+    /// The service over the truth, and over what is known of rollouts: an edit may end one.
+    pub(crate) fn new(truth: Truth, sources: Sources) -> Self {
+        Self { truth, sources }
     }
 
     fn named(&self, environment: &str, field: &str, key: &str, expected: u64) -> Result<Named, Status> {
@@ -79,6 +83,7 @@ impl FlagsApi {
                 return Ok((stored(&state, environment, &edited.record), true));
             }
             let txn = written(&state, &asked, before, &edited);
+            let txn = self.superseded(txn, &state, &asked, before)?;
             if let Some((revision, state)) = race.commit(&state, txn).await? {
                 let after = FlagRecord {
                     revision,
@@ -87,6 +92,21 @@ impl FlagsApi {
                 return Ok((stored(&state, environment, &after), true));
             }
         }
+    }
+
+    /// Adds the end of the rollout that an edit supersedes.
+    fn superseded(&self, txn: Txn, state: &State, asked: &Asked<'_>, before: &FlagRecord) -> Result<Txn, Status> {
+        let holder = state.holder(&asked.named.environment, &before.flag.key);
+        let Some(rollout) = holder.filter(|_| asked.supersede) else {
+            return Ok(txn);
+        };
+        let facts = self.sources.gather(state, rollout, false, asked.actor.at_us);
+        let ended = engine::act(state, rollout, &RolloutAct::Supersede, &facts, asked.actor);
+        let ended = ended.map_err(|error| {
+            let name = rollout.name();
+            refusal::precondition("ROLLOUT", &name, format!("rollout {name}: {error}"))
+        })?;
+        Ok(txn.and(ended))
     }
 
     /// The number that a new flag's first version gets: versions of one that was deleted are counted on.
@@ -108,6 +128,7 @@ impl FlagsApi {
             action,
             actor,
             validate_only: false,
+            supersede: false,
         };
         Ok(self.edit(asked, |_| Ok(edit.clone())).await?.0)
     }
@@ -161,16 +182,31 @@ impl Flags for FlagsApi {
         let actor = Actor::of(&request, runtime::clock::now_us());
         let request = request.into_inner();
         let wire = required(request.flag)?;
+        let consent = Consent {
+            supersede: request.supersede,
+            acknowledge_abort: request.acknowledge_abort,
+        };
+        if consent.supersede && actor.reason.is_empty() {
+            let description = "ends a rollout, and needs a reason (metadata tidegate-reason)";
+            return Err(invalid(&[violation("supersede", description)]));
+        }
         let asked = Asked {
             named: self.named(&request.environment, "flag.key", &wire.key, request.expected_revision)?,
-            action: "flag.update",
+            action: if consent.acknowledge_abort.is_empty() {
+                "flag.update"
+            } else {
+                "flag.update-after-abort"
+            },
             actor: &actor,
             validate_only: request.validate_only,
+            supersede: consent.supersede,
         };
         let edit = |before: &FlagRecord| {
             let wire = mask::flag(&before.flag, &wire, request.update_mask.as_ref());
             let wire = wire.map_err(|violations| invalid(&violations))?;
-            Ok(Edit::Document(Box::new(Wanted::read(wire))))
+            let mut wanted = Wanted::read(wire);
+            wanted.consent = consent.clone();
+            Ok(Edit::Document(Box::new(wanted)))
         };
         let (flag, changed) = self.edit(asked, edit).await?;
         Ok(Response::new(v1::UpdateFlagResponse {

@@ -1,4 +1,4 @@
-//! The service of history: every version of every flag and segment, also of deleted ones, and the way back to one.
+//! The service of history: every version of every flag, segment and plan, also of deleted ones, and the way back to one.
 
 mod restore;
 mod wire;
@@ -49,6 +49,7 @@ struct Named {
 enum Kind {
     Flag,
     Segment,
+    Plan,
 }
 
 impl Kind {
@@ -56,6 +57,7 @@ impl Kind {
         match self {
             Self::Flag => "flag",
             Self::Segment => "segment",
+            Self::Plan => "plan",
         }
     }
 }
@@ -71,7 +73,8 @@ impl HistoryApi {
         let kind = match kind {
             "" | "flag" => Kind::Flag,
             "segment" => Kind::Segment,
-            _ => return Err(invalid(&[violation("kind", "must be flag or segment")])),
+            "plan" => Kind::Plan,
+            _ => return Err(invalid(&[violation("kind", "must be flag, segment or plan")])),
         };
         let key = refusal::key("key", key)?;
         Ok(Named { environment, kind, key })
@@ -114,7 +117,7 @@ impl HistoryApi {
             Kind::Flag => {
                 let json = |document: Option<&Document>| match document {
                     Some(Document::Flag(record)) => Some(flag(record)),
-                    Some(Document::Segment(_)) | None => None,
+                    Some(Document::Segment(_) | Document::Plan(_)) | None => None,
                 };
                 let (before, after) = (json(before), json(after));
                 Ok(document::differences(before.as_ref(), after.as_ref()))
@@ -122,11 +125,19 @@ impl HistoryApi {
             Kind::Segment => {
                 let record = |document: Option<&Document>| match document {
                     Some(Document::Segment(record)) => Some(record.clone()),
-                    Some(Document::Flag(_)) | None => None,
+                    Some(Document::Flag(_) | Document::Plan(_)) | None => None,
                 };
                 let state = self.truth.state();
                 self.segment_differences(named, &state, record(before), record(after))
                     .await
+            }
+            Kind::Plan => {
+                let json = |document: Option<&Document>| match document {
+                    Some(Document::Plan(record)) => Some(audit::plan(record)),
+                    Some(Document::Flag(_) | Document::Segment(_)) | None => None,
+                };
+                let (before, after) = (json(before), json(after));
+                Ok(document::differences(before.as_ref(), after.as_ref()))
             }
         }
     }
@@ -202,7 +213,7 @@ impl History for HistoryApi {
         let kept = self.version(&named, request.version).await?;
         Ok(Response::new(v1::GetVersionResponse {
             version: Some(wire::version(&kept)),
-            document: wire::document(kept),
+            document: wire::document(&named.environment, kept),
         }))
     }
 

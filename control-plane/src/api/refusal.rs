@@ -7,6 +7,7 @@ use tonic_types::PreconditionViolation;
 
 use crate::{
     edit::{Precondition, Refusal},
+    events::reader::ReadError,
     follow::FollowError,
     history::HistoryError,
     inspect::InspectError,
@@ -47,6 +48,34 @@ pub(super) fn key(field: &str, text: &str) -> Result<Key, Status> {
 pub(super) fn precondition(kind: &str, subject: &str, description: impl Into<String>) -> Status {
     let violation = PreconditionViolation::new(kind, subject, description);
     proto::status::refused(Code::FailedPrecondition, &[], &[violation])
+}
+
+/// Something that stands against what was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    kind: &'static str,
+    subject: String,
+    description: String,
+}
+
+impl Standing {
+    /// What, of what, in words.
+    pub(super) fn new(kind: &'static str, subject: String, description: String) -> Self {
+        Self {
+            kind,
+            subject,
+            description,
+        }
+    }
+}
+
+/// FAILED_PRECONDITION with all that stands against it.
+pub(super) fn standing(found: Vec<Standing>) -> Status {
+    let found = found
+        .into_iter()
+        .map(|found| PreconditionViolation::new(found.kind, found.subject, found.description))
+        .collect::<Vec<_>>();
+    proto::status::refused(Code::FailedPrecondition, &[], &found)
 }
 
 /// A write that was based on an old revision.
@@ -142,6 +171,21 @@ impl From<FollowError> for Status {
             FollowError::Future { .. } => invalid(&[violation("after_revision", error.to_string())]),
             FollowError::Store(error) => error.into(),
             FollowError::Model(_) => Status::data_loss(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for Status {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Full => Status::resource_exhausted(format!("{error}; end one, or try again later")),
+            ReadError::Future { .. } => invalid(&[violation("after", error.to_string())]),
+            ReadError::Swept { .. } => Status::out_of_range(format!(
+                "{error}; read from the beginning of what is kept (an empty after), and look at the rollouts for what is \
+                 missing"
+            )),
+            ReadError::Store(error) => error.into(),
+            ReadError::Model(_) => Status::data_loss(error.to_string()),
         }
     }
 }

@@ -1,124 +1,113 @@
-//! The service of rollouts: starts them, shows them, and lets a person end them.
+//! The service of rollouts: creates and starts them, shows them, and carries out what people do.
+//!
+//! Nothing is decided here: what may be done is `rollout`'s to say, what a plan lacks is `surroundings.rs`'s. What a person
+//! bases on a sequence is refused when the rollout has moved; what meets the engine meanwhile is tried again.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+mod acts;
+mod edit;
+mod find;
+mod planned;
+mod record;
+mod retry;
+mod simulate;
+mod start;
+mod watch;
 
-use evaluation::{Key, Serve, Violation};
-use proto::{
-    status::{invalid, violation},
-    v1::{self, rollouts_server::Rollouts},
-};
-use rollout::Plan;
+use std::{pin::Pin, sync::Arc};
+
+use evaluation::Key;
+use proto::v1::{self, rollouts_server::Rollouts};
+use rollout::Act;
 use runtime::{clock::now_us, shutdown::Shutdown};
-use tokio::sync::mpsc;
-use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+pub(super) use self::planned::{refuse as refuse_plan, stored_plan, wanted_plan};
 use super::{
     page::{self, Page},
-    plan, refusal,
-    view::{self, View},
+    refusal,
+    view::View,
 };
-use crate::{
-    change::rollout::{self as change, Count},
-    engine,
-    identity::Actor,
-    record::{FlagRecord, RolloutRecord, TransitionRecord},
-    state::State,
-    store::{keys, model},
-    truth::CommitError,
-};
+use crate::{identity::Actor, record::RolloutRecord, state::State, truth::CommitError};
 
-/// How often an abort is tried against what happens at the same time.
+/// How often something is tried against what happens at the same time.
 const TRIES: usize = 16;
 /// How many characters of a name are repeated: a key, and a number.
 const SHOWN: usize = 220;
-/// A watcher hears of changes at most this often.
-const WATCH_PACE: Duration = Duration::from_millis(200);
 
 /// The service `tidegate.v1.Rollouts`.
 #[derive(Debug)]
 pub(crate) struct RolloutsApi {
     view: View,
     shutdown: Shutdown,
+    /// Starts take their turns: each takes the next index of its environment.
+    starts: tokio::sync::Mutex<()>,
 }
 
 impl RolloutsApi {
     /// The service over a view.
     pub(crate) fn new(view: View, shutdown: Shutdown) -> Self {
-        Self { view, shutdown }
+        Self {
+            view,
+            shutdown,
+            starts: tokio::sync::Mutex::default(),
+        }
     }
 
     fn found(&self, state: &State, environment: &str, name: &str) -> Result<Arc<RolloutRecord>, Status> {
         let environment = refusal::environment(state, environment)?;
-        find(state, &environment, name).cloned().ok_or_else(|| {
+        find::find(state, &environment, name).cloned().ok_or_else(|| {
             // It travels in a header.
             let name = name.chars().take(SHOWN).collect::<String>();
             Status::not_found(format!("rollout {name} does not exist in environment {environment}"))
         })
     }
 
-    async fn count(&self, environment: &Key) -> Result<Count, Status> {
-        let broken = |error: String| Status::internal(format!("nothing was written: {error}"));
-        let item = self.view.truth.store().get(&keys::rollout_count(environment)).await;
-        match item.map_err(|error| broken(error.to_string()))? {
-            Some(item) => {
-                let value = model::read_count(&item.value).map_err(|error| broken(error.to_string()))?;
-                Ok(Count {
-                    value,
-                    revision: Some(item.modified),
-                })
-            }
-            None => Ok(Count {
-                value: 0,
-                revision: None,
-            }),
-        }
+    /// A rollout as it is in a state, whole.
+    fn shown(&self, state: &State, environment: &Key, id: Uuid) -> Result<v1::Rollout, Status> {
+        let record = self.found(state, environment, &id.to_string())?;
+        Ok(self.view.whole(state, &record, now_us()))
     }
 }
 
-type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchRolloutResponse, Status>> + Send>>;
+/// A rollout that is not at the sequence that a decision was based on.
+fn check_sequence(record: &RolloutRecord, expected: Option<u64>) -> Result<(), Status> {
+    let sequence = record.state.sequence;
+    match expected.filter(|expected| *expected != sequence) {
+        Some(expected) => Err(refusal::precondition(
+            "SEQUENCE",
+            &record.name(),
+            format!(
+                "rollout {} is at sequence {sequence}, not {expected}, and is {}; look at it again and repeat what you want",
+                record.name(),
+                record.state.phase.name()
+            ),
+        )),
+        None => Ok(()),
+    }
+}
 
 #[tonic::async_trait]
 impl Rollouts for RolloutsApi {
-    type WatchRolloutStream = WatchStream;
+    type WatchRolloutStream = Pin<Box<dyn Stream<Item = Result<v1::WatchRolloutResponse, Status>> + Send>>;
 
     async fn start_rollout(
         &self,
         request: Request<v1::StartRolloutRequest>,
     ) -> Result<Response<v1::StartRolloutResponse>, Status> {
         let actor = Actor::of(&request, now_us());
-        let request = request.into_inner();
-        let environment = refusal::environment(&self.view.truth.state(), &request.environment)?;
-        let plan = plan::read(request.plan.unwrap_or_default()).map_err(|violations| invalid(&within(violations)))?;
-        // Counted first: the state must not be older than the count, or a number would be given twice.
-        let count = self.count(&environment).await?;
-        let state = self.view.truth.at(count.revision.unwrap_or(0)).await?;
-        let flag = startable(&state, &environment, &plan)?;
-        let number = state
-            .rollouts_of(&environment)
-            .filter(|record| record.plan.flag == plan.flag)
-            .count() as u32
-            + 1;
-        let record = begin(environment.clone(), plan, flag, count.value + 1, number, &actor);
-        let state = match self
-            .view
-            .truth
-            .commit(change::start(&record, flag, count, &actor))
-            .await
-        {
-            Ok(state) => state,
-            Err(CommitError::Conflict) => {
-                return Err(Status::aborted(
-                    "the flag or another rollout changed at the same time; try again",
-                ));
-            }
-            Err(error @ (CommitError::Store(_) | CommitError::NotShown(_))) => return Err(error.into()),
-        };
-        let record = self.found(&state, &environment, &record.id.to_string())?;
-        tracing::info!(rollout = %record.name(), %environment, actor = %actor.name, "rollout started");
-        let rollout = Some(self.view.rollout(&state, &record, now_us()));
-        Ok(Response::new(v1::StartRolloutResponse { rollout }))
+        let rollout = self.start(request.into_inner(), &actor).await?;
+        Ok(Response::new(v1::StartRolloutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn create_rollout(
+        &self,
+        request: Request<v1::CreateRolloutRequest>,
+    ) -> Result<Response<v1::CreateRolloutResponse>, Status> {
+        let actor = Actor::of(&request, now_us());
+        let rollout = self.create(request.into_inner(), &actor).await?;
+        Ok(Response::new(v1::CreateRolloutResponse { rollout: Some(rollout) }))
     }
 
     async fn get_rollout(
@@ -128,7 +117,7 @@ impl Rollouts for RolloutsApi {
         let request = request.into_inner();
         let state = self.view.truth.state();
         let record = self.found(&state, &request.environment, &request.rollout)?;
-        let rollout = Some(self.view.rollout(&state, &record, now_us()));
+        let rollout = Some(self.view.whole(&state, &record, now_us()));
         Ok(Response::new(v1::GetRolloutResponse { rollout }))
     }
 
@@ -167,20 +156,14 @@ impl Rollouts for RolloutsApi {
         }))
     }
 
-    async fn watch_rollout(&self, request: Request<v1::WatchRolloutRequest>) -> Result<Response<WatchStream>, Status> {
+    async fn watch_rollout(
+        &self,
+        request: Request<v1::WatchRolloutRequest>,
+    ) -> Result<Response<Self::WatchRolloutStream>, Status> {
         let request = request.into_inner();
         let record = self.found(&self.view.truth.state(), &request.environment, &request.rollout)?;
-        let (sender, receiver) = mpsc::channel(1);
-        let (view, shutdown) = (self.view.clone(), self.shutdown.clone());
-        self.shutdown.spawn("watch-rollout", async move {
-            tokio::select! {
-                () = watch(view, record.environment.clone(), record.id, &sender) => {}
-                () = shutdown.draining() => {
-                    let _ = sender.try_send(Err(Status::unavailable("the control plane is stopping; watch again")));
-                }
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        let stream = watch::stream(&self.view, &self.shutdown, &record);
+        Ok(Response::new(Box::pin(stream)))
     }
 
     async fn abort_rollout(
@@ -192,172 +175,69 @@ impl Rollouts for RolloutsApi {
             actor.reason = "aborted by hand".to_owned();
         }
         let request = request.into_inner();
-        for _ in 0..TRIES {
-            let state = self.view.truth.state();
-            let record = self.found(&state, &request.environment, &request.rollout)?;
-            let sequence = record.state.sequence;
-            if let Some(expected) = request.expected_sequence.filter(|expected| *expected != sequence) {
-                return Err(refusal::stale(&record.name(), expected, sequence));
-            }
-            let txn = engine::abort_by_hand(&state, &record, self.view.live(&state, &record), &actor)
-                .ok_or_else(|| ended(&record))?;
-            match self.view.truth.commit(txn).await {
-                Ok(state) => {
-                    let record = self.found(&state, &request.environment, &record.id.to_string())?;
-                    let rollout = Some(self.view.rollout(&state, &record, now_us()));
-                    return Ok(Response::new(v1::AbortRolloutResponse { rollout }));
-                }
-                Err(CommitError::Conflict) => {}
-                Err(error @ (CommitError::Store(_) | CommitError::NotShown(_))) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
-    }
-}
-
-/// Sends a rollout again whenever it has changed, until nothing more will happen to it.
-async fn watch(
-    view: View,
-    environment: Key,
-    id: Uuid,
-    sender: &mpsc::Sender<Result<v1::WatchRolloutResponse, Status>>,
-) {
-    let (mut states, mut fleet) = (view.truth.states(), view.fleet.changes());
-    let mut last = None;
-    loop {
-        states.borrow_and_update();
-        fleet.borrow_and_update();
-        let state = view.truth.state();
-        let Some(record) = state.rollout(&environment, id) else {
-            return;
+        let asked = acts::Asked {
+            environment: &request.environment,
+            rollout: &request.rollout,
+            expected_sequence: request.expected_sequence,
         };
-        let now_us = now_us();
-        let shown = view.rollout(&state, record, now_us);
-        if last.as_ref() != Some(&shown) {
-            last = Some(shown.clone());
-            if sender
-                .send(Ok(v1::WatchRolloutResponse { rollout: Some(shown) }))
-                .await
-                .is_err()
-            {
-                return;
-            }
-        }
-        if view::is_settled(record, now_us) {
-            return;
-        }
-        tokio::time::sleep(WATCH_PACE).await;
-        // Freshness and settling move with time alone, so nothing is waited for longer than a second.
-        let _ = tokio::time::timeout(Duration::from_secs(1), async {
-            tokio::select! {
-                _ = states.changed() => {}
-                _ = fleet.changed() => {}
-                () = sender.closed() => {}
-            }
-        })
-        .await;
+        let rollout = self.act_of(asked, |_| Ok(Act::Abort), &actor).await?;
+        Ok(Response::new(v1::AbortRolloutResponse { rollout: Some(rollout) }))
     }
-}
 
-/// A rollout by id, display name, or the key of a flag (its newest).
-fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
-    if let Some(found) = name.parse::<Uuid>().ok().and_then(|id| state.rollout(environment, id)) {
-        return Some(found);
-    }
-    let (flag, number) = match name.rsplit_once('#') {
-        Some((flag, number)) => (flag, Some(number.parse::<u32>().ok()?)),
-        None => (name, None),
-    };
-    let mut found = state
-        .rollouts_of(environment)
-        .rev()
-        .filter(|record| record.plan.flag == flag);
-    found.find(|record| number.is_none_or(|number| record.number == number))
-}
-
-/// Fields of the plan within the request.
-fn within(violations: Vec<Violation>) -> Vec<Violation> {
-    violations
-        .into_iter()
-        .map(|found| violation(format!("plan.{}", found.field), found.description))
-        .collect()
-}
-
-/// The flag of a plan, if a rollout of it may start now.
-fn startable<'s>(state: &'s State, environment: &Key, plan: &Plan) -> Result<&'s FlagRecord, Status> {
-    let key = refusal::key("plan.flag", &plan.flag)?;
-    let record = state.flag(environment, &key).ok_or_else(|| {
-        Status::not_found(format!(
-            "flag {key} does not exist in environment {environment}; create it first"
-        ))
-    })?;
-    let flag = &record.flag;
-    let unknown = [("plan.treatment", &plan.treatment), ("plan.control", &plan.control)]
-        .into_iter()
-        .filter(|(_, name)| !flag.variants.contains_key(*name));
-    let known = flag.variants.keys().cloned().collect::<Vec<_>>().join(", ");
-    let unknown = unknown
-        .map(|(field, name)| violation(field, format!("flag {key} has no variant {name:?}; it has: {known}")))
-        .collect::<Vec<_>>();
-    if !unknown.is_empty() {
-        return Err(invalid(&unknown));
-    }
-    if let Some(holder) = state.holder(environment, &key) {
-        let name = holder.name();
-        return Err(refusal::precondition(
-            "ROLLOUT",
-            &name,
-            format!("flag {key} is held by rollout {name}; wait for its end or abort it"),
-        ));
-    }
-    if !flag.enabled || flag.killed {
-        let how = if flag.killed {
-            "killed; revive it first"
-        } else {
-            "disabled; enable it first"
+    async fn act(&self, request: Request<v1::ActRequest>) -> Result<Response<v1::ActResponse>, Status> {
+        let actor = Actor::of(&request, now_us());
+        let request = request.into_inner();
+        let asked = acts::Asked {
+            environment: &request.environment,
+            rollout: &request.rollout,
+            expected_sequence: request.expected_sequence,
         };
-        return Err(refusal::precondition("FLAG", &key, format!("flag {key} is {how}")));
+        let act = request.act;
+        let rollout = self
+            .act_of(asked, |record| acts::read(act.clone(), record), &actor)
+            .await?;
+        Ok(Response::new(v1::ActResponse { rollout: Some(rollout) }))
     }
-    if flag.default != Serve::Variant(plan.control.clone()) {
-        let message = format!(
-            "the default of flag {key} must be the plan's control {:?}, so that everybody outside the rollout gets it",
-            plan.control
-        );
-        return Err(refusal::precondition("FLAG", &key, message));
+
+    async fn edit_rollout(
+        &self,
+        request: Request<v1::EditRolloutRequest>,
+    ) -> Result<Response<v1::EditRolloutResponse>, Status> {
+        let actor = Actor::of(&request, now_us());
+        let rollout = self.edit(request.into_inner(), &actor).await?;
+        Ok(Response::new(v1::EditRolloutResponse { rollout: Some(rollout) }))
     }
-    Ok(record)
+
+    async fn retry_rollout(
+        &self,
+        request: Request<v1::RetryRolloutRequest>,
+    ) -> Result<Response<v1::RetryRolloutResponse>, Status> {
+        let actor = Actor::of(&request, now_us());
+        let rollout = self.retry(&request.into_inner(), &actor).await?;
+        Ok(Response::new(v1::RetryRolloutResponse { rollout: Some(rollout) }))
+    }
+
+    async fn get_record(
+        &self,
+        request: Request<v1::GetRecordRequest>,
+    ) -> Result<Response<v1::GetRecordResponse>, Status> {
+        let request = request.into_inner();
+        let record = self.found(&self.view.truth.state(), &request.environment, &request.rollout)?;
+        Ok(Response::new(self.record(&record).await?))
+    }
+
+    async fn simulate_rollout(
+        &self,
+        request: Request<v1::SimulateRolloutRequest>,
+    ) -> Result<Response<v1::SimulateRolloutResponse>, Status> {
+        Ok(Response::new(self.simulate(request.into_inner())?))
+    }
 }
 
-fn begin(environment: Key, plan: Plan, flag: &FlagRecord, index: u32, number: u32, actor: &Actor) -> RolloutRecord {
-    RolloutRecord {
-        id: Uuid::now_v7(),
-        environment,
-        index,
-        number,
-        state: rollout::start(&plan, actor.at_us),
-        plan: Arc::new(plan),
-        measuring_key: rand::random(),
-        salt: flag.flag.salt.clone(),
-        started_by: actor.name.clone(),
-        started_at_us: actor.at_us,
-        transitions: vec![TransitionRecord {
-            sequence: 0,
-            at_us: actor.at_us,
-            kind: "started".to_owned(),
-            stage: 0,
-            detail: actor.reason.clone(),
-            actor: actor.name.clone(),
-        }],
-        end: None,
-        revision: 0,
+/// A status of what was not committed, if it is not to be tried again.
+fn not_committed(error: CommitError) -> Result<(), Status> {
+    match error {
+        CommitError::Conflict => Ok(()),
+        CommitError::Store(_) | CommitError::NotShown(_) => Err(error.into()),
     }
-}
-
-fn ended(record: &RolloutRecord) -> Status {
-    let name = record.name();
-    refusal::precondition(
-        "ROLLOUT",
-        &name,
-        format!("rollout {name} is {} already", record.state.phase.name()),
-    )
 }

@@ -2,20 +2,24 @@
 //!
 //! Nothing is decided here; every number is read from the same state that the engine reads.
 
-use std::sync::Arc;
+mod parts;
+mod stages;
 
 use proto::v1;
-use rollout::{EvidenceNumber, Phase, evidence::budget};
+use rollout::{EvidenceNumber, Facts, evidence::budget};
 
-use super::plan;
+pub(super) use self::{
+    parts::{exit, planned, transition, waits},
+    stages::measured,
+};
 use crate::{
-    engine::facts,
+    engine::facts::{self, Sources},
     evidence::{ArmCounts, Counts},
-    health::coverage::Coverage,
-    publish::Publisher,
-    record::{End, EndCause, RolloutRecord, TransitionRecord},
+    plan_wire,
+    record::{End, EndCause, RolloutRecord},
     state::State,
-    sync::fleet::{Fleet, Reach},
+    stuck::Stuck,
+    sync::fleet::Reach,
     truth::Truth,
 };
 
@@ -26,40 +30,36 @@ const PROOF_US: i64 = 15_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(super) truth: Truth,
-    publisher: Arc<Publisher>,
-    pub(super) fleet: Arc<Fleet>,
-    coverage: Coverage,
+    pub(super) sources: Sources,
 }
 
 impl View {
     /// A view over the parts that know.
-    pub(crate) fn new(truth: Truth, publisher: Arc<Publisher>, fleet: Arc<Fleet>, coverage: Coverage) -> Self {
-        Self {
-            truth,
-            publisher,
-            fleet,
-            coverage,
-        }
-    }
-
-    /// The live agents of a rollout's flag.
-    pub(super) fn live(&self, state: &State, record: &RolloutRecord) -> Vec<String> {
-        facts::reach(state, record, &self.publisher, &self.fleet, runtime::clock::now_us()).live
+    pub(crate) fn new(truth: Truth, sources: Sources) -> Self {
+        Self { truth, sources }
     }
 
     /// Agents that have not got what is wanted: those that are known and not live, and those that were live at the end
     /// and have not been heard of since this process began.
     fn unreached(&self, record: &RolloutRecord, reach: &Reach) -> Vec<String> {
         let awaited = record.end.iter().flat_map(|end| &end.awaited);
-        let unheard = awaited.filter(|agent| !self.fleet.knows(&record.environment, agent));
+        let unheard = awaited.filter(|agent| !self.sources.fleet.knows(&record.environment, agent));
         reach.unreached.iter().chain(unheard).cloned().collect()
+    }
+
+    /// A rollout as it is now, with what it would do from here on.
+    pub(super) fn whole(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
+        let mut rollout = self.rollout(state, record, now_us);
+        rollout.next_steps = parts::next_steps(&record.plan, &self.sources.progress(state, record), now_us);
+        rollout
     }
 
     /// A rollout as it is now.
     pub(super) fn rollout(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
-        let progress = state.soaked(record);
+        let progress = self.sources.progress(state, record);
+        let known = self.sources.gather(state, record, false, now_us).known;
         let evidence = state.evidence_of(record.id);
-        let reach = facts::reach(state, record, &self.publisher, &self.fleet, now_us);
+        let reach = self.sources.reach(state, record, now_us);
         let unreached = self.unreached(record, &reach);
         let exposure = state.exposures.get(&record.id).copied();
         let wanted_buckets = exposure.map_or_else(|| last_wanted(record), |exposure| exposure.buckets);
@@ -68,18 +68,23 @@ impl View {
         } else {
             before(record)
         };
-        let number = evidence.number(&record.plan, &record.state);
-        let mut shown = evidence_shown(record, number);
+        let mut shown = evidence_shown(record, known.evidence);
         shown.batches = evidence.batches;
-        shown.fresh = self.coverage.fresh(record.id, now_us);
+        shown.fresh = known.fresh;
+        let stuck = Stuck::of(record, now_us);
+        let desk = &progress.desk;
         v1::Rollout {
             id: record.id.to_string(),
             name: record.name(),
             environment: record.environment.to_string(),
             index: record.index,
-            plan: Some(plan::write(&record.plan)),
-            phase: phase(record.state.phase).into(),
-            hold_reason: hold_reason(record.state.phase),
+            plan: Some(plan_wire::write(&record.plan)),
+            phase: parts::phase(record.state.phase).into(),
+            hold_reason: progress
+                .holds
+                .first()
+                .map(|reason| reason.name().to_owned())
+                .unwrap_or_default(),
             stage: record.state.stage as u32,
             sequence: record.state.sequence,
             started_by: record.started_by.clone(),
@@ -99,8 +104,44 @@ impl View {
             total_counts: Some(counts(&evidence.totals())),
             end: record.end.as_ref().map(|end| end_shown(record, end)),
             transitions: record.transitions.iter().map(transition).collect(),
+            hold_reasons: progress.holds.iter().map(|reason| reason.name().to_owned()).collect(),
+            waits: waits_now(record, &progress, &known, now_us),
+            next_steps: Vec::new(),
+            dwell_us: stages::dwell_us(&record.plan, &progress),
+            permanent: record
+                .plan
+                .stages
+                .get(progress.stage)
+                .is_some_and(|stage| stage.dwell.finite_us().is_none()),
+            extensions: progress.extensions,
+            baking_since_us: progress.baking_since_us.unwrap_or(0),
+            measured_buckets: stages::measured(&facts::visit_counts(record, &evidence)),
+            criteria: stages::criteria(&record.plan, &progress, &known),
+            guards: stages::guards(&record.plan, &known),
+            approvals: parts::approvals(&record.plan, desk),
+            items: stages::items(&record.plan, &progress, &known),
+            issues: parts::issues(&record.plan, desk),
+            acknowledged_at_us: desk.acknowledged_at_us.unwrap_or(0),
+            archived: desk.archived,
+            plan_version: record.plan_version,
+            plan_hash: format!("{:032x}", desk.plan_hash),
+            stuck: stuck.is_some(),
+            question: stuck.map(|stuck| stuck.question(now_us)).unwrap_or_default(),
+            retry_of: record.retry_of.map(|id| retried(state, record, id)).unwrap_or_default(),
+            reshuffled: record.reshuffled,
         }
     }
+}
+
+fn waits_now(record: &RolloutRecord, progress: &rollout::State, known: &Facts, now_us: i64) -> Vec<v1::Waiting> {
+    let found = rollout::waits(&record.plan, progress, known, now_us);
+    waits(&record.plan, progress, &found, now_us)
+}
+
+/// The name of the rollout that another is a retry of.
+fn retried(state: &State, record: &RolloutRecord, id: uuid::Uuid) -> String {
+    let found = state.rollout(&record.environment, id);
+    found.map_or_else(|| id.to_string(), |found| found.name())
 }
 
 /// Whether nothing about a rollout is still to come.
@@ -110,7 +151,13 @@ pub(super) fn is_settled(record: &RolloutRecord, now_us: i64) -> bool {
     };
     match end.cause {
         EndCause::Completed => end.persisted_at_us.is_some() || now_us - end.decided_at_us > PROOF_US,
-        EndCause::Evidence | EndCause::Person => {
+        EndCause::Time => true,
+        EndCause::Evidence
+        | EndCause::Person
+        | EndCause::Trigger
+        | EndCause::Criterion
+        | EndCause::Withdrawn
+        | EndCause::Edit => {
             let delivered_us = end.persisted_at_us.unwrap_or(end.decided_at_us);
             end.time_to_zero_us.is_some() || now_us - delivered_us > PROOF_US
         }
@@ -119,7 +166,7 @@ pub(super) fn is_settled(record: &RolloutRecord, now_us: i64) -> bool {
 
 /// What was wanted at the end, when nothing is measured any longer.
 fn last_wanted(record: &RolloutRecord) -> u32 {
-    if record.state.is_aborted() {
+    if record.state.is_withdrawn() || record.state.phase.is_before_start() {
         0
     } else {
         share(record, record.state.stage)
@@ -132,33 +179,12 @@ fn before(record: &RolloutRecord) -> u32 {
     if record.end.is_some() {
         return share(record, record.state.stage);
     }
-    record
-        .state
-        .stage
-        .checked_sub(1)
-        .map_or(0, |stage| share(record, stage))
+    let earlier = record.state.visits.iter().rev().nth(1);
+    earlier.map_or(0, |visit| share(record, visit.stage))
 }
 
 fn share(record: &RolloutRecord, stage: usize) -> u32 {
-    record.plan.stages.get(stage).map_or(0, |stage| stage.share.get())
-}
-
-fn phase(phase: Phase) -> v1::RolloutPhase {
-    match phase {
-        Phase::Delivering => v1::RolloutPhase::Delivering,
-        Phase::Soaking => v1::RolloutPhase::Soaking,
-        Phase::Held(_) => v1::RolloutPhase::Held,
-        Phase::Aborting => v1::RolloutPhase::Aborting,
-        Phase::Aborted => v1::RolloutPhase::Aborted,
-        Phase::Completed => v1::RolloutPhase::Completed,
-    }
-}
-
-fn hold_reason(phase: Phase) -> String {
-    match phase {
-        Phase::Held(reason) => reason.name().to_owned(),
-        Phase::Delivering | Phase::Soaking | Phase::Aborting | Phase::Aborted | Phase::Completed => String::new(),
-    }
+    record.plan.wanted(stage).get()
 }
 
 fn delivery(reach: &Reach, unreached: Vec<String>, wanted_revision: u64) -> v1::Delivery {
@@ -222,16 +248,5 @@ fn end_shown(record: &RolloutRecord, end: &End) -> v1::RolloutEnd {
         last_treatment_exposure_us: end.last_treatment_exposure_us.unwrap_or(0),
         time_to_zero_us: end.time_to_zero_us.unwrap_or(0),
         published_at_us: end.published_at_us.unwrap_or(0),
-    }
-}
-
-fn transition(made: &TransitionRecord) -> v1::Transition {
-    v1::Transition {
-        sequence: made.sequence,
-        at_us: made.at_us,
-        kind: made.kind.clone(),
-        stage: made.stage,
-        detail: made.detail.clone(),
-        actor: made.actor.clone(),
     }
 }

@@ -1,18 +1,21 @@
 //! The changes of a rollout, each guarded by the revision of its record.
 //!
 //! A promotion is guarded by the evidence too that it was decided on: harm that became durable in between is looked at
-//! first. Every transition is kept for ever under a key of its own.
+//! first. Every transition is kept for ever under a key of its own, and its events are written with it.
 
 use bytes::Bytes;
 use evaluation::{Key, Serve};
+use rollout::Phase;
 use uuid::Uuid;
 
 use crate::{
     audit::{self, Subject},
     change::flag::{self, Act},
+    events,
     identity::Actor,
-    record::{EndCause, FlagRecord, Latch, RolloutRecord, Soak},
+    record::{Active, EndCause, Exit, FlagRecord, Latch, RolloutRecord, Soak},
     store::{Guard, Txn, keys, model},
+    stuck::Stuck,
 };
 
 /// How many rollouts an environment has had, as the store has it.
@@ -24,24 +27,49 @@ pub(crate) struct Count {
     pub(crate) revision: Option<u64>,
 }
 
-/// Starts a rollout of a flag.
-pub(crate) fn start(record: &RolloutRecord, flag: &FlagRecord, count: Count, actor: &Actor) -> Txn {
+/// Creates a rollout: its index is taken, and nothing is held.
+pub(crate) fn create(record: &RolloutRecord, count: Count, actor: &Actor) -> Txn {
     let environment = &record.environment;
     let count_key = keys::rollout_count(environment);
     let count_guard = match count.revision {
         Some(revision) => Guard::Unchanged(count_key.clone(), revision),
         None => Guard::Absent(count_key.clone()),
     };
-    let active = keys::active(environment, &flag.flag.key);
+    let key = keys::rollout(environment, record.id);
     let txn = Txn::default()
-        .guard(Guard::Unchanged(keys::flag(environment, &flag.flag.key), flag.revision))
-        .guard(Guard::Absent(active.clone()))
+        .guard(Guard::Absent(key))
         .guard(count_guard)
         .put(count_key, model::write_count(count.value + 1))
-        .put(keys::index(environment, record.index), model::write_id(record.id))
-        .put(active, model::write_id(record.id));
-    let txn = put_moved(txn, record).put(keys::exposure(environment, record.id), wanted(record));
-    audited(txn, "rollout.start", actor, None, record)
+        .put(keys::index(environment, record.index), model::write_id(record.id));
+    // One that is started as it is created has two transitions by now; the last is put below.
+    let earlier = record.transitions.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    let txn = earlier.iter().fold(txn, |txn, made| {
+        let key = keys::transition(environment, record.id, made.sequence);
+        txn.put(key, model::write_transition(made))
+    });
+    audited(put_moved(txn, record), "rollout.create", actor, None, record)
+}
+
+/// Adds to a transaction that the rollout takes its flag: nobody else holds it, and it is as it was seen.
+pub(crate) fn take(txn: Txn, record: &RolloutRecord, flag: &FlagRecord) -> Txn {
+    let environment = &record.environment;
+    let active = keys::active(environment, &flag.flag.key);
+    txn.guard(Guard::Unchanged(keys::flag(environment, &flag.flag.key), flag.revision))
+        .guard(Guard::Absent(active.clone()))
+        .put(active, model::write_id(record.id))
+}
+
+/// Adds to a transaction that the rollout takes its flag from one that bakes, which is completed by the same: it yields.
+pub(crate) fn take_over(txn: Txn, record: &RolloutRecord, flag: &FlagRecord, active: Active) -> Txn {
+    let key = keys::active(&record.environment, &flag.flag.key);
+    txn.guard(Guard::Unchanged(key.clone(), active.revision))
+        .put(key, model::write_id(record.id))
+}
+
+/// Somebody has started it: it holds its flag from now on.
+pub(crate) fn ask_start(before: &RolloutRecord, after: &RolloutRecord, flag: &FlagRecord, actor: &Actor) -> Txn {
+    let txn = take(put_moved(unchanged(before), after), after, flag);
+    audited(txn, "rollout.start", actor, Some(before), after)
 }
 
 /// A transition that changes no exposure: the clock, a hold, a resumption, a cut, an abort that is proved.
@@ -54,18 +82,62 @@ pub(crate) fn note(before: &RolloutRecord, after: &RolloutRecord) -> Txn {
     put(unchanged(before), after)
 }
 
-/// Into the next stage, on the evidence of a revision (0: there is none yet).
-pub(crate) fn advance(before: &RolloutRecord, after: &RolloutRecord, evidence: u64, actor: &Actor) -> Txn {
+/// What a person did that changes no exposure.
+pub(crate) fn act(before: &RolloutRecord, after: &RolloutRecord, action: &'static str, actor: &Actor) -> Txn {
+    audited(rest(before, after), action, actor, Some(before), after)
+}
+
+/// Into another stage, on the evidence of a revision (0: there is none yet).
+pub(crate) fn advance(
+    before: &RolloutRecord,
+    after: &RolloutRecord,
+    exit: Option<&Exit>,
+    evidence: u64,
+    actor: &Actor,
+) -> Txn {
     let txn = put_moved(unchanged(before).guard(evidence_unchanged(before, evidence)), after)
         .put(keys::exposure(&after.environment, after.id), wanted(after))
         .delete(keys::soak(&after.environment, after.id));
-    audited(txn, "rollout.advance", actor, Some(before), after)
+    audited(put_exit(txn, after, exit), action_of(after), actor, Some(before), after)
+}
+
+/// The last gate was passed: the exposure stays as it is.
+pub(crate) fn bake(before: &RolloutRecord, after: &RolloutRecord, exit: &Exit, evidence: u64, actor: &Actor) -> Txn {
+    let txn = put_moved(unchanged(before).guard(evidence_unchanged(before, evidence)), after)
+        .delete(keys::soak(&after.environment, after.id));
+    audited(
+        put_exit(txn, after, Some(exit)),
+        "rollout.bake",
+        actor,
+        Some(before),
+        after,
+    )
+}
+
+/// Treatment to 0 % without a latch: rolled back, superseded, expired.
+pub(crate) fn withdraw(before: &RolloutRecord, after: &RolloutRecord, exit: Option<&Exit>, actor: &Actor) -> Txn {
+    let txn = put_moved(unchanged(before), after);
+    let txn = if before.state.visits.is_empty() {
+        txn
+    } else {
+        txn.put(keys::exposure(&after.environment, after.id), wanted(after))
+    };
+    let holds = !matches!(before.state.phase, Phase::Draft | Phase::Ready);
+    let txn = if holds { release(txn, after) } else { txn };
+    audited(put_exit(txn, after, exit), action_of(after), actor, Some(before), after)
 }
 
 /// Treatment to 0 %, for good. Sets the abort latch, unless it was found set (none).
-pub(crate) fn abort(before: &RolloutRecord, after: &RolloutRecord, latch: Option<&Latch>, actor: &Actor) -> Txn {
+pub(crate) fn abort(
+    before: &RolloutRecord,
+    after: &RolloutRecord,
+    exit: Option<&Exit>,
+    latch: Option<&Latch>,
+    actor: &Actor,
+) -> Txn {
     let environment = &after.environment;
     let txn = put_moved(unchanged(before), after).put(keys::exposure(environment, after.id), wanted(after));
+    let txn = put_exit(txn, after, exit);
     let txn = match latch {
         Some(latch) => {
             let key = keys::latch(environment, after.id);
@@ -77,31 +149,67 @@ pub(crate) fn abort(before: &RolloutRecord, after: &RolloutRecord, latch: Option
     audited(release(txn, after), "rollout.abort", actor, Some(before), after)
 }
 
-/// The last gate has opened: treatment becomes the flag's default in the same transaction.
+/// Treatment becomes the flag's default in the same transaction.
 pub(crate) fn complete(
+    before: &RolloutRecord,
+    after: &RolloutRecord,
+    exit: Option<&Exit>,
+    flag: &FlagRecord,
+    evidence: u64,
+    actor: &Actor,
+) -> Txn {
+    let txn = unchanged(before).guard(evidence_unchanged(before, evidence));
+    let txn = put_completed(txn, after, exit, flag, actor);
+    audited(release(txn, after), "rollout.complete", actor, Some(before), after)
+}
+
+/// Adds to another rollout's start that a baking one yields to it: it is completed, and its flag goes over.
+pub(crate) fn yields(
+    txn: Txn,
     before: &RolloutRecord,
     after: &RolloutRecord,
     flag: &FlagRecord,
     evidence: u64,
     actor: &Actor,
 ) -> Txn {
+    let key = keys::rollout(&before.environment, before.id);
+    let txn = txn
+        .guard(Guard::Unchanged(key, before.revision))
+        .guard(evidence_unchanged(before, evidence));
+    let txn = put_completed(txn, after, None, flag, actor).delete(keys::soak(&after.environment, after.id));
+    audited(txn, "rollout.complete", actor, Some(before), after)
+}
+
+fn put_completed(txn: Txn, after: &RolloutRecord, exit: Option<&Exit>, flag: &FlagRecord, actor: &Actor) -> Txn {
     let mut completed = flag.clone();
     completed.flag.default = Serve::Variant(after.plan.treatment.clone());
     completed.version += 1;
     completed.updated_at_us = actor.at_us;
     let act = Act::alone(&after.environment, "rollout.complete", actor);
     let key = keys::flag(&after.environment, &flag.flag.key);
-    let txn = unchanged(before)
-        .guard(Guard::Unchanged(key, flag.revision))
-        .guard(evidence_unchanged(before, evidence));
+    let txn = txn.guard(Guard::Unchanged(key, flag.revision));
     let txn = put_moved(flag::put(txn, act, &completed), after)
         .put(keys::exposure(&after.environment, after.id), wanted(after));
-    audited(release(txn, after), "rollout.complete", actor, Some(before), after)
+    put_exit(txn, after, exit)
 }
 
 /// What the present visit has soaked.
 pub(crate) fn soak(record: &RolloutRecord, soak: Soak) -> Txn {
     unchanged(record).put(keys::soak(&record.environment, record.id), model::write_soak(soak))
+}
+
+/// It is told that the present visit is stuck: once.
+pub(crate) fn tell_stuck(record: &RolloutRecord, stuck: Stuck, now_us: i64) -> Txn {
+    let (environment, id) = (&record.environment, record.id);
+    let told = keys::stuck(environment, id, stuck.visit);
+    let event = events::stuck(record, stuck, now_us);
+    unchanged(record)
+        .guard(Guard::Absent(told.clone()))
+        .put(told, model::write_count(1))
+        .put(
+            keys::stuck_told(environment, id, record.state.sequence),
+            model::write_events(&[event]),
+        )
 }
 
 /// Nothing of an ended rollout is measured any longer.
@@ -154,25 +262,53 @@ fn put(txn: Txn, record: &RolloutRecord) -> Txn {
     )
 }
 
-/// The rollout after a transition, and the transition by itself.
+/// The rollout after a transition, the transition by itself, and its events if it has any.
 fn put_moved(txn: Txn, record: &RolloutRecord) -> Txn {
     let txn = put(txn, record);
-    match record.transitions.last() {
-        Some(made) => {
-            let key = keys::transition(&record.environment, record.id, made.sequence);
-            txn.put(key, model::write_transition(made))
+    let Some(made) = record.transitions.last() else {
+        return txn;
+    };
+    let key = keys::transition(&record.environment, record.id, made.sequence);
+    let txn = txn.put(key, model::write_transition(made));
+    let events = events::of(record);
+    if events.is_empty() {
+        return txn;
+    }
+    let key = keys::moved(&record.environment, record.id, made.sequence);
+    txn.put(key, model::write_events(&events))
+}
+
+/// What a rollout wants exposed in its present state.
+fn wanted(record: &RolloutRecord) -> Bytes {
+    let buckets = if record.state.is_withdrawn() {
+        0
+    } else {
+        record.plan.wanted(record.state.stage).get()
+    };
+    model::write_exposure(record.state.stage as u32, buckets)
+}
+
+fn put_exit(txn: Txn, record: &RolloutRecord, exit: Option<&Exit>) -> Txn {
+    match exit {
+        Some(exit) => {
+            let key = keys::exit(&record.environment, record.id, exit.sequence);
+            txn.put(key, model::write_exit(exit))
         }
         None => txn,
     }
 }
 
-/// What a rollout wants exposed in its present state.
-fn wanted(record: &RolloutRecord) -> Bytes {
-    let stage = record.plan.stages.get(record.state.stage);
-    let buckets = stage
-        .filter(|_| !record.state.is_aborted())
-        .map_or(0, |stage| stage.share.get());
-    model::write_exposure(record.state.stage as u32, buckets)
+/// How the audit calls what happened last.
+fn action_of(record: &RolloutRecord) -> &'static str {
+    match record.transitions.last().map(|made| made.kind.as_str()) {
+        Some("started") => "rollout.enter",
+        Some("stepped-back") => "rollout.step-back",
+        Some("rolled-back") => "rollout.roll-back",
+        Some("superseded") => "rollout.supersede",
+        Some("expired") => "rollout.expire",
+        Some("archived") => "rollout.archive",
+        _ => "rollout.advance",
+    }
 }
 
 /// The rollout holds its flag no longer.
@@ -210,10 +346,11 @@ fn audited(
 
 impl EndCause {
     /// The cause of an abort.
-    pub(crate) fn of_abort(cause: rollout::AbortCause) -> Self {
+    pub(crate) fn of_abort(cause: &rollout::AbortCause) -> Self {
         match cause {
             rollout::AbortCause::Evidence { .. } => Self::Evidence,
             rollout::AbortCause::Person => Self::Person,
+            rollout::AbortCause::Trigger(_) => Self::Trigger,
         }
     }
 }

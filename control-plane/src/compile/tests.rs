@@ -84,7 +84,7 @@ fn a_step_reaches_as_far_as_its_stage_and_no_further() {
         (step.stage, stages.collect::<Vec<_>>())
     };
     assert_eq!(reached(&world), (0, vec![(0, 5_000)]));
-    world.commit(&changes::advance(&record, &advanced(&record), 0, &engine()));
+    world.commit(&changes::advance(&record, &advanced(&record), None, 0, &engine()));
     assert_eq!(reached(&world), (1, vec![(0, 5_000), (1, 50_000)]));
 }
 
@@ -93,13 +93,10 @@ fn a_latched_rollout_is_left_out_whatever_else_is_written() {
     let (mut world, record) = rolling();
     world.commit(&latch(&record));
     assert_eq!(step_of(&world.state, "checkout"), None);
-    world.commit(&changes::advance(&record, &advanced(&record), 0, &engine()));
+    world.commit(&changes::advance(&record, &advanced(&record), None, 0, &engine()));
     assert_eq!(step_of(&world.state, "checkout"), None);
     let record = world.rollout(record.id);
-    world.commit(&changes::rest(
-        &record,
-        &moved(&record, Phase::Soaking, "clock-started"),
-    ));
+    world.commit(&changes::rest(&record, &moved(&record, Phase::Soak, "clock-started")));
     assert_eq!(step_of(&world.state, "checkout"), None);
     world.write(Flag {
         description: "edited".to_owned(),
@@ -112,8 +109,8 @@ fn a_latched_rollout_is_left_out_whatever_else_is_written() {
 #[test]
 fn a_held_rollout_keeps_its_exposure_and_an_ended_one_has_none() {
     for (phase, is_there) in [
-        (Phase::Held(::rollout::HoldReason::Stale), true),
-        (Phase::Soaking, true),
+        (Phase::Held, true),
+        (Phase::Soak, true),
         (Phase::Aborting, false),
         (Phase::Aborted, false),
         (Phase::Completed, false),
@@ -132,7 +129,7 @@ fn a_measurement_goes_with_the_exposure_and_not_before() {
     let is_measured = |world: &World| measured(&world.state, None, record.index).is_some();
     assert!(is_measured(&world));
     let aborting = moved(&record, Phase::Aborting, "aborted");
-    world.commit(&changes::abort(&record, &aborting, None, &engine()));
+    world.commit(&changes::abort(&record, &aborting, None, None, &engine()));
     assert!(is_measured(&world));
     let exposure = world.state.exposures[&record.id];
     let touched = world.commit(&changes::close_measurement(&production(), record.id, exposure.revision));
@@ -451,21 +448,24 @@ fn carry_out(world: &mut World, act: &Act) -> Touched {
         }
         Act::Advance { rollout } => nth(world, *rollout)
             .filter(|record| record.state.stage + 1 < record.plan.stages.len())
-            .map(|record| changes::advance(&record, &advanced(&record), 0, &engine())),
+            .map(|record| changes::advance(&record, &advanced(&record), None, 0, &engine())),
         Act::Rest { rollout, phase } => nth(world, *rollout).map(|record| {
-            let phases = [
-                Phase::Soaking,
-                Phase::Held(::rollout::HoldReason::Stale),
-                Phase::Aborted,
-            ];
+            let phases = [Phase::Soak, Phase::Held, Phase::Aborted];
             changes::rest(&record, &moved(&record, phases[*phase], "moved"))
         }),
-        Act::Abort { rollout } => nth(world, *rollout)
-            .map(|record| changes::abort(&record, &moved(&record, Phase::Aborting, "aborted"), None, &engine())),
+        Act::Abort { rollout } => nth(world, *rollout).map(|record| {
+            changes::abort(
+                &record,
+                &moved(&record, Phase::Aborting, "aborted"),
+                None,
+                None,
+                &engine(),
+            )
+        }),
         Act::Complete { rollout } => nth(world, *rollout).and_then(|record| {
             let flag = world.state.flag(&production(), &key(&record.plan.flag))?;
             let after = moved(&record, Phase::Completed, "completed");
-            Some(changes::complete(&record, &after, flag, 0, &engine()))
+            Some(changes::complete(&record, &after, None, flag, 0, &engine()))
         }),
         Act::Latch { rollout } => nth(world, *rollout).map(|record| latch(&record)),
         Act::Close { rollout } => {

@@ -32,6 +32,14 @@ impl Shape {
                 name: "name",
                 in_order: true,
             },
+            "stages" | "preflight" | "exit" => Self::Named {
+                name: "name",
+                in_order: true,
+            },
+            "metrics" => Self::Named {
+                name: "key",
+                in_order: false,
+            },
             "prerequisites" => Self::Named {
                 name: "flag",
                 in_order: false,
@@ -41,8 +49,10 @@ impl Shape {
                 in_order: false,
             },
             "tags" | "deny" | "units" | "included" | "excluded" | "variants" | "literals" | "texts" | "networks"
-            | "segments" => Self::Set,
-            "conditions" | "groups" => Self::Steps,
+            | "segments" | "audience" | "observed" | "manual_triggers" | "approvers" | "outcomes" | "windows" => {
+                Self::Set
+            }
+            "conditions" | "groups" | "guards" | "duties" | "stakeholders" => Self::Steps,
             _ => Self::Whole,
         }
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use evaluation::{Buckets, Prerequisite, Serve, Share, Split, Value};
+use evaluation::{Buckets, Prerequisite, Rule, Serve, Share, Split, Value};
 use proptest::prelude::*;
 use prost::Message as _;
 use rollout::Unit;
@@ -430,7 +430,7 @@ fn what_others_read_is_not_removed_from_under_them() {
 #[test]
 fn under_a_rollout_what_would_move_units_or_meaning_is_refused_all_at_once() {
     let (rollout, before) = (rollout(), flag("checkout"));
-    let edits: [(Edited, &str); 8] = [
+    let edits: [(Edited, &str); 10] = [
         (|flag| flag.salt = "other".to_owned(), "the salt"),
         (
             |flag| flag.bucket_by = vec!["company".to_owned()],
@@ -451,24 +451,104 @@ fn under_a_rollout_what_would_move_units_or_meaning_is_refused_all_at_once() {
             "the salt, the default",
         ),
         (|flag| flag.variants.clear(), "the variant new, the variant old"),
+        (
+            |flag| flag.rules = vec![rule_serving("staff", "new")],
+            "the rules up to staff",
+        ),
+        (|flag| flag.off_variant = Some("new".to_owned()), "the off variant"),
     ];
     for (edit, what) in edits {
         let mut after = before.clone();
         edit(&mut after);
-        let found = disturbed(&rollout, &before, &after).unwrap();
+        let found = exposure::under_way(&rollout, &before, &after).unwrap();
         assert_eq!(
             found.description,
-            format!("{what} cannot change while rollout checkout#1 is under way; abort it first")
+            format!(
+                "{what} cannot change while rollout checkout#1 is under way, for it would change who is exposed; abort or \
+                 roll it back first, or end it by the same edit (supersede, with a reason)"
+            )
         );
         assert_eq!((found.kind, found.subject.as_str()), ("ROLLOUT", "checkout#1"));
     }
     assert_eq!(rollout.plan.unit, Unit::Unit);
 }
 
+/// A rule that serves a variant to whoever has an attribute.
+fn rule_serving(name: &str, variant: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        conditions: Vec::new(),
+        serve: Serve::Variant(variant.to_owned()),
+        salt: String::new(),
+    }
+}
+
+#[test]
+fn after_an_abort_the_treatment_comes_back_only_by_naming_it() {
+    let mut world = World::new();
+    world.write(flag("checkout"));
+    let (record, _) = world.start("checkout");
+    let aborting = crate::builders::moved(&record, ::rollout::Phase::Aborting, "aborted");
+    world.commit(&crate::change::rollout::abort(
+        &record,
+        &aborting,
+        None,
+        None,
+        &crate::builders::actor(),
+    ));
+    let before = flag("checkout");
+    let edits: [(Edited, Option<&str>); 6] = [
+        (
+            |flag| flag.default = Serve::Variant("new".to_owned()),
+            Some("the default"),
+        ),
+        (
+            |flag| flag.allow = [("new".to_owned(), vec!["u".to_owned()])].into(),
+            Some("the allow list"),
+        ),
+        (
+            |flag| flag.rules = vec![rule_serving("staff", "new")],
+            Some("the rules up to staff"),
+        ),
+        (
+            |flag| flag.allow = [("old".to_owned(), vec!["u".to_owned()])].into(),
+            None,
+        ),
+        (|flag| flag.description = "x".to_owned(), None),
+        (|flag| flag.default = Serve::CallerDefault, None),
+    ];
+    for (edit, what) in edits {
+        let mut after = before.clone();
+        edit(&mut after);
+        let against = |run: &str| {
+            let consent = Consent {
+                acknowledge_abort: run.to_owned(),
+                ..Consent::default()
+            };
+            exposure::stands_against(&world.state, &production(), &before, &after, &consent)
+        };
+        let found = against("");
+        assert_eq!(
+            found.as_ref().map(|found| found.subject.as_str()),
+            what.map(|_| "checkout#1")
+        );
+        if let (Some(found), Some(what)) = (found, what) {
+            assert!(found.description.contains(what), "{}", found.description);
+        }
+        assert_eq!(against("checkout#1"), None, "it is meant");
+        assert_eq!(
+            against("checkout#7").is_some(),
+            what.is_some(),
+            "another run is not this one"
+        );
+    }
+}
+
 #[test]
 fn under_a_rollout_everything_else_may_be_edited() {
     let (rollout, before) = (rollout(), flag("checkout"));
-    let edits: [Edited; 7] = [
+    let edits: [Edited; 8] = [
+        |flag| flag.rules = vec![rule_serving("staff", "old")],
         |flag| flag.description = "x".to_owned(),
         |flag| flag.enabled = false,
         |flag| flag.killed = true,
@@ -480,7 +560,7 @@ fn under_a_rollout_everything_else_may_be_edited() {
     for edit in edits {
         let mut after = before.clone();
         edit(&mut after);
-        assert!(disturbed(&rollout, &before, &after).is_none(), "{after:?}");
+        assert!(exposure::under_way(&rollout, &before, &after).is_none(), "{after:?}");
     }
 }
 

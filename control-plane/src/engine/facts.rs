@@ -1,12 +1,13 @@
 //! Facts: all that a step reads, gathered from one revision of the state.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use evaluation::Key;
-use rollout::{Delivery, Facts};
+use evaluation::{Key, Serve};
+use rollout::{Delivery, Facts, Guard, LONGEST_GAP_US, Measure, criterion::Estimates, plan::Item};
 
 use crate::{
-    evidence::{Counts, EvidenceRecord},
+    engine::soaks::Soaks,
+    evidence::{ArmCounts, Counts, EvidenceRecord},
     health::coverage::Coverage,
     publish::Publisher,
     record::{FlagRecord, RolloutRecord},
@@ -16,87 +17,96 @@ use crate::{
 
 /// What is known, and what the record keeps of it.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     /// For the step.
-    pub(super) known: Facts,
+    pub(crate) known: Facts,
     /// For the record of an end.
     pub(super) totals: Counts,
+    /// For the record of a stage's exit.
+    pub(super) visit: Counts,
+    /// How much the visit has soaked by now.
+    pub(super) soaked_us: Option<i64>,
     /// Batches that they rest on.
     pub(super) batches: u64,
     /// The store revision of the evidence that was read; 0: there is none.
-    pub(super) evidence_revision: u64,
+    pub(crate) evidence_revision: u64,
     /// The live agents of the flag.
     pub(super) live: Vec<String>,
 }
 
 impl Gathered {
-    /// Facts of a rollout whose latch is set, wherever its agents are.
-    pub(crate) fn latched(state: &State, record: &RolloutRecord, live: Vec<String>) -> Self {
+    /// The same, as a person's abort sees it: the latch is set, and evidence is left out, for what a person decides is a
+    /// person's decision, even beside evidence of the same.
+    pub(crate) fn latched(mut self) -> Self {
+        self.known.latched = true;
+        self.known.evidence = None;
+        self
+    }
+}
+
+/// The parts that know.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// What agents are to hold.
+    pub(crate) publisher: Arc<Publisher>,
+    /// What is known of agents.
+    pub(crate) fleet: Arc<Fleet>,
+    /// What frames cover.
+    pub(crate) coverage: Coverage,
+    /// How much rollouts have soaked.
+    pub(crate) soaks: Soaks,
+}
+
+impl Sources {
+    /// How far a rollout is at this moment.
+    pub(crate) fn progress(&self, state: &State, record: &RolloutRecord) -> rollout::State {
+        self.soaks.upon(record.id, state.soaked(record))
+    }
+
+    /// What is known of a rollout.
+    pub(crate) fn gather(&self, state: &State, record: &RolloutRecord, resumed: bool, now_us: i64) -> Gathered {
         let evidence = state.evidence_of(record.id);
-        // Evidence is left out: what a person decides is a person's decision, even beside evidence of the same.
+        let reach = self.reach(state, record, now_us);
+        let visit = visit_counts(record, &evidence);
         let known = Facts {
-            latched: true,
-            off: false,
-            delivery: Delivery::default(),
-            arms: rollout::ArmTotals::default(),
-            evidence: None,
-            fresh: false,
-            positions_full: false,
-            resumed: false,
+            latched: state.latches.contains_key(&record.id),
+            off: is_off(state, record),
+            delivery: reach.delivery,
+            arms: visit.totals(),
+            evidence: evidence.number(&record.plan, &record.state),
+            fresh: self.coverage.fresh(record.id, now_us),
+            positions_full: evidence.full_horizon as usize == record.state.horizons.len(),
+            resumed,
+            measures: measures(&visit),
+            certified: None,
+            checked: checked(state, record, reach.delivery),
+            longest_gap_us: LONGEST_GAP_US,
         };
-        Self {
+        Gathered {
             known,
             totals: evidence.totals(),
+            visit,
+            soaked_us: Some(self.progress(state, record).soaked_us),
             batches: evidence.batches,
             evidence_revision: evidence.revision,
-            live,
+            live: reach.live,
         }
     }
-}
 
-/// Gathers what is known of a rollout.
-pub(super) fn gather(
-    state: &State,
-    record: &RolloutRecord,
-    publisher: &Publisher,
-    fleet: &Fleet,
-    coverage: &Coverage,
-    resumed: bool,
-    now_us: i64,
-) -> Gathered {
-    let evidence = state.evidence_of(record.id);
-    let reach = self::reach(state, record, publisher, fleet, now_us);
-    let known = Facts {
-        latched: state.latches.contains_key(&record.id),
-        off: is_off(state, record),
-        delivery: reach.delivery,
-        arms: visit_counts(record, &evidence).totals(),
-        evidence: evidence.number(&record.plan, &record.state),
-        fresh: coverage.fresh(record.id, now_us),
-        positions_full: evidence.full_horizon as usize == record.state.horizons.len(),
-        resumed,
-    };
-    Gathered {
-        known,
-        totals: evidence.totals(),
-        batches: evidence.batches,
-        evidence_revision: evidence.revision,
-        live: reach.live,
+    /// How far what a rollout wants has come. One that wants nothing yet has the live agents of its flag.
+    pub(crate) fn reach(&self, state: &State, record: &RolloutRecord, now_us: i64) -> Reach {
+        let wanted = state.exposures.get(&record.id).map(|exposure| exposure.revision);
+        if wanted.is_none() && record.state.is_final() {
+            return Reach::default();
+        }
+        let record_of_flag = flag(state, record);
+        let flag = fleet::Flag {
+            environment: &record.environment,
+            set: record_of_flag.and_then(|record| record.flag.set.as_ref()),
+            key: &record.plan.flag,
+        };
+        self.fleet.reach(&self.publisher, flag, wanted.unwrap_or(0), now_us)
     }
-}
-
-/// How far what a rollout wants has come.
-pub(crate) fn reach(state: &State, record: &RolloutRecord, publisher: &Publisher, fleet: &Fleet, now_us: i64) -> Reach {
-    let Some(exposure) = state.exposures.get(&record.id) else {
-        return Reach::default();
-    };
-    let record_of_flag = flag(state, record);
-    let flag = fleet::Flag {
-        environment: &record.environment,
-        set: record_of_flag.and_then(|record| record.flag.set.as_ref()),
-        key: &record.plan.flag,
-    };
-    fleet.reach(publisher, flag, exposure.revision, now_us)
 }
 
 /// The flag of a rollout.
@@ -114,4 +124,37 @@ fn is_off(state: &State, record: &RolloutRecord) -> bool {
 pub(crate) fn visit_counts(record: &RolloutRecord, evidence: &Arc<EvidenceRecord>) -> Counts {
     let visit = record.state.visits.last().map_or(0, |visit| visit.visit);
     evidence.visit(record.state.stage as u8, visit)
+}
+
+/// The estimates of what is measured: the error rate.
+pub(crate) fn measures(visit: &Counts) -> BTreeMap<String, Measure> {
+    let rate = |arm: &ArmCounts| (arm.outcomes > 0).then(|| arm.bad as f64 / arm.outcomes as f64);
+    let treatment = visit.totals().treatment;
+    let measure = Measure {
+        estimates: Estimates {
+            treatment: rate(&visit.treatment),
+            control: rate(&visit.control),
+            baseline: None,
+        },
+        outcomes: treatment.outcomes,
+        units: treatment.units,
+    };
+    [(Guard::ERROR_RATE.to_owned(), measure)].into()
+}
+
+/// The items that a look at the state finds done.
+fn checked(state: &State, record: &RolloutRecord, delivery: Delivery) -> Vec<String> {
+    let control = Serve::Variant(record.plan.control.clone());
+    let is_configured = flag(state, record).is_some_and(|record| {
+        let flag = &record.flag;
+        flag.enabled && !flag.killed && record.archived_at_us.is_none() && flag.default == control
+    });
+    let stops = !record.plan.guards.is_empty() || record.plan.stages.iter().any(|stage| !stage.rollback.is_empty());
+    let found = [
+        (Item::FLAG_CONFIGURED, is_configured),
+        (Item::MONITORING, delivery.live > 0),
+        (Item::ROLLBACK_PLAN, stops),
+    ];
+    let done = found.iter().filter(|(_, is_done)| *is_done);
+    done.map(|(name, _)| (*name).to_owned()).collect()
 }

@@ -4,12 +4,9 @@
 //! after that. It is known only when the agents' frames cover the time behind it.
 
 use crate::{
-    engine::facts,
-    health::coverage::Coverage,
-    publish::Publisher,
+    engine::facts::Sources,
     record::{EndCause, RolloutRecord},
     state::State,
-    sync::fleet::Fleet,
 };
 
 /// Frames must cover this much time behind the last ack, and behind the last exposure that was seen, before treatment
@@ -17,19 +14,12 @@ use crate::{
 const QUIET_US: i64 = 1_000_000;
 
 /// The record with what has become known of its end; none if there is no news.
-pub(super) fn prove(
-    state: &State,
-    record: &RolloutRecord,
-    publisher: &Publisher,
-    fleet: &Fleet,
-    coverage: &Coverage,
-    now_us: i64,
-) -> Option<RolloutRecord> {
+pub(super) fn prove(state: &State, record: &RolloutRecord, sources: &Sources, now_us: i64) -> Option<RolloutRecord> {
     let before = record.end.as_ref()?;
     if before.persisted_at_us.is_some() && (before.time_to_zero_us.is_some() || before.cause == EndCause::Completed) {
         return None;
     }
-    let delivery = facts::reach(state, record, publisher, fleet, now_us).delivery;
+    let delivery = sources.reach(state, record, now_us).delivery;
     let mut end = before.clone();
     // The state shows the end, so it has been published.
     end.published_at_us = end.published_at_us.or(Some(now_us));
@@ -42,7 +32,8 @@ pub(super) fn prove(
     if let (Some(applied_at_us), true) = (end.applied_at_us, end.cause != EndCause::Completed) {
         let last_us = state.evidence_of(record.id).last_treatment_exposure_us;
         let zero_at_us = applied_at_us.max(last_us);
-        let covered = coverage
+        let covered = sources
+            .coverage
             .covered_until_us(record.id)
             .is_some_and(|until_us| until_us >= zero_at_us.saturating_add(QUIET_US));
         if covered && end.time_to_zero_us.is_none() {

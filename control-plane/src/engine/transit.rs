@@ -1,13 +1,13 @@
 //! From a transition to the transaction that carries it out, and the record that tells of it.
 
 use evaluation::Key;
-use rollout::{AbortCause, State as Progress, Transition};
+use rollout::{AbortCause, RollbackCause, State as Progress, Transition, gate};
 
-use super::facts::Gathered;
+use super::{facts::Gathered, words};
 use crate::{
     change::rollout as change,
     identity::Actor,
-    record::{End, EndCause, Latch, RolloutRecord, TransitionRecord},
+    record::{End, EndCause, Exit, Latch, Reading, RolloutRecord, TransitionRecord},
     state::State,
     store::Txn,
 };
@@ -17,9 +17,9 @@ const AWAITED_LIMIT: usize = 1_000;
 
 /// A transition, ready to be committed.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(crate) struct Made {
     /// What is written.
-    pub(super) txn: Txn,
+    pub(crate) txn: Txn,
     /// What happened, in words.
     pub(super) detail: String,
 }
@@ -29,7 +29,7 @@ pub(super) fn transit(
     state: &State,
     record: &RolloutRecord,
     progress: &Progress,
-    transition: Transition,
+    transition: &Transition,
     facts: &Gathered,
     now_us: i64,
 ) -> Option<Made> {
@@ -41,56 +41,126 @@ pub(super) fn transit(
             peer: String::new(),
             at_us: now_us,
         },
-        _ => Actor::engine(detail(record, transition), now_us),
+        _ => Actor::engine(words::detail(record, progress, transition), now_us),
     };
     by(state, record, progress, transition, facts, &actor)
 }
 
 /// What a transition writes, whoever makes it.
-pub(super) fn by(
+pub(crate) fn by(
     state: &State,
     record: &RolloutRecord,
     progress: &Progress,
-    transition: Transition,
+    transition: &Transition,
     facts: &Gathered,
     actor: &Actor,
 ) -> Option<Made> {
+    let said = words::detail(record, progress, transition);
     let detail = match transition {
         Transition::Aborted(_) => actor.reason.clone(),
         Transition::AbortDelivered if facts.known.delivery.live == 0 => {
             "no agent is live; each gets the abort when it comes back".to_owned()
         }
-        _ => detail(record, transition),
+        _ if actor.name == crate::identity::ENGINE || actor.reason.is_empty() => said,
+        _ => format!("{said}: {}", actor.reason),
     };
+    let after = moved(record, progress, transition, detail.clone(), actor);
+    let txn = txn(state, record, after, transition, facts, actor)?;
+    Some(Made { txn, detail })
+}
+
+/// The record after a transition.
+pub(crate) fn moved(
+    record: &RolloutRecord,
+    progress: &Progress,
+    transition: &Transition,
+    detail: String,
+    actor: &Actor,
+) -> RolloutRecord {
     let mut after = record.clone();
     after.state = progress.clone();
+    if matches!(transition, Transition::ClockStarted) {
+        after.acked_buckets = after.acked_buckets.max(record.plan.deployed(progress.stage).get());
+    }
     after.push(TransitionRecord {
         sequence: progress.sequence,
         at_us: actor.at_us,
         kind: transition.name().to_owned(),
         stage: progress.stage as u32,
-        detail: detail.clone(),
+        detail,
         actor: actor.name.clone(),
     });
-    let txn = txn(state, record, after, transition, facts, actor)?;
-    Some(Made { txn, detail })
+    after
 }
 
 fn txn(
     state: &State,
     before: &RolloutRecord,
     mut after: RolloutRecord,
-    transition: Transition,
+    transition: &Transition,
     facts: &Gathered,
     actor: &Actor,
 ) -> Option<Txn> {
+    let exit = self::exit(state, before, &after, facts, actor.at_us);
     Some(match transition {
         Transition::ClockStarted
+        | Transition::GateReached
+        | Transition::Extended { .. }
         | Transition::Held(_)
         | Transition::Resumed
         | Transition::HorizonCut
-        | Transition::AbortDelivered => change::rest(before, &after),
-        Transition::Advanced { .. } => change::advance(before, &after, facts.evidence_revision, actor),
+        | Transition::AbortDelivered
+            if actor.name == crate::identity::ENGINE =>
+        {
+            change::rest(before, &after)
+        }
+        Transition::Archived if !before.state.is_final() => {
+            after.end = Some(end(state, before, EndCause::Time, facts, actor));
+            change::withdraw(before, &after, None, actor)
+        }
+        Transition::StartAsked => {
+            let key = Key::parse(&before.plan.flag).ok()?;
+            change::ask_start(before, &after, state.flag(&before.environment, &key)?, actor)
+        }
+        Transition::ClockStarted
+        | Transition::GateReached
+        | Transition::Extended { .. }
+        | Transition::Held(_)
+        | Transition::Paused
+        | Transition::Resumed
+        | Transition::HorizonCut
+        | Transition::AbortDelivered
+        | Transition::Submitted
+        | Transition::Approved(_)
+        | Transition::Ticked { .. }
+        | Transition::Unticked { .. }
+        | Transition::IssueAdded { .. }
+        | Transition::IssueClosed { .. }
+        | Transition::FixAsked
+        | Transition::Acknowledged
+        | Transition::Rebased
+        | Transition::Archived => change::act(before, &after, words::action(transition), actor),
+        Transition::Started => change::advance(before, &after, None, facts.evidence_revision, actor),
+        Transition::Advanced { .. } | Transition::SteppedBack { .. } => {
+            change::advance(before, &after, exit.as_ref(), facts.evidence_revision, actor)
+        }
+        Transition::BakeStarted => change::bake(before, &after, &exit?, facts.evidence_revision, actor),
+        Transition::RolledBack(cause) => {
+            let cause = match cause {
+                RollbackCause::Criterion { .. } => EndCause::Criterion,
+                RollbackCause::Person => EndCause::Withdrawn,
+            };
+            after.end = Some(end(state, before, cause, facts, actor));
+            change::withdraw(before, &after, exit.as_ref(), actor)
+        }
+        Transition::Superseded => {
+            after.end = Some(end(state, before, EndCause::Edit, facts, actor));
+            change::withdraw(before, &after, exit.as_ref(), actor)
+        }
+        Transition::Expired => {
+            after.end = Some(end(state, before, EndCause::Time, facts, actor));
+            change::withdraw(before, &after, None, actor)
+        }
         Transition::Aborted(cause) => {
             after.end = Some(end(state, before, EndCause::of_abort(cause), facts, actor));
             let latch = Latch {
@@ -99,14 +169,55 @@ fn txn(
                 reason: actor.reason.clone(),
             };
             let is_set = state.latches.contains_key(&before.id);
-            change::abort(before, &after, (!is_set).then_some(&latch), actor)
+            change::abort(before, &after, exit.as_ref(), (!is_set).then_some(&latch), actor)
         }
         Transition::Completed => {
             let flag = Key::parse(&before.plan.flag).ok()?;
             let flag = state.flag(&before.environment, &flag)?;
             after.end = Some(end(state, before, EndCause::Completed, facts, actor));
-            change::complete(before, &after, flag, facts.evidence_revision, actor)
+            let exit = exit.filter(|_| !before.state.is_baking());
+            change::complete(before, &after, exit.as_ref(), flag, facts.evidence_revision, actor)
         }
+    })
+}
+
+/// A baking rollout that yields to the next, completed.
+pub(crate) fn yielded(state: &State, record: &RolloutRecord, facts: &Gathered, actor: &Actor) -> RolloutRecord {
+    let mut progress = record.state.clone();
+    progress.sequence += 1;
+    progress.phase = rollout::Phase::Completed;
+    progress.holds.clear();
+    progress.ended_at_us = Some(actor.at_us);
+    let detail = "it yields to the next rollout of its flag".to_owned();
+    let mut after = moved(record, &progress, &Transition::Completed, detail, actor);
+    after.end = Some(end(state, record, EndCause::Completed, facts, actor));
+    after
+}
+
+/// What was known of the stage that a rollout stands in, when it leaves it; none before its first.
+fn exit(state: &State, before: &RolloutRecord, after: &RolloutRecord, facts: &Gathered, at_us: i64) -> Option<Exit> {
+    let visit = before.state.visits.last()?;
+    let stage = before.plan.stages.get(visit.stage)?;
+    let soaked_us = facts.soaked_us.unwrap_or_else(|| state.soaked(before).soaked_us);
+    let criteria = stage.success.iter().map(|criterion| {
+        let finding = gate::criterion(&before.plan, stage, &facts.known, criterion);
+        (criterion.to_string(), finding.name().to_owned())
+    });
+    let metrics = facts.known.measures.iter().map(|(metric, measure)| Reading {
+        metric: metric.clone(),
+        measure: *measure,
+    });
+    Some(Exit {
+        stage: visit.stage as u32,
+        visit: visit.visit,
+        entered_at_us: visit.entered_at_us,
+        left_at_us: at_us,
+        soaked_us,
+        sequence: after.state.sequence,
+        counts: facts.visit,
+        evidence: facts.known.evidence,
+        criteria: criteria.collect(),
+        metrics: metrics.collect(),
     })
 }
 
@@ -129,58 +240,27 @@ fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered,
     }
 }
 
-/// Why, and what an abort leaves in place.
+/// Why, and what an end at 0 % leaves in place.
 fn reason(state: &State, record: &RolloutRecord, cause: EndCause, actor: &Actor) -> String {
     let flag = Key::parse(&record.plan.flag)
         .ok()
         .and_then(|flag| state.flag(&record.environment, &flag).cloned());
     let left = match (cause, flag) {
-        (EndCause::Evidence | EndCause::Person, Some(flag)) => change::still_served(&flag, &record.plan.treatment),
-        (EndCause::Completed, _) | (_, None) => Vec::new(),
+        (EndCause::Completed | EndCause::Time, _) | (_, None) => Vec::new(),
+        (
+            EndCause::Evidence
+            | EndCause::Person
+            | EndCause::Trigger
+            | EndCause::Criterion
+            | EndCause::Withdrawn
+            | EndCause::Edit,
+            Some(flag),
+        ) => change::still_served(&flag, &record.plan.treatment),
     };
     match left.as_slice() {
         [] => actor.reason.clone(),
         left => format!("{} (treatment is still served by: {})", actor.reason, left.join(", ")),
     }
-}
-
-fn detail(record: &RolloutRecord, transition: Transition) -> String {
-    let stage = |position: usize| {
-        record.plan.stages.get(position).map_or_else(String::new, |stage| {
-            format!("{} at {} %", stage.name, f64::from(stage.share.get()) / 1_000.0)
-        })
-    };
-    match transition {
-        Transition::ClockStarted => "99 % of the live agents have applied the stage".to_owned(),
-        Transition::Advanced { to, .. } => format!("gate no-harm is open; entering {}", stage(to)),
-        Transition::Held(reason) => reason.name().to_owned(),
-        Transition::Resumed => "what held it is gone".to_owned(),
-        Transition::HorizonCut => "units count anew".to_owned(),
-        Transition::Aborted(AbortCause::Evidence {
-            guard,
-            horizon,
-            log_evidence,
-        }) => {
-            let metric = record
-                .plan
-                .guards
-                .get(guard)
-                .map_or("harm", |guard| guard.metric.name());
-            format!(
-                "{metric} of treatment is worse than control: evidence {:.0} (abort at {:.0}), horizon {horizon}",
-                shown(log_evidence),
-                1.0 / record.plan.alpha
-            )
-        }
-        Transition::Aborted(AbortCause::Person) => "aborted by hand".to_owned(),
-        Transition::AbortDelivered => "every live agent has the abort on disk".to_owned(),
-        Transition::Completed => format!("{} is the flag's default", record.plan.treatment),
-    }
-}
-
-/// An evidence number in words; what decides stays a logarithm.
-fn shown(log: f64) -> f64 {
-    log.min(700.0).exp()
 }
 
 #[cfg(test)]

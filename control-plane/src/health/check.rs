@@ -13,6 +13,9 @@ use rollout::{Visit, evidence::unit::POSITIONS};
 use super::frames::{Cell, Checked, Frame, MetricCell, Place};
 use crate::{record::RolloutRecord, state::State};
 
+/// How many metrics agents measure for a rollout: the error rate, number 0.
+const MEASURED: usize = 1;
+
 /// Frames of one message.
 pub(crate) const FRAMES_LIMIT: usize = 256;
 /// A frame that ended longer ago than this is not counted, nor is one of a rollout that ended longer ago.
@@ -294,7 +297,7 @@ fn check_metrics(
     metrics: &[v1::MetricCell],
     rollout: Option<&RolloutRecord>,
 ) -> Vec<MetricCell> {
-    let measured = rollout.map_or(usize::from(u16::MAX), |rollout| rollout.plan.guards.len());
+    let measured = rollout.map_or(usize::from(u16::MAX), |_| MEASURED);
     let mut numbers = BTreeSet::new();
     let mut checked = Vec::with_capacity(metrics.len());
     for (number, cell) in metrics.iter().enumerate() {

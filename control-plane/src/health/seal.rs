@@ -167,11 +167,11 @@ impl Ledger {
             Unit::Request => {
                 let compared = judged.filter(|((_, stratum), _)| is_compared(&rollout.plan, *stratum));
                 let strata = compared.map(|(_, counts)| batch_counts(counts)).collect::<Vec<_>>();
-                let Some(guard) = rollout.plan.guards.first() else {
+                let Some((_, ratio)) = rollout.plan.harm_guard() else {
                     return;
                 };
                 if strata.iter().any(|stratum| stratum.bad() > 0) {
-                    let w0 = request::w0(guard.limit, rollout.plan.max_control_rate);
+                    let w0 = request::w0(ratio, rollout.plan.max_control_rate);
                     let evidence = self.record.horizons.entry(horizon).or_default();
                     evidence.onset.get_or_insert_with(Onset::new).update(
                         planned_batches(horizon, rollout),
@@ -191,13 +191,11 @@ fn planned_batches(horizon: u32, rollout: &RolloutRecord) -> u64 {
         .and_then(|position| rollout.state.horizons.get(position))
         .map(|horizon| horizon.stage);
     let stage = stage.and_then(|stage| rollout.plan.stages.get(stage));
-    request::planned_batches(stage.map_or(0, |stage| stage.dwell_us))
+    request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()))
 }
 
 fn is_compared(plan: &Plan, stratum: u8) -> bool {
-    plan.stages
-        .get(usize::from(stratum))
-        .is_some_and(|stage| stage.share.is_compared())
+    plan.wanted(usize::from(stratum)).is_compared()
 }
 
 fn batch_counts(counts: &SealedCounts) -> BatchCounts {

@@ -5,14 +5,14 @@ use crate::{
     builders::{advanced, moved, plan_of, rollout, started},
     store::{VALUE_LIMIT, model},
 };
-use ::rollout::{HoldReason, Phase, Unit};
+use ::rollout::{Phase, Unit};
 
 #[test]
 fn a_rollout_that_is_held_and_resumed_for_ever_keeps_a_bounded_record() {
     let mut record = started(plan_of("checkout", Unit::Unit, &[5, 50, 100], 0), 1);
     for _ in 0..10_000 {
-        record = moved(&record, Phase::Held(HoldReason::Stale), "held");
-        record = moved(&record, Phase::Soaking, "resumed");
+        record = moved(&record, Phase::Held, "held");
+        record = moved(&record, Phase::Soak, "resumed");
     }
     assert_eq!(record.transitions.len(), RESTING_KEPT);
     assert!(model::write_rollout(&record).len() < VALUE_LIMIT / 20);
@@ -24,11 +24,11 @@ fn a_rollout_that_is_held_and_resumed_for_ever_keeps_a_bounded_record() {
 #[test]
 fn what_moved_the_exposure_is_kept_for_good() {
     let mut record = started(plan_of("checkout", Unit::Unit, &[5, 50, 100], 0), 1);
-    record = moved(&record, Phase::Delivering, "started");
+    record = moved(&record, Phase::Ramp, "started");
     for _ in 0..2 {
         record = advanced(&record);
         for _ in 0..200 {
-            record = moved(&record, Phase::Held(HoldReason::Stale), "held");
+            record = moved(&record, Phase::Held, "held");
         }
     }
     for kind in ["aborted", "completed"] {

@@ -1,10 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
 use evaluation::{Condition, Prerequisite, Test};
+use rollout::{Phase, Unit};
 
 use super::*;
 use crate::{
-    builders::{START_US, World, flag, key, production},
+    builders::{SECOND_US, START_US, World, actor, flag, key, plan_of, production, started},
+    change::rollout as changes,
+    compile,
     edit::Refusal,
     members::Members,
     record::SegmentRecord,
@@ -185,4 +188,50 @@ fn an_edit_of_a_flag_is_checked_with_the_audiences_of_its_rollout() {
     assert!(held.is_some() && free.is_none());
     let found = check_references(Written::Flag(&flag("checkout"), held), &among);
     assert_eq!(found[0].field, "rollout.reached[0].audience[0]");
+}
+
+/// A rollout of checkout in its first stage, which is for staff; the second is for beta.
+fn in_stages() -> RolloutRecord {
+    let mut plan = plan_of("checkout", Unit::Unit, &[5, 50, 100], 60 * SECOND_US);
+    plan.stages[0].audience = vec!["staff".to_owned()];
+    plan.stages[1].audience = vec!["beta".to_owned()];
+    started(plan, 1)
+}
+
+#[test]
+fn a_segment_of_a_stage_to_come_cannot_go_while_the_rollout_is_active() {
+    let of_phase = |phase: Phase| {
+        let mut world = World::new();
+        world.write(flag("checkout"));
+        put(&mut world, segment("staff", None));
+        put(&mut world, segment("beta", None));
+        let mut record = in_stages();
+        record.state.phase = phase;
+        let (count, actor, held) = (world.count(), actor(), world.flag("checkout"));
+        let txn = changes::create(&record, count, &actor);
+        let txn = if phase == Phase::Draft {
+            txn
+        } else {
+            changes::take(txn, &record, &held)
+        };
+        world.commit(&txn);
+        let of = |name: &str| broken(&world, &Overlay::of_segment(&key(name), None));
+        (of("staff"), of("beta"))
+    };
+    for phase in [Phase::AwaitingStart, Phase::Ramp, Phase::Held, Phase::Baking] {
+        let (reached, to_come) = of_phase(phase);
+        for found in [&reached, &to_come] {
+            assert_eq!(found.len(), 1, "{phase:?}");
+            assert_eq!(found[0].readers, ["flag checkout in rollout checkout#1"], "{phase:?}");
+            assert!(found[0].by_rollout, "{phase:?}");
+        }
+        assert!(
+            to_come[0].why.starts_with("rollout.reached[1].audience[0]"),
+            "{to_come:?}"
+        );
+    }
+    // A draft holds nothing, and what is on its way out serves nothing any more.
+    for phase in [Phase::Draft, Phase::Aborting] {
+        assert_eq!(of_phase(phase), (Vec::new(), Vec::new()), "{phase:?}");
+    }
 }

@@ -20,12 +20,16 @@ pub(crate) enum Subject {
     Flag(Key, Key),
     /// The rollout that holds a flag.
     Active(Key, Key),
+    /// A plan document.
+    Plan(Key, Key),
     /// A rollout.
     Rollout(Key, Uuid),
     /// What a rollout wants exposed; written only when that changes.
     Exposure(Key, Uuid),
     /// How much a rollout's stage has soaked.
     Soak(Key, Uuid),
+    /// That it was told that a visit of a rollout's stage is stuck.
+    Stuck(Key, Uuid, u32),
     /// The abort latch of a rollout.
     Latch(Key, Uuid),
     /// The evidence of a rollout.
@@ -44,6 +48,8 @@ pub(crate) enum Subject {
     References(Key),
     /// An audit record.
     Act(Key, Uuid),
+    /// Events of one moment of a rollout.
+    Events(Key),
 }
 
 fn path(kind: &str, environment: &Key, rest: &[u8]) -> Vec<u8> {
@@ -65,7 +71,7 @@ fn with(mut key: Vec<u8>, parts: &[&[u8]]) -> Bytes {
 }
 
 /// The prefixes that hold live state, read at the start.
-pub(crate) fn state_prefixes() -> [Vec<u8>; 9] {
+pub(crate) fn state_prefixes() -> [Vec<u8>; 10] {
     let kinds = [
         "environment",
         "flag",
@@ -75,6 +81,7 @@ pub(crate) fn state_prefixes() -> [Vec<u8>; 9] {
         "evidence",
         "schedule",
         "segment",
+        "plan",
         "meta",
     ];
     kinds.map(|kind| format!("{ROOT}{kind}/").into_bytes())
@@ -156,6 +163,63 @@ pub(crate) fn transition(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
         path("rollout", environment, id.as_bytes()),
         &[b"/transition/", &sequence.to_be_bytes()],
     )
+}
+
+/// All transitions of a rollout.
+pub(crate) fn transitions(environment: &Key, id: Uuid) -> Bytes {
+    with(path("rollout", environment, id.as_bytes()), &[b"/transition/"])
+}
+
+/// What was known when a stage was left, by the transition that left it.
+pub(crate) fn exit(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
+    with(
+        path("rollout", environment, id.as_bytes()),
+        &[b"/exit/", &sequence.to_be_bytes()],
+    )
+}
+
+/// All exits of a rollout.
+pub(crate) fn exits(environment: &Key, id: Uuid) -> Bytes {
+    with(path("rollout", environment, id.as_bytes()), &[b"/exit/"])
+}
+
+/// That it was told that a visit of a rollout's stage is stuck.
+pub(crate) fn stuck(environment: &Key, id: Uuid, visit: u32) -> Bytes {
+    with(
+        path("rollout", environment, id.as_bytes()),
+        &[b"/stuck/", &visit.to_be_bytes()],
+    )
+}
+
+/// The prefix of all events.
+pub(crate) fn outbox() -> Vec<u8> {
+    format!("{ROOT}outbox/").into_bytes()
+}
+
+/// The events of a transition of a rollout. The key says which, so that no transition is told twice.
+pub(crate) fn moved(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
+    with(
+        path("outbox", environment, id.as_bytes()),
+        &[&sequence.to_be_bytes(), &[0]],
+    )
+}
+
+/// The event that a rollout is stuck after a transition.
+pub(crate) fn stuck_told(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
+    with(
+        path("outbox", environment, id.as_bytes()),
+        &[&sequence.to_be_bytes(), &[1]],
+    )
+}
+
+/// The revision up to which events are no longer kept.
+pub(crate) fn swept() -> Bytes {
+    format!("{ROOT}meta/outbox").into()
+}
+
+/// A plan.
+pub(crate) fn plan(environment: &Key, key: &Key) -> Bytes {
+    path("plan", environment, key.as_bytes()).into()
 }
 
 /// The abort latch of a rollout.
@@ -272,6 +336,7 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
         "evidence" => Some(Subject::Evidence(environment, Uuid::from_slice(rest).ok()?)),
         "schedule" => Some(Subject::Schedule(environment, Uuid::from_slice(rest).ok()?)),
         "segment" => Some(Subject::Segment(environment, text_key(rest)?)),
+        "plan" => Some(Subject::Plan(environment, text_key(rest)?)),
         "meta" => match rest {
             b"population" => Some(Subject::Population(environment)),
             b"references" => Some(Subject::References(environment)),
@@ -282,9 +347,14 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
             Some(Subject::Chunk(environment, ChunkId(u128::from_be_bytes(id))))
         }
         "audit" => Some(Subject::Act(environment, Uuid::from_slice(rest).ok()?)),
+        "outbox" => Some(Subject::Events(environment)),
         "rollout" => {
             let (id, part) = rest.split_at_checked(16)?;
             let id = Uuid::from_slice(id).ok()?;
+            if let Some(visit) = part.strip_prefix(b"/stuck/") {
+                let visit = u32::from_be_bytes(visit.try_into().ok()?);
+                return Some(Subject::Stuck(environment, id, visit));
+            }
             match part {
                 b"" => Some(Subject::Rollout(environment, id)),
                 b"/exposure" => Some(Subject::Exposure(environment, id)),
@@ -329,6 +399,9 @@ mod tests {
             (rollout(&production, id), Subject::Rollout(production.clone(), id)),
             (exposure(&production, id), Subject::Exposure(production.clone(), id)),
             (soak(&production, id), Subject::Soak(production.clone(), id)),
+            (stuck(&production, id, 7), Subject::Stuck(production.clone(), id, 7)),
+            (moved(&production, id, 7), Subject::Events(production.clone())),
+            (stuck_told(&production, id, 7), Subject::Events(production.clone())),
             (latch(&production, id), Subject::Latch(production.clone(), id)),
             (evidence(&production, id), Subject::Evidence(production.clone(), id)),
             (audit(&production, id), Subject::Act(production.clone(), id)),
@@ -340,6 +413,7 @@ mod tests {
             mark_page(&production, id, 0),
             history("flag", &production, &checkout, 1),
             transition(&production, id, 1),
+            swept(),
         ] {
             assert_eq!(subject(&key), None);
         }

@@ -7,13 +7,17 @@ mod agent;
 mod audit;
 mod batch;
 mod condition;
+mod desk;
 mod end;
 mod evidence;
+mod exit;
 mod flag;
+mod outbox;
 mod plan;
 mod rollout;
 mod schedule;
 mod segment;
+mod state;
 mod version;
 
 pub(crate) use agent::KnownAgent;
@@ -25,8 +29,10 @@ use bytes::Bytes;
 use prost::Message;
 
 use crate::members::{Chunk, ChunkId};
-use crate::record::{EnvironmentRecord, FlagRecord, Latch, RolloutRecord, SegmentRecord, Soak, TransitionRecord};
-use crate::{evidence::EvidenceRecord, record::Exposure, schedule::ScheduleRecord};
+use crate::record::{
+    EnvironmentRecord, Exit, FlagRecord, Latch, PlanRecord, RolloutRecord, SegmentRecord, Soak, TransitionRecord,
+};
+use crate::{events::Event, evidence::EvidenceRecord, record::Exposure, schedule::ScheduleRecord};
 
 /// The version that this build writes.
 const SCHEMA: u32 = 1;
@@ -297,6 +303,58 @@ pub(crate) fn read_rollout(bytes: &[u8], revision: u64) -> Result<RolloutRecord,
 /// Writes a transition by itself.
 pub(crate) fn write_transition(made: &TransitionRecord) -> Bytes {
     rollout::StoredTransition::from(made).encode_to_vec().into()
+}
+
+/// Reads a transition by itself.
+pub(crate) fn read_transition(bytes: &[u8]) -> Result<TransitionRecord, ModelError> {
+    decode::<rollout::StoredTransition>(bytes, |_| 0).map(rollout::StoredTransition::read)
+}
+
+/// Writes what was known when a stage was left.
+pub(crate) fn write_exit(exit: &Exit) -> Bytes {
+    exit::StoredExit::from(exit).encode_to_vec().into()
+}
+
+/// Reads what was known when a stage was left.
+pub(crate) fn read_exit(bytes: &[u8]) -> Result<Exit, ModelError> {
+    decode::<exit::StoredExit>(bytes, |stored| stored.schema)?.read()
+}
+
+/// Writes events of one moment.
+pub(crate) fn write_events(events: &[Event]) -> Bytes {
+    outbox::StoredEvents::from(events).encode_to_vec().into()
+}
+
+/// Reads events of one moment.
+pub(crate) fn read_events(bytes: &[u8]) -> Result<Vec<Event>, ModelError> {
+    decode::<outbox::StoredEvents>(bytes, |stored| stored.schema)?.read()
+}
+
+/// Writes a store revision.
+pub(crate) fn write_revision(revision: u64) -> Bytes {
+    Pair {
+        schema: SCHEMA,
+        first: 0,
+        second: i64::try_from(revision).unwrap_or(i64::MAX),
+    }
+    .encode_to_vec()
+    .into()
+}
+
+/// Reads a store revision.
+pub(crate) fn read_revision(bytes: &[u8]) -> Result<u64, ModelError> {
+    let stored = decode::<Pair>(bytes, |stored| stored.schema)?;
+    u64::try_from(stored.second).map_err(|_| ModelError::Field("revision"))
+}
+
+/// Writes a plan document.
+pub(crate) fn write_plan(record: &PlanRecord) -> Bytes {
+    plan::StoredPlan::from(record).encode_to_vec().into()
+}
+
+/// Reads a plan document.
+pub(crate) fn read_plan(bytes: &[u8], revision: u64) -> Result<PlanRecord, ModelError> {
+    decode::<plan::StoredPlan>(bytes, |stored| stored.schema)?.read(revision)
 }
 
 /// Writes the evidence of a rollout.

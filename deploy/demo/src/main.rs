@@ -37,7 +37,7 @@ use clap::Parser as _;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match arguments.part {
-        None => demo::run(arguments.demo).await,
+        None => Box::pin(demo::run(arguments.demo)).await,
         Some(Part::Service(args)) => service::run(args).await.map(|()| ExitCode::SUCCESS),
         Some(Part::Load(args)) => load::run(args).await.map(|()| ExitCode::SUCCESS),
         Some(Part::Fault(args)) => fault::run(args).await.map(|()| ExitCode::SUCCESS),

@@ -106,6 +106,7 @@ impl Operator {
         let request = v1::StartRolloutRequest {
             environment: ENVIRONMENT.to_owned(),
             plan: Some(plan),
+            ..v1::StartRolloutRequest::default()
         };
         let started = self.rollouts().start_rollout(asked(request)).await;
         let started = started.map_err(|status| said("start a rollout of", &flag, &status))?;
@@ -140,6 +141,21 @@ impl Operator {
         Ok(watched
             .map_err(|status| said("watch the rollout", name, &status))?
             .into_inner())
+    }
+
+    /// Approves the gate that a rollout stands before, as somebody.
+    pub(crate) async fn approve(&self, name: &str, by: &'static str) -> anyhow::Result<()> {
+        let mut request = asked(v1::ActRequest {
+            environment: ENVIRONMENT.to_owned(),
+            rollout: name.to_owned(),
+            expected_sequence: None,
+            act: Some(v1::act_request::Act::Approve(v1::Nothing {})),
+        });
+        request
+            .metadata_mut()
+            .insert(proto::ACTOR, MetadataValue::from_static(by));
+        let approved = self.rollouts().act(request).await;
+        approved.map(|_| ()).map_err(|status| said("approve", name, &status))
     }
 
     /// Ends a rollout by hand.

@@ -32,13 +32,19 @@ pub(crate) fn flag(key: &str) -> v1::Flag {
     }
 }
 
-/// From off to on, in three stages; all that is not said here is Tidegate's default.
+/// How long everybody has the treatment before it becomes the default.
+const BAKE: Duration = Duration::from_secs(4);
+/// The stage whose gate a person has to approve.
+const APPROVED: &str = "quarter";
+
+/// From off to on, in three stages, the second of which a person must approve to leave; all that is not said here is
+/// Tidegate's default.
 pub(crate) fn plan(flag: &str) -> v1::Plan {
     let stage = |(name, buckets, dwell): (&str, u32, Duration)| v1::Stage {
         name: name.to_owned(),
         buckets,
-        // Seconds fit.
-        dwell_us: i64::try_from(dwell.as_micros()).unwrap_or(i64::MAX),
+        dwell_us: micros(dwell),
+        approvals: u32::from(name == APPROVED),
         ..v1::Stage::default()
     };
     v1::Plan {
@@ -46,8 +52,14 @@ pub(crate) fn plan(flag: &str) -> v1::Plan {
         treatment: "on".to_owned(),
         control: "off".to_owned(),
         stages: STAGES.map(stage).to_vec(),
+        bake_us: Some(micros(BAKE)),
         ..v1::Plan::default()
     }
+}
+
+/// In microseconds; the seconds of the story fit.
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The stages of the plan as options of `tidegate rollout start`.

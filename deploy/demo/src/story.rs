@@ -117,8 +117,17 @@ async fn act(operator: &Operator, flag: &str, screen: &Screen) -> anyhow::Result
             return Ok(Verdict::Held);
         }
         phase @ (v1::RolloutPhase::Unspecified
+        | v1::RolloutPhase::Draft
+        | v1::RolloutPhase::Ready
+        | v1::RolloutPhase::AwaitingStart
         | v1::RolloutPhase::Delivering
         | v1::RolloutPhase::Soaking
+        | v1::RolloutPhase::Gate
+        | v1::RolloutPhase::Paused
+        | v1::RolloutPhase::Baking
+        | v1::RolloutPhase::RolledBack
+        | v1::RolloutPhase::Superseded
+        | v1::RolloutPhase::Expired
         | v1::RolloutPhase::Aborting) => bail!("{} did not end; it is {}", rollout.name, phase.as_str_name()),
     };
     let flag = operator.flag(flag).await?.context("the flag is gone")?;

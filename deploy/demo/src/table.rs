@@ -83,12 +83,27 @@ fn errors(arm: v1::ArmCount) -> String {
     format!("{} of {}", rate(arm.bad, arm.outcomes), count(arm.outcomes))
 }
 
+/// What a rollout waits for, in words.
+pub(crate) fn waits(rollout: &v1::Rollout) -> String {
+    let waits = rollout.waits.iter().map(|wait| wait.detail.as_str());
+    waits.collect::<Vec<_>>().join("; ")
+}
+
 /// Where a rollout stands, in a word.
 fn phase(phase: v1::RolloutPhase) -> &'static str {
     match phase {
         v1::RolloutPhase::Unspecified => "unknown",
-        v1::RolloutPhase::Delivering => "delivering",
-        v1::RolloutPhase::Soaking => "soaking",
+        v1::RolloutPhase::Draft => "draft",
+        v1::RolloutPhase::Ready => "ready",
+        v1::RolloutPhase::AwaitingStart => "awaiting",
+        v1::RolloutPhase::Delivering => "ramp",
+        v1::RolloutPhase::Soaking => "soak",
+        v1::RolloutPhase::Gate => "gate",
+        v1::RolloutPhase::Paused => "paused",
+        v1::RolloutPhase::Baking => "baking",
+        v1::RolloutPhase::RolledBack => "rolled b.",
+        v1::RolloutPhase::Superseded => "superseded",
+        v1::RolloutPhase::Expired => "expired",
         v1::RolloutPhase::Held => "held",
         v1::RolloutPhase::Aborting => "aborting",
         v1::RolloutPhase::Aborted => "aborted",
@@ -137,7 +152,7 @@ mod tests {
         for part in [
             "12.3 s",
             "canary",
-            "soaking",
+            "soak",
             "3/20 s",
             " 1 ",
             "0.97 % of 412",

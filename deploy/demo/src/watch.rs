@@ -19,6 +19,10 @@ use crate::{
 const PACE: Duration = Duration::from_secs(2);
 /// How long a rollout may be held before the demo goes on without its end.
 const HELD: Duration = Duration::from_secs(40);
+/// How long a gate is seen to wait for its approval.
+const SEEN: Duration = Duration::from_secs(1);
+/// Who gives it.
+const APPROVER: &str = "release-manager";
 /// How long it may take in all.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -29,6 +33,8 @@ struct Told {
     sequence: u64,
     line_at: Option<Instant>,
     held_since: Option<Instant>,
+    /// Since when the gate has waited for nothing but an approval.
+    asked_since: Option<Instant>,
 }
 
 /// Follows a rollout until its end is proved, or until it has been held for long; gives it as it is then.
@@ -39,6 +45,7 @@ pub(crate) async fn follow(operator: &Operator, name: &str, screen: &Screen) -> 
         sequence: 0,
         line_at: None,
         held_since: None,
+        asked_since: None,
     };
     let mut stream = operator.watch(name).await?;
     let mut latest = None;
@@ -52,6 +59,9 @@ pub(crate) async fn follow(operator: &Operator, name: &str, screen: &Screen) -> 
         };
         let rollout = message.rollout.context("the control plane sent an empty change")?;
         told.tell(&rollout, screen);
+        if told.is_asked(&rollout) {
+            approve(operator, &rollout, screen).await?;
+        }
         latest = Some(rollout);
     }
     latest.with_context(|| format!("nothing was heard of {name}"))
@@ -72,13 +82,19 @@ impl Told {
         }
         self.held_since = match rollout.phase() {
             v1::RolloutPhase::Held => Some(self.held_since.unwrap_or(now)),
-            v1::RolloutPhase::Unspecified
-            | v1::RolloutPhase::Delivering
-            | v1::RolloutPhase::Soaking
-            | v1::RolloutPhase::Aborting
-            | v1::RolloutPhase::Aborted
-            | v1::RolloutPhase::Completed => None,
+            _ => None,
         };
+    }
+
+    /// Whether the gate has waited for nothing but an approval for long enough to be seen.
+    fn is_asked(&mut self, rollout: &v1::Rollout) -> bool {
+        let is_asked = rollout.waits.len() == 1 && rollout.waits.iter().all(|wait| wait.kind == "approvals");
+        if !is_asked {
+            self.asked_since = None;
+            return false;
+        }
+        let since = *self.asked_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= SEEN
     }
 
     /// When to stop waiting for the end.
@@ -86,6 +102,16 @@ impl Told {
         let patience = self.begun + PATIENCE;
         self.held_since.map_or(patience, |since| patience.min(since + HELD))
     }
+}
+
+/// Gives the approval that the gate waits for, as a release manager would.
+async fn approve(operator: &Operator, rollout: &v1::Rollout, screen: &Screen) -> anyhow::Result<()> {
+    let stage = table::stage_name(rollout, rollout.stage);
+    screen.aside(format_args!(
+        "         the gate of [{stage}] waits for: {}; {APPROVER} approves it",
+        table::waits(rollout)
+    ));
+    operator.approve(&rollout.name, APPROVER).await
 }
 
 /// A transition in words.

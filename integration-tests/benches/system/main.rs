@@ -5,11 +5,12 @@
 //! ```
 //!
 //! Prints markdown tables with medians and 99th percentiles. `--quick` makes fewer rounds; a name (`unary`, `delivery`,
-//! `abort`) runs only that one.
+//! `abort`, `crowd`) runs only that one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod abort;
+mod crowd;
 mod delivery;
 mod echo;
 mod hub;
@@ -29,6 +30,8 @@ struct Effort {
     writes: usize,
     /// Rollouts that are aborted.
     aborts: usize,
+    /// How many rollouts there are at once.
+    crowds: &'static [usize],
 }
 
 fn main() {
@@ -43,7 +46,7 @@ fn main() {
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |name: &str| {
-        !["unary", "delivery", "abort"]
+        !["unary", "delivery", "abort", "crowd"]
             .iter()
             .any(|other| arguments.iter().any(|a| a == other))
             || arguments.iter().any(|argument| argument == name)
@@ -54,6 +57,7 @@ fn main() {
             requests: 2_000,
             writes: 30,
             aborts: 1,
+            crowds: &[100],
         }
     } else {
         Effort {
@@ -61,6 +65,7 @@ fn main() {
             requests: 20_000,
             writes: 200,
             aborts: 9,
+            crowds: &[100, 1_000, 10_000],
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -77,6 +82,9 @@ fn main() {
         }
         if wanted("abort") {
             abort::run(effort).await;
+        }
+        if wanted("crowd") {
+            crowd::run(effort).await;
         }
     });
 }

@@ -267,17 +267,17 @@ fn wrong_plans() -> Vec<(&'static str, v1::Plan, Vec<&'static str>)> {
                 buckets: 100_001,
                 ..half.clone()
             }]),
-            vec!["plan.stages[0].share"],
+            vec!["plan.stages[0].percentage"],
         ),
         (
             "stages that do not rise",
             staged(&[everybody(), half.clone()]),
-            vec!["plan.stages[1].share"],
+            vec!["plan.stages[1].percentage"],
         ),
         (
             "equal stages of one name",
             staged(&[half.clone(), half.clone()]),
-            vec!["plan.stages[1].name", "plan.stages[1].share"],
+            vec!["plan.stages[1].name", "plan.stages[1].percentage"],
         ),
         (
             "unknown variants",
@@ -318,7 +318,7 @@ fn wrong_plans() -> Vec<(&'static str, v1::Plan, Vec<&'static str>)> {
             vec![
                 "plan.key",
                 "plan.treatment",
-                "plan.stages[0].share",
+                "plan.stages[0].percentage",
                 "plan.stages[0].dwell",
                 "plan.stages[0].name",
                 "plan.alpha",

@@ -206,6 +206,8 @@ async fn a_rollout_is_started_watched_to_its_completion_and_listed() {
         "half:50%:1s",
         "--stage",
         "all:100%:0s",
+        "--bake",
+        "0s",
         "--minimum-outcomes",
         "20",
     ];

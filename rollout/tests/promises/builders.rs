@@ -1,45 +1,61 @@
 //! Plans, facts and rollouts with good defaults, so that a test shows only what differs.
 
+use std::collections::BTreeMap;
+
 use rollout::{
-    ArmTotals, Delivery, EvidenceNumber, Facts, Guard, Level, Metric, Micros, Phase, Plan, Share, Stage, State, Step,
-    Totals, Transition, Unit, start, step,
+    Act, ArmTotals, Delivery, EvidenceNumber, Facts, HoldReason, Measure, Micros, Phase, Plan, Refusal, Share, Stage,
+    State, Step, Totals, Transition, act,
+    calendar::Window,
+    criterion::{Criterion, Estimates},
+    duration::Dwell,
+    next_deadline,
+    plan::Item,
+    step,
 };
 
 /// One second.
 pub(crate) const SECOND_US: Micros = 1_000_000;
-/// When every rollout here starts.
+/// One hour.
+pub(crate) const HOUR_US: Micros = 3_600 * SECOND_US;
+/// When every rollout here starts: Sunday 2025-06-15 15:06:40 UTC.
 pub(crate) const START_US: Micros = 1_750_000_000_000_000;
+/// The hash of the plan that every rollout here is created with.
+pub(crate) const HASH: u128 = 7;
+
+/// A share in percent.
+pub(crate) fn share(percent: f64) -> Share {
+    Share::new((percent * 1_000.0) as u32).unwrap()
+}
 
 /// A stage that soaks for ten seconds.
 pub(crate) fn stage(name: &str, percent: f64) -> Stage {
-    Stage {
-        name: name.to_owned(),
-        share: Share::new((percent * 1_000.0) as u32).unwrap(),
-        dwell_us: 10 * SECOND_US,
-        minimum_outcomes: Stage::DEFAULT_MINIMUM_OUTCOMES,
-        minimum_units: Stage::DEFAULT_MINIMUM_UNITS,
+    Stage::new(name, share(percent), Dwell::For(10 * SECOND_US))
+}
+
+/// 5 %, 50 %, 100 %, ten seconds each, no bake.
+pub(crate) fn plan() -> Plan {
+    Plan {
+        treatment: "new".to_owned(),
+        control: "old".to_owned(),
+        stages: vec![stage("canary", 5.0), stage("half", 50.0), stage("all", 100.0)],
+        bake_us: 0,
+        ..Plan::new("new-checkout", "checkout")
     }
 }
 
-/// 5 %, 50 %, 100 %, ten seconds each.
-pub(crate) fn plan() -> Plan {
-    Plan {
-        key: "new-checkout".to_owned(),
-        flag: "checkout".to_owned(),
-        description: String::new(),
-        treatment: "new".to_owned(),
-        control: "old".to_owned(),
-        unit: Unit::Unit,
-        stages: vec![stage("canary", 5.0), stage("half", 50.0), stage("all", 100.0)],
-        guards: vec![Guard {
-            metric: Metric::ErrorRate,
-            limit: Guard::DEFAULT_LIMIT,
-            level: Level::Abort,
-        }],
-        alpha: Plan::DEFAULT_ALPHA,
-        max_control_rate: Plan::DEFAULT_MAX_CONTROL_RATE,
-        lost_after_us: Plan::DEFAULT_LOST_AFTER_US,
-    }
+/// As [`plan`], with these stages.
+pub(crate) fn of_stages(stages: Vec<Stage>) -> Plan {
+    Plan { stages, ..plan() }
+}
+
+/// A criterion as people write it.
+pub(crate) fn criterion(text: &str) -> Criterion {
+    text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
+}
+
+/// A window as people write it.
+pub(crate) fn window(text: &str) -> Window {
+    text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
 }
 
 /// An arm that was heard often enough.
@@ -55,8 +71,6 @@ pub(crate) fn heard() -> Totals {
 /// Everything is well: delivered, fresh, heard in both arms, no evidence of harm.
 pub(crate) fn good() -> Facts {
     Facts {
-        latched: false,
-        off: false,
         delivery: Delivery {
             live: 10,
             applied: 10,
@@ -66,10 +80,9 @@ pub(crate) fn good() -> Facts {
             treatment: heard(),
             control: heard(),
         },
-        evidence: None,
         fresh: true,
-        positions_full: false,
-        resumed: false,
+        checked: Item::PREFLIGHT_CHECKS.map(str::to_owned).to_vec(),
+        ..Facts::default()
     }
 }
 
@@ -77,6 +90,31 @@ pub(crate) fn good() -> Facts {
 pub(crate) fn silent() -> Facts {
     Facts {
         arms: ArmTotals::default(),
+        ..good()
+    }
+}
+
+/// The flag is killed.
+pub(crate) fn off() -> Facts {
+    Facts { off: true, ..good() }
+}
+
+/// The abort latch is set.
+pub(crate) fn latched() -> Facts {
+    Facts {
+        latched: true,
+        ..good()
+    }
+}
+
+/// So many live agents, of which so many have applied what is wanted; none has it on disk.
+pub(crate) fn delivered(live: u32, applied: u32) -> Facts {
+    Facts {
+        delivery: Delivery {
+            live,
+            applied,
+            persisted: 0,
+        },
         ..good()
     }
 }
@@ -98,7 +136,31 @@ pub(crate) fn harmful(number: f64) -> Facts {
     }
 }
 
+/// Everything is well, and a metric is measured: treatment, control and baseline.
+pub(crate) fn measured(metric: &str, estimates: [Option<f64>; 3]) -> Facts {
+    let [treatment, control, baseline] = estimates;
+    let measure = Measure {
+        estimates: Estimates {
+            treatment,
+            control,
+            baseline,
+        },
+        outcomes: 1_000,
+        units: 50,
+    };
+    Facts {
+        measures: BTreeMap::from([(metric.to_owned(), measure)]),
+        ..good()
+    }
+}
+
+/// Held for one reason.
+pub(crate) fn held(reason: HoldReason) -> Transition {
+    Transition::Held(vec![reason])
+}
+
 /// A rollout under way: a plan, a state, a time, and what happened.
+#[derive(Debug, Clone)]
 pub(crate) struct Rollout {
     pub(crate) plan: Plan,
     pub(crate) state: State,
@@ -107,14 +169,35 @@ pub(crate) struct Rollout {
 }
 
 impl Rollout {
-    pub(crate) fn start(plan: Plan) -> Rollout {
-        let state = start(&plan, START_US);
+    /// A draft that nobody has submitted.
+    pub(crate) fn draft(plan: Plan) -> Rollout {
         Rollout {
             plan,
-            state,
+            state: State::draft(HASH, START_US),
             now: START_US,
             happened: Vec::new(),
         }
+    }
+
+    /// In the first stage, which no agent has applied yet.
+    pub(crate) fn start(plan: Plan) -> Rollout {
+        let mut rollout = Rollout::draft(plan);
+        assert_eq!(rollout.act(Act::Start), Ok(Transition::StartAsked));
+        assert_eq!(rollout.after(0, &good()), Some(Transition::Started));
+        rollout.happened.clear();
+        rollout
+    }
+
+    /// In the first stage, its clock started.
+    pub(crate) fn soaking_in(plan: Plan) -> Rollout {
+        let mut rollout = Rollout::start(plan);
+        assert_eq!(rollout.after(1, &good()), Some(Transition::ClockStarted));
+        rollout
+    }
+
+    /// As [`Rollout::soaking_in`], of the usual plan.
+    pub(crate) fn soaking() -> Rollout {
+        Rollout::soaking_in(plan())
     }
 
     /// One step, after so many seconds.
@@ -122,7 +205,7 @@ impl Rollout {
         self.now += seconds * SECOND_US;
         let Step { state, transition } = step(&self.plan, &self.state, facts, self.now);
         self.state = state;
-        self.happened.extend(transition);
+        self.happened.extend(transition.clone());
         transition
     }
 
@@ -135,14 +218,118 @@ impl Rollout {
         self.happened[before..].to_vec()
     }
 
+    /// What ann does while everything is well.
+    pub(crate) fn act(&mut self, wanted: Act) -> Result<Transition, Refusal> {
+        self.act_on(wanted, "ann", &good())
+    }
+
+    /// What somebody does on these facts.
+    pub(crate) fn act_on(&mut self, wanted: Act, by: &str, facts: &Facts) -> Result<Transition, Refusal> {
+        let acted = act(&self.plan, &self.state, facts, &wanted, by, self.now)?;
+        self.state = acted.state;
+        self.happened.push(acted.transition.clone());
+        Ok(acted.transition)
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.state.phase
     }
 
-    /// In the first stage, its clock started.
-    pub(crate) fn soaking() -> Rollout {
-        let mut rollout = Rollout::start(plan());
-        assert_eq!(rollout.after(1, &good()), Some(Transition::ClockStarted));
-        rollout
+    pub(crate) fn deadline(&self, facts: &Facts) -> Option<Micros> {
+        next_deadline(&self.plan, &self.state, facts, self.now)
+    }
+}
+
+/// As [`plan`], with a bake of ten seconds and a manual trigger.
+pub(crate) fn baking_plan() -> Plan {
+    Plan {
+        bake_us: 10 * SECOND_US,
+        manual_triggers: vec!["data-loss".to_owned()],
+        ..plan()
+    }
+}
+
+/// A rollout of [`baking_plan`] in a phase; live ones are in the first stage, unless they bake.
+pub(crate) fn at(phase: Phase) -> Rollout {
+    let soaking = || Rollout::soaking_in(baking_plan());
+    let mut rollout = match phase {
+        Phase::Draft | Phase::Ready | Phase::AwaitingStart | Phase::Expired => Rollout::draft(baking_plan()),
+        Phase::Ramp => Rollout::start(baking_plan()),
+        Phase::Aborted => at(Phase::Aborting),
+        Phase::Completed => at(Phase::Baking),
+        Phase::Soak
+        | Phase::Gate
+        | Phase::Held
+        | Phase::Paused
+        | Phase::Baking
+        | Phase::RolledBack
+        | Phase::Aborting
+        | Phase::Superseded => soaking(),
+    };
+    let asked = match phase {
+        Phase::Ready => Some(Act::Submit),
+        Phase::AwaitingStart => Some(Act::Start),
+        Phase::Paused => Some(Act::Pause),
+        Phase::RolledBack => Some(Act::RollBack),
+        Phase::Aborting => Some(Act::Abort),
+        Phase::Superseded => Some(Act::Supersede),
+        Phase::Completed => Some(Act::Complete),
+        Phase::Draft
+        | Phase::Ramp
+        | Phase::Soak
+        | Phase::Gate
+        | Phase::Held
+        | Phase::Baking
+        | Phase::Aborted
+        | Phase::Expired => None,
+    };
+    if let Some(asked) = asked {
+        rollout.act(asked).unwrap();
+    }
+    match phase {
+        Phase::Gate => {
+            rollout.plan.stages[0].approvals = 1;
+            rollout.every_second(10, &good());
+            rollout.plan.stages[0].approvals = 0;
+        }
+        Phase::Held => assert_eq!(rollout.after(1, &off()), Some(held(HoldReason::FlagOff))),
+        Phase::Baking => assert_eq!(rollout.every_second(32, &good()).last(), Some(&Transition::BakeStarted)),
+        Phase::Aborted => assert_eq!(rollout.after(1, &good()), Some(Transition::AbortDelivered)),
+        Phase::Expired => assert_eq!(rollout.after(90 * 24 * 3_600, &good()), Some(Transition::Expired)),
+        _ => {}
+    }
+    assert_eq!(rollout.state.phase, phase);
+    rollout.happened.clear();
+    rollout
+}
+
+impl Rollout {
+    /// The same, its dwell (or bake) soaked.
+    pub(crate) fn soaked(mut self) -> Rollout {
+        let stage = self.state.dwell_us(&self.plan);
+        self.state.soaked_us = if self.state.is_baking() {
+            self.plan.bake_us
+        } else {
+            stage.unwrap()
+        };
+        self
+    }
+
+    /// The same, the plan changed.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Plan)) -> Rollout {
+        change(&mut self.plan);
+        self
+    }
+
+    /// The same, after an act that must not be refused.
+    pub(crate) fn having(mut self, wanted: Act) -> Rollout {
+        self.act(wanted).unwrap();
+        self
+    }
+
+    /// The same, on these facts.
+    pub(crate) fn seeing(mut self, facts: &Facts) -> Rollout {
+        self.after(1, facts);
+        self
     }
 }

@@ -1,80 +1,29 @@
-//! What holds for every rollout, whatever is known when: random plans, led by random facts at random times.
+//! What holds for every rollout, whatever is known and done when: random plans, facts, acts and crashes.
 
 use proptest::prelude::*;
-use rollout::{ArmTotals, Delivery, Facts, Phase, Plan, Share, Stage, State, Totals, Transition, Unit, start, step};
+use rollout::{AbortCause, Act, ArmTotals, Facts, Phase, Plan, Share, State, Transition, step};
 
-use crate::builders::{Rollout, SECOND_US, START_US, evidence, good, harmful, plan, stage};
+use crate::{
+    builders::{Rollout, SECOND_US, evidence, good, harmful, latched},
+    random::{Event, days, events, facts, led, plain_plans, plans},
+};
 
-/// A plan without violations.
-fn plans() -> impl Strategy<Value = Plan> {
-    let shares = prop::collection::btree_set(prop_oneof![Just(0_u32), Just(100_000), 1..100_000_u32], 1..6);
-    (shares, prop::collection::vec(0..20_i64, 6), any::<bool>()).prop_map(|(shares, dwells, by_request)| {
-        let stages = shares
-            .into_iter()
-            .zip(dwells)
-            .map(|(share, dwell)| Stage {
-                share: Share::new(share).unwrap(),
-                dwell_us: dwell * SECOND_US,
-                ..stage(&format!("at-{share}"), 0.0)
-            })
-            .collect();
-        let unit = if by_request { Unit::Request } else { Unit::Unit };
-        Plan { stages, unit, ..plan() }
-    })
-}
-
-fn totals() -> impl Strategy<Value = Totals> {
-    prop_oneof![
-        3 => Just(Totals { exposures: 500, outcomes: 500, units: 50, bad: 4 }),
-        1 => (0..200_u64, 0..6_u64).prop_map(|(outcomes, units)| Totals { exposures: outcomes, outcomes, units, bad: 0 }),
-        1 => Just(Totals::default()),
-    ]
-}
-
-/// Facts of all kinds, mostly good ones, short of an abort.
-fn facts() -> impl Strategy<Value = Facts> {
-    let delivery = prop_oneof![
-        4 => Just(Delivery { live: 10, applied: 10, persisted: 10 }),
-        1 => (0..4_u32, 0..4_u32, 0..4_u32).prop_map(|(live, applied, persisted)| Delivery { live, applied, persisted }),
-    ];
-    let number = prop_oneof![4 => Just(None), 1 => (0.01..99.0_f64).prop_map(evidence)];
-    let flags = prop::array::uniform4(prop::bool::weighted(0.1));
-    (delivery, totals(), totals(), number, flags).prop_map(|(delivery, treatment, control, evidence, flags)| {
-        let [stale, positions_full, resumed, off] = flags;
-        Facts {
-            latched: false,
-            off,
-            delivery,
-            arms: ArmTotals { treatment, control },
-            evidence,
-            fresh: !stale,
-            positions_full,
-            resumed,
-        }
-    })
-}
-
-/// What is known, and how many milliseconds after the step before.
-fn days() -> impl Strategy<Value = Vec<(i64, Facts)>> {
-    let pause_ms = prop_oneof![8 => 500..2_000_i64, 1 => -2_000..0_i64, 1 => 2_000..200_000_000_i64];
-    prop::collection::vec((pause_ms, facts()), 1..120)
-}
-
-/// Every state on the way, and the transition that led to it.
-fn led(plan: &Plan, days: &[(i64, Facts)]) -> Vec<(State, Option<Transition>)> {
-    let mut now = START_US;
-    let mut way = vec![(start(plan, now), None)];
-    for (pause_ms, facts) in days {
-        now += pause_ms * 1_000;
-        let next = step(plan, &way[way.len() - 1].0, facts, now);
-        way.push((next.state, next.transition));
+/// What is exposed of everybody, as far as the stages tell.
+fn exposed(plan: &Plan, state: &State) -> Share {
+    if state.is_withdrawn() || state.visits.is_empty() {
+        return Share::NONE;
     }
-    way
+    let all = (0..=state.stage).map(|stage| plan.wanted(stage)).max();
+    all.filter(|_| state.phase != Phase::Completed).unwrap_or(Share::ALL)
+}
+
+fn has_ended_early(state: &State) -> bool {
+    state.is_withdrawn() || state.desk.archived
 }
 
 proptest! {
     // Each case leads a whole rollout; as many as run in a second or two.
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn random_plans_have_no_violations(plan in plans()) {
@@ -82,35 +31,42 @@ proptest! {
     }
 
     #[test]
-    fn exposure_rises_one_stage_at_a_time_and_never_falls(plan in plans(), days in days()) {
-        let way = led(&plan, &days);
-        for pair in way.windows(2) {
-            let ((before, _), (after, transition)) = (&pair[0], &pair[1]);
-            match transition {
+    fn exposure_rises_one_stage_at_a_gate_only(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            let (before, after) = (&moment.before, &moment.after);
+            match &moment.transition {
+                Some(Transition::Started) => prop_assert_eq!((before.phase, after.stage), (Phase::AwaitingStart, 0)),
                 Some(Transition::Advanced { from, to }) => {
-                    prop_assert_eq!((*from, *to), (before.stage, before.stage + 1));
-                    prop_assert_eq!(after.stage, *to);
-                    prop_assert!(plan.stages[*to].share > plan.stages[*from].share);
+                    prop_assert_eq!((*from, *to, after.stage), (before.stage, before.stage + 1, before.stage + 1));
+                    prop_assert!(before.clock_started_at_us.is_some() && before.is_live() && !before.desk.held);
                     prop_assert_eq!((after.soaked_us, after.clock_started_at_us), (0, None));
                 }
-                _ => prop_assert_eq!(after.stage, before.stage),
+                Some(Transition::SteppedBack { from, to }) => {
+                    prop_assert_eq!((*from, *to), (before.stage, after.stage));
+                    prop_assert!(to < from);
+                }
+                Some(Transition::Completed) => prop_assert!(before.is_baking() || plan.bake_us == 0),
+                _ => {
+                    prop_assert_eq!(after.stage, before.stage);
+                    prop_assert!(exposed(&plan, after) <= exposed(&plan, before), "{:?}", moment.transition);
+                }
             }
         }
     }
 
     #[test]
-    fn a_stage_is_left_only_after_its_dwell_on_good_news(plan in plans(), days in days()) {
-        let way = led(&plan, &days);
-        for (pair, (_, facts)) in way.windows(2).zip(&days) {
-            let ((before, _), (after, transition)) = (&pair[0], &pair[1]);
-            if !matches!(transition, Some(Transition::Advanced { .. } | Transition::Completed)) {
+    fn a_stage_is_left_only_after_its_dwell_on_good_news(plan in plain_plans(), days in days()) {
+        for moment in led(&plan, &days) {
+            let (before, Event::Step(_, facts)) = (&moment.before, &moment.event) else { continue };
+            if !matches!(moment.transition, Some(Transition::Advanced { .. } | Transition::Completed | Transition::BakeStarted)) {
                 continue;
             }
+            let watched_us = (moment.after.observed_at_us - before.observed_at_us).clamp(0, 5 * SECOND_US);
             let stage = &plan.stages[before.stage];
-            let soaked_us = before.soaked_us + (after.observed_at_us - before.observed_at_us).clamp(0, 5 * SECOND_US);
-            prop_assert!(soaked_us >= stage.dwell_us && before.clock_started_at_us.is_some());
+            prop_assert!(before.is_baking() || before.soaked_us + watched_us >= stage.dwell.finite_us().unwrap());
+            prop_assert!(before.clock_started_at_us.is_some());
             prop_assert!(facts.delivery.applied >= facts.delivery.live && facts.delivery.live > 0);
-            if stage.share.is_compared() {
+            if stage.share.is_compared() && !before.is_baking() {
                 prop_assert!(facts.fresh && facts.evidence.is_none_or(|number| number.log_evidence < 20_f64.ln()));
                 prop_assert!(facts.arms.treatment.outcomes >= 100 && facts.arms.control.outcomes >= 100);
             }
@@ -118,97 +74,155 @@ proptest! {
     }
 
     #[test]
-    fn silence_never_promotes(plan in plans(), days in days()) {
-        let silent: Vec<_> =
-            days.into_iter().map(|(pause, facts)| (pause, Facts { arms: ArmTotals::default(), ..facts })).collect();
-        for (state, _) in led(&plan, &silent) {
-            for passed in &plan.stages[..state.stage] {
-                prop_assert!(passed.share == Share::NONE, "passed {passed:?}");
-            }
-            if state.phase == Phase::Completed {
-                let last = &plan.stages[state.stage];
-                prop_assert!(last.share == Share::NONE || (last.share == Share::ALL && last.dwell_us == 0));
+    fn silence_never_promotes(plan in plain_plans(), days in days()) {
+        let silent: Vec<_> = days
+            .into_iter()
+            .map(|event| match event {
+                Event::Step(pause, facts) => Event::Step(pause, Facts { arms: ArmTotals::default(), ..facts }),
+                other => other,
+            })
+            .collect();
+        for moment in led(&plan, &silent) {
+            if matches!(moment.transition, Some(Transition::Advanced { .. } | Transition::Completed | Transition::BakeStarted)) {
+                let left = &plan.stages[moment.before.stage];
+                let asks_nothing = left.share == Share::ALL && left.dwell.finite_us() == Some(0);
+                prop_assert!(left.share == Share::NONE || asks_nothing, "left {left:?}");
             }
         }
     }
 
     #[test]
-    fn no_data_never_aborts(plan in plans(), days in days()) {
-        prop_assert!(led(&plan, &days).iter().all(|(state, _)| !state.is_aborted()));
+    fn no_data_never_aborts(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            prop_assert!(!matches!(moment.after.phase, Phase::Aborting | Phase::Aborted));
+        }
     }
 
     #[test]
-    fn harm_aborts_in_every_state(plan in plans(), days in days(), last in facts(), by_person in any::<bool>()) {
-        for (state, _) in led(&plan, &days) {
+    fn harm_aborts_in_every_live_state(plan in plans(), events in events(), last in facts(), by_person in any::<bool>()) {
+        for moment in led(&plan, &events) {
+            let state = moment.after;
             let number = if by_person { last.evidence } else { evidence(100.5) };
-            let facts = Facts { evidence: number, latched: by_person, ..last };
+            let facts = Facts { evidence: number, latched: by_person, ..last.clone() };
             let next = step(&plan, &state, &facts, state.observed_at_us + SECOND_US);
-            if state.is_final() {
-                prop_assert_eq!(next.state, state);
-                prop_assert_eq!(next.transition, None);
-            } else {
+            if state.is_live() {
                 prop_assert_eq!(next.state.phase, Phase::Aborting);
                 prop_assert!(matches!(next.transition, Some(Transition::Aborted(_))));
+            } else if state.is_final() {
+                prop_assert_eq!(next.state, state);
+                prop_assert_eq!(next.transition, None);
             }
         }
     }
 
     #[test]
-    fn abort_is_final(plan in plans(), before in days(), after in days()) {
+    fn abort_is_final(plan in plans(), before in events(), after in events(), by_act in any::<bool>()) {
         let mut way = before;
-        way.push((1_000, Facts { latched: true, ..good() }));
-        let aborted_at = way.len();
+        let abort = if by_act { Event::Act(Act::Abort, good()) } else { Event::Step(1_000, latched()) };
+        way.push(abort);
         way.extend(after);
-        let states = led(&plan, &way);
-        if states[aborted_at - 1].0.phase == Phase::Completed {
-            return Ok(());
-        }
-        for (state, transition) in &states[aborted_at + 1..] {
-            prop_assert!(state.is_aborted());
-            prop_assert!(matches!(transition, None | Some(Transition::AbortDelivered)));
-        }
-    }
-
-    #[test]
-    fn every_transition_is_numbered(plan in plans(), days in days()) {
-        for pair in led(&plan, &days).windows(2) {
-            let ((before, _), (after, transition)) = (&pair[0], &pair[1]);
-            prop_assert_eq!(after.sequence, before.sequence + u64::from(transition.is_some()));
-            let changed = (before.phase, before.stage, before.horizons.len(), before.visits.len())
-                != (after.phase, after.stage, after.horizons.len(), after.visits.len());
-            prop_assert_eq!(changed, transition.is_some());
+        let mut aborted: Option<State> = None;
+        for moment in led(&plan, &way) {
+            if let Some(at) = &aborted {
+                prop_assert!(matches!(moment.after.phase, Phase::Aborting | Phase::Aborted));
+                prop_assert_eq!(exposed(&plan, &moment.after), Share::NONE);
+                prop_assert_eq!(moment.after.ended_at_us, at.ended_at_us);
+                prop_assert_eq!(&moment.after.visits, &at.visits);
+            }
+            if let Some(Transition::Aborted(cause)) = &moment.transition {
+                prop_assert!(aborted.is_none(), "it was aborted twice");
+                prop_assert_eq!(cause, &AbortCause::Person);
+                aborted = Some(moment.after);
+            }
         }
     }
 
     #[test]
-    fn every_visit_begins_a_horizon(plan in plans(), days in days()) {
-        for (state, _) in led(&plan, &days) {
-            prop_assert_eq!(state.visits.last().unwrap().stage, state.stage);
-            prop_assert_eq!(state.horizons.last().unwrap().stage, state.stage);
-            for visit in &state.visits {
+    fn every_transition_is_numbered(plan in plans(), events in events()) {
+        let mut made = 0;
+        for moment in led(&plan, &events) {
+            let (before, after) = (&moment.before, &moment.after);
+            if moment.event == Event::Crash {
+                prop_assert_eq!(after.sequence, made, "a crash loses no transition");
+                continue;
+            }
+            made += u64::from(moment.transition.is_some());
+            prop_assert_eq!(after.sequence, made);
+            let changed = (before.phase, before.stage, &before.horizons, &before.visits, &before.desk, &before.holds)
+                != (after.phase, after.stage, &after.horizons, &after.visits, &after.desk, &after.holds);
+            prop_assert!(!changed || moment.transition.is_some(), "changed without a transition");
+        }
+    }
+
+    #[test]
+    fn it_says_why_it_is_held_and_only_then(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            let state = moment.after;
+            prop_assert_eq!(state.phase == Phase::Held, !state.holds.is_empty(), "{:?}", state);
+            prop_assert!(state.holds.is_sorted());
+        }
+    }
+
+    #[test]
+    fn what_has_ended_never_changes(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            if !moment.before.is_final() {
+                continue;
+            }
+            let (mut before, mut after) = (moment.before, moment.after);
+            if !matches!(moment.event, Event::Act(..)) {
+                prop_assert_eq!(&before, &after);
+            }
+            // People may still close issues, acknowledge it and put it away.
+            (before.desk, before.sequence) = (after.desk.clone(), after.sequence);
+            after.observed_at_us = before.observed_at_us;
+            prop_assert_eq!(before, after);
+        }
+    }
+
+    #[test]
+    fn every_visit_begins_a_horizon(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            let state = moment.after;
+            prop_assert_eq!(state.visits.last().map_or(0, |visit| visit.stage), state.stage);
+            prop_assert_eq!(state.horizons.last().map_or(0, |horizon| horizon.stage), state.stage);
+            for (position, visit) in state.visits.iter().enumerate() {
                 let begins = |horizon: &rollout::Horizon| {
                     horizon.started_at_us == visit.entered_at_us && horizon.stage == visit.stage
                 };
                 prop_assert!(state.horizons.iter().any(begins));
+                let earlier = state.visits[..position].iter().filter(|other| other.stage == visit.stage).count();
+                prop_assert_eq!(visit.visit as usize, earlier + 1);
             }
         }
     }
 
     #[test]
-    fn soak_is_never_longer_than_what_was_watched(plan in plans(), days in days()) {
-        for pair in led(&plan, &days).windows(2) {
-            let ((before, _), (after, _)) = (&pair[0], &pair[1]);
-            if after.stage == before.stage {
-                let watched_us = (after.observed_at_us - before.observed_at_us).clamp(0, 5 * SECOND_US);
-                prop_assert!((0..=watched_us).contains(&(after.soaked_us - before.soaked_us)) || before.is_final());
+    fn soak_is_never_longer_than_what_was_watched(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            let watched_us = (moment.after.observed_at_us - moment.before.observed_at_us).clamp(0, 5 * SECOND_US);
+            if let Some(soaked_us) = moment.soaked() {
+                prop_assert!((0..=watched_us).contains(&soaked_us));
             }
         }
     }
 
     #[test]
-    fn a_new_leader_without_fresh_data_only_aborts(plan in plans(), days in days(), last in facts()) {
-        for (state, _) in led(&plan, &days) {
-            let blind = Facts { resumed: true, fresh: false, ..last };
+    fn paused_and_held_time_never_counts(plan in plans(), events in events()) {
+        for moment in led(&plan, &events) {
+            let state = &moment.before;
+            let stands = state.phase == Phase::Paused || state.desk.held || state.desk.is_fixing();
+            if let Some(soaked_us) = moment.soaked().filter(|_| stands) {
+                prop_assert_eq!(soaked_us, 0, "{:?}", state);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_leader_without_fresh_data_only_aborts(plan in plans(), events in events(), last in facts()) {
+        let blind = Facts { resumed: true, fresh: false, ..last };
+        for moment in led(&plan, &events) {
+            let state = moment.after;
             let next = step(&plan, &state, &blind, state.observed_at_us + 1_000_000_000);
             prop_assert_eq!(next.transition, None);
             prop_assert_eq!(next.state.soaked_us, state.soaked_us);
@@ -216,25 +230,31 @@ proptest! {
     }
 
     #[test]
-    fn replay_gives_the_same_states(plan in plans(), days in days()) {
-        prop_assert_eq!(led(&plan, &days), led(&plan, &days));
+    fn equal_logs_give_equal_states(plan in plans(), events in events()) {
+        prop_assert_eq!(led(&plan, &events), led(&plan, &events));
     }
 
     #[test]
-    fn good_news_completes_whatever_came_before(plan in plans(), days in days()) {
-        let state = led(&plan, &days).pop().unwrap().0;
+    fn good_news_completes_whatever_came_before(plan in plain_plans(), days in days()) {
+        let state = led(&plan, &days).pop().unwrap().after;
         let now = state.observed_at_us;
         let mut rollout = Rollout { plan, state, now, happened: Vec::new() };
-        rollout.every_second(6 * 24 + 10, &good());
-        prop_assert_eq!(rollout.phase(), Phase::Completed);
+        rollout.every_second(6 * 24 + 12, &good());
+        if rollout.plan.reaches_everybody() {
+            prop_assert_eq!(rollout.phase(), Phase::Completed);
+        } else {
+            prop_assert_eq!(rollout.phase(), Phase::Baking);
+            prop_assert_eq!(rollout.act(Act::Complete), Ok(Transition::Completed));
+        }
     }
 
     #[test]
-    fn warned_rollouts_stay_where_they_are(plan in plans(), number in 20.01..99.0_f64) {
+    fn warned_rollouts_stay_where_they_are(plan in plain_plans(), number in 20.01..99.0_f64) {
         let mut rollout = Rollout::start(plan);
         rollout.every_second(200, &harmful(number));
         for passed in &rollout.plan.stages[..rollout.state.stage] {
             prop_assert!(passed.share == Share::NONE);
         }
+        prop_assert!(!has_ended_early(&rollout.state));
     }
 }

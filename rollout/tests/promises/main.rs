@@ -2,9 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod acts;
 mod builders;
+mod criteria;
+mod ends;
 mod evidence;
+mod extremes;
 mod gate;
+mod invariants;
 mod laws;
+mod people;
 mod plan;
+mod random;
+mod rebased;
 mod step;
+mod transitions;
+mod violations;
+mod weeks;
+mod windows;

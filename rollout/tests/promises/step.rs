@@ -1,19 +1,12 @@
 //! Single decisions of the state machine: a rollout is led somewhere, one thing changes, and this follows.
 
-use rollout::{AbortCause, DAY_US, Delivery, Facts, HoldReason, Phase, Plan, Stage, Transition, Unit, Visit};
+use rollout::{
+    AbortCause, DAY_US, Delivery, Facts, HoldReason, Phase, Plan, Stage, Transition, Unit, Visit, duration::Dwell,
+};
 
-use crate::builders::{Rollout, SECOND_US, START_US, evidence, good, harmful, plan, silent, stage};
-
-fn delivered(live: u32, applied: u32) -> Facts {
-    Facts {
-        delivery: Delivery {
-            live,
-            applied,
-            persisted: 0,
-        },
-        ..good()
-    }
-}
+use crate::builders::{
+    Rollout, SECOND_US, START_US, delivered, evidence, good, harmful, held, latched, plan, silent, stage,
+};
 
 #[test]
 fn a_good_rollout_goes_through_every_stage_and_completes() {
@@ -24,16 +17,16 @@ fn a_good_rollout_goes_through_every_stage_and_completes() {
     assert_eq!(
         happened,
         [
-            started,
+            started.clone(),
             advanced(0),
-            started,
+            started.clone(),
             advanced(1),
-            started,
+            started.clone(),
             Transition::Completed
         ]
     );
     assert_eq!(rollout.phase(), Phase::Completed);
-    assert_eq!(rollout.state.sequence, 6);
+    assert_eq!(rollout.state.sequence, 8);
     assert_eq!(rollout.state.ended_at_us, Some(START_US + 33 * SECOND_US));
     let stages: Vec<_> = rollout
         .state
@@ -49,7 +42,7 @@ fn a_good_rollout_goes_through_every_stage_and_completes() {
 fn the_clock_starts_when_99_percent_have_applied() {
     let mut rollout = Rollout::start(plan());
     assert_eq!(rollout.after(1, &delivered(200, 197)), None);
-    assert_eq!(rollout.phase(), Phase::Delivering);
+    assert_eq!(rollout.phase(), Phase::Ramp);
     assert_eq!(rollout.after(1, &delivered(200, 198)), Some(Transition::ClockStarted));
     assert_eq!(rollout.state.clock_started_at_us, Some(rollout.now));
     assert_eq!(rollout.state.soaked_us, 0);
@@ -58,17 +51,11 @@ fn the_clock_starts_when_99_percent_have_applied() {
 #[test]
 fn without_agents_it_is_held_and_goes_on_when_they_come() {
     let mut rollout = Rollout::start(plan());
-    assert_eq!(
-        rollout.after(1, &delivered(0, 0)),
-        Some(Transition::Held(HoldReason::NoAgents))
-    );
+    assert_eq!(rollout.after(1, &delivered(0, 0)), Some(held(HoldReason::NoAgents)));
     assert_eq!(rollout.after(1, &delivered(0, 0)), None);
     assert_eq!(rollout.after(1, &delivered(5, 1)), Some(Transition::Resumed));
-    assert_eq!(rollout.phase(), Phase::Delivering);
-    assert_eq!(
-        rollout.after(1, &delivered(0, 0)),
-        Some(Transition::Held(HoldReason::NoAgents))
-    );
+    assert_eq!(rollout.phase(), Phase::Ramp);
+    assert_eq!(rollout.after(1, &delivered(0, 0)), Some(held(HoldReason::NoAgents)));
     assert_eq!(rollout.after(1, &delivered(5, 5)), Some(Transition::ClockStarted));
 }
 
@@ -78,7 +65,7 @@ fn a_new_agent_pauses_the_soak_and_nothing_else() {
     rollout.every_second(3, &good());
     assert_eq!(rollout.every_second(20, &delivered(11, 10)), []);
     assert_eq!(rollout.state.soaked_us, 3 * SECOND_US);
-    assert_eq!(rollout.phase(), Phase::Soaking);
+    assert_eq!(rollout.phase(), Phase::Soak);
 }
 
 #[test]
@@ -100,17 +87,12 @@ fn soak_counts_only_what_was_watched() {
 fn silence_holds_after_the_dwell_and_not_before() {
     let mut rollout = Rollout::soaking();
     assert_eq!(rollout.every_second(9, &silent()), []);
-    assert_eq!(
-        rollout.after(1, &silent()),
-        Some(Transition::Held(HoldReason::NoTraffic))
-    );
+    assert_eq!(rollout.after(1, &silent()), Some(held(HoldReason::NoTraffic)));
     assert_eq!(rollout.every_second(600, &silent()), []);
     let mut one_armed = good();
     one_armed.arms.treatment = silent().arms.treatment;
-    assert_eq!(
-        rollout.after(1, &one_armed),
-        Some(Transition::Held(HoldReason::NoTreatmentTraffic))
-    );
+    assert_eq!(rollout.after(1, &one_armed), Some(held(HoldReason::NoTreatmentTraffic)));
+    assert_eq!(rollout.after(1, &good()), Some(Transition::Resumed));
     assert_eq!(rollout.after(1, &good()), Some(Transition::Advanced { from: 0, to: 1 }));
 }
 
@@ -119,9 +101,9 @@ fn stale_data_holds_after_a_grace() {
     let mut rollout = Rollout::soaking();
     let stale = Facts { fresh: false, ..good() };
     assert_eq!(rollout.every_second(9, &stale), []);
-    assert_eq!(rollout.after(1, &stale), Some(Transition::Held(HoldReason::Stale)));
+    assert_eq!(rollout.after(1, &stale), Some(held(HoldReason::Stale)));
     assert_eq!(rollout.after(1, &good()), Some(Transition::Resumed));
-    assert_eq!(rollout.phase(), Phase::Soaking);
+    assert_eq!(rollout.phase(), Phase::Soak);
     assert_eq!(rollout.state.soaked_us, 0);
 }
 
@@ -144,15 +126,12 @@ fn a_stage_that_is_being_delivered_is_not_stale() {
 fn evidence_at_the_hold_level_stops_the_clock_until_it_falls() {
     let mut rollout = Rollout::soaking();
     rollout.every_second(4, &good());
-    assert_eq!(
-        rollout.after(1, &harmful(51.0)),
-        Some(Transition::Held(HoldReason::Evidence))
-    );
+    assert_eq!(rollout.after(1, &harmful(51.0)), Some(held(HoldReason::Evidence)));
     assert_eq!(rollout.every_second(60, &harmful(99.0)), []);
     assert_eq!(rollout.state.soaked_us, 4 * SECOND_US);
     assert_eq!(rollout.after(1, &harmful(49.0)), Some(Transition::Resumed));
-    assert_eq!(rollout.every_second(60, &harmful(49.0)), []);
-    assert_eq!(rollout.phase(), Phase::Soaking);
+    assert_eq!(rollout.every_second(60, &harmful(49.0)), [Transition::GateReached]);
+    assert_eq!(rollout.phase(), Phase::Gate);
     assert_eq!(
         rollout.after(1, &harmful(19.0)),
         Some(Transition::Advanced { from: 0, to: 1 })
@@ -170,31 +149,13 @@ fn harm_aborts_and_names_its_culprit() {
     };
     assert_eq!(rollout.after(1, &harmful(100.1)), Some(Transition::Aborted(cause)));
     assert_eq!(rollout.phase(), Phase::Aborting);
-    assert!(rollout.state.is_aborted() && !rollout.state.is_final());
-}
-
-#[test]
-fn a_person_aborts_whatever_else_is_known() {
-    let mut rollout = Rollout::start(plan());
-    let facts = Facts {
-        latched: true,
-        fresh: false,
-        resumed: true,
-        ..delivered(0, 0)
-    };
-    assert_eq!(rollout.after(1, &facts), Some(Transition::Aborted(AbortCause::Person)));
+    assert!(rollout.state.is_withdrawn() && !rollout.state.is_final());
 }
 
 #[test]
 fn an_abort_is_delivered_when_every_live_agent_has_it_on_disk() {
     let mut rollout = Rollout::soaking();
-    rollout.after(
-        1,
-        &Facts {
-            latched: true,
-            ..good()
-        },
-    );
+    rollout.after(1, &latched());
     let persisted = |persisted| Facts {
         delivery: Delivery {
             live: 100,
@@ -223,13 +184,7 @@ fn an_abort_is_delivered_when_every_live_agent_has_it_on_disk() {
 #[test]
 fn an_abort_without_any_agent_waits_a_minute_for_one() {
     let mut rollout = Rollout::soaking();
-    rollout.after(
-        1,
-        &Facts {
-            latched: true,
-            ..good()
-        },
-    );
+    rollout.after(1, &latched());
     rollout.after(
         100,
         &Facts {
@@ -244,63 +199,25 @@ fn an_abort_without_any_agent_waits_a_minute_for_one() {
 }
 
 #[test]
-fn a_new_leader_makes_no_transition_but_abort_before_fresh_data() {
-    let blind = Facts {
-        resumed: true,
-        fresh: false,
-        ..good()
-    };
-    let mut rollout = Rollout::start(plan());
-    assert_eq!(rollout.after(1, &blind), None);
-    assert_eq!(
-        rollout.after(
-            1,
-            &Facts {
-                delivery: Delivery::default(),
-                ..blind
-            }
-        ),
-        None
-    );
-    assert_eq!(rollout.after(1, &good()), Some(Transition::ClockStarted));
-    rollout.every_second(9, &good());
-    assert_eq!(
-        rollout.after(
-            3_600,
-            &Facts {
-                resumed: true,
-                ..good()
-            }
-        ),
-        None
-    );
-    assert_eq!(rollout.state.soaked_us, 9 * SECOND_US);
-    assert_eq!(rollout.after(1, &good()), Some(Transition::Advanced { from: 0, to: 1 }));
-    let cause = rollout.after(
-        1,
-        &Facts {
-            resumed: true,
-            fresh: false,
-            ..harmful(101.0)
-        },
-    );
-    assert!(matches!(cause, Some(Transition::Aborted(AbortCause::Evidence { .. }))));
-}
-
-#[test]
 fn a_new_leader_gives_the_agents_a_grace_of_its_own() {
     let mut rollout = Rollout::soaking();
     let stale = Facts { fresh: false, ..good() };
-    rollout.after(3_600, &Facts { resumed: true, ..stale });
+    rollout.after(
+        3_600,
+        &Facts {
+            resumed: true,
+            ..stale.clone()
+        },
+    );
     assert_eq!(rollout.every_second(9, &stale), []);
-    assert_eq!(rollout.after(1, &stale), Some(Transition::Held(HoldReason::Stale)));
+    assert_eq!(rollout.after(1, &stale), Some(held(HoldReason::Stale)));
 }
 
 #[test]
 fn a_horizon_is_cut_after_a_day_and_when_positions_are_full() {
     let long = Plan {
         stages: vec![Stage {
-            dwell_us: 7 * DAY_US,
+            dwell: Dwell::For(7 * DAY_US),
             ..stage("canary", 5.0)
         }],
         ..plan()
@@ -352,7 +269,7 @@ fn a_held_rollout_cuts_its_horizons_too() {
     rollout.after(1, &harmful(60.0));
     rollout.now += DAY_US;
     assert_eq!(rollout.after(1, &harmful(60.0)), Some(Transition::HorizonCut));
-    assert_eq!(rollout.phase(), Phase::Held(HoldReason::Evidence));
+    assert_eq!(rollout.state.holds, [HoldReason::Evidence]);
 }
 
 #[test]
@@ -368,7 +285,7 @@ fn a_stage_where_nobody_is_exposed_needs_delivery_and_soak_only() {
             Transition::ClockStarted,
             Transition::Advanced { from: 0, to: 1 },
             Transition::ClockStarted,
-            Transition::Held(HoldReason::NoTraffic)
+            held(HoldReason::NoTraffic)
         ]
     );
     assert_eq!(
@@ -382,66 +299,24 @@ fn a_stage_where_nobody_is_exposed_needs_delivery_and_soak_only() {
 }
 
 #[test]
-fn overdue_stages_are_not_folded() {
-    let eager = |name: &str, share: f64| Stage {
-        dwell_us: 0,
-        ..stage(name, share)
-    };
-    let stages = vec![eager("one", 1.0), eager("two", 2.0), eager("all", 100.0)];
-    let mut rollout = Rollout::start(Plan { stages, ..plan() });
-    assert_eq!(rollout.after(864_000, &good()), Some(Transition::ClockStarted));
-    assert_eq!(
-        rollout.after(864_000, &good()),
-        Some(Transition::Advanced { from: 0, to: 1 })
-    );
-    assert_eq!(rollout.after(1, &good()), Some(Transition::ClockStarted));
-}
-
-#[test]
 fn deadlines_are_what_time_alone_can_bring() {
     let mut rollout = Rollout::soaking();
-    assert_eq!(
-        rollout.state.next_deadline(&rollout.plan, rollout.now),
-        Some(rollout.now + 10 * SECOND_US)
-    );
+    assert_eq!(rollout.deadline(&good()), Some(rollout.now + 10 * SECOND_US));
     rollout.every_second(4, &good());
-    assert_eq!(
-        rollout.state.next_deadline(&rollout.plan, rollout.now),
-        Some(rollout.now + 6 * SECOND_US)
-    );
+    assert_eq!(rollout.deadline(&good()), Some(rollout.now + 6 * SECOND_US));
     rollout.after(1, &harmful(60.0));
-    assert_eq!(
-        rollout.state.next_deadline(&rollout.plan, rollout.now),
-        Some(START_US + DAY_US)
-    );
-    assert_eq!(rollout.state.next_deadline(&rollout.plan, i64::MAX), Some(i64::MAX));
+    assert_eq!(rollout.deadline(&harmful(60.0)), Some(START_US + DAY_US));
+    rollout.now = i64::MAX;
+    assert_eq!(rollout.deadline(&good()), Some(i64::MAX));
+    rollout.now = START_US + 6 * SECOND_US;
     rollout.after(1, &harmful(101.0));
-    assert_eq!(rollout.state.next_deadline(&rollout.plan, rollout.now), None);
-}
-
-#[test]
-fn a_killed_flag_is_held_and_never_promoted() {
-    let mut rollout = Rollout::soaking();
-    let off = Facts { off: true, ..good() };
-    assert_eq!(rollout.after(1, &off), Some(Transition::Held(HoldReason::FlagOff)));
-    let soaked_us = rollout.state.soaked_us;
-    assert_eq!(rollout.every_second(3_600, &off), []);
-    assert_eq!(rollout.state.soaked_us, soaked_us);
-    assert_eq!(rollout.after(1, &good()), Some(Transition::Resumed));
-    let latched = Facts { latched: true, ..off };
-    assert!(matches!(rollout.after(1, &latched), Some(Transition::Aborted(_))));
+    assert_eq!(rollout.deadline(&good()), None);
 }
 
 #[test]
 fn an_abort_is_not_proved_by_the_first_agent_that_comes_back() {
     let mut rollout = Rollout::soaking();
-    rollout.after(
-        1,
-        &Facts {
-            latched: true,
-            ..good()
-        },
-    );
+    rollout.after(1, &latched());
     let back = |live| Facts {
         delivery: Delivery {
             live,

@@ -22,7 +22,10 @@ struct Service {
 
 async fn service() -> Service {
     let trial = Trial::new().await;
-    let api = Arc::new(FlagsApi::new(trial.truth.clone()));
+    let api = Arc::new(FlagsApi::new(
+        trial.truth.clone(),
+        crate::builders::sources(&trial.truth.state()),
+    ));
     Service { trial, api }
 }
 

@@ -4,7 +4,7 @@
 //! stays as it is: a kill in force, a rollout. An archived or deleted document is in use again.
 
 use evaluation::{Flag, Serve};
-use proto::v1;
+use proto::{status::violation, v1};
 use tonic::Status;
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
     edit::{self, Refusal, Wanted},
     history::{self, Kept},
     identity::Actor,
-    record::{FlagRecord, SegmentRecord},
+    record::{FlagRecord, PlanRecord, SegmentRecord},
     references::{Overlay, StateDocuments},
     segments::{self, List, Staged, Stamp},
     state::State,
@@ -24,6 +24,7 @@ use crate::{
         Txn,
         model::{Document, VersionRecord},
     },
+    surroundings,
 };
 
 /// What is asked for.
@@ -69,6 +70,7 @@ impl HistoryApi {
                     restore_flag(&state, named, restore, &newest, record.flag, killed)
                 }
                 Document::Segment(record) => restore_segment(&state, named, restore, &newest, record),
+                Document::Plan(record) => restore_plan(&state, named, restore, &newest, record),
             };
             let Some(ready) = ready.map_err(refusal::refused)? else {
                 return Ok((wire::version(&newest), Vec::new()));
@@ -101,7 +103,7 @@ impl HistoryApi {
     async fn was_killed(&self, named: &Named, newest: &Kept) -> Result<bool, Status> {
         let killed = |kept: &Kept| match &kept.record.document {
             Some(Document::Flag(record)) => Some(record.flag.killed),
-            Some(Document::Segment(_)) | None => None,
+            Some(Document::Segment(_) | Document::Plan(_)) | None => None,
         };
         if let Some(killed) = killed(newest) {
             return Ok(killed);
@@ -191,6 +193,48 @@ fn restore_segment(
         txn = change::populate(txn, state, environment);
     }
     let version = kept(act, stamp.version, Document::Segment(prepared.record));
+    Ok(Some(Ready { txn, version }))
+}
+
+/// None: the plan is so already. What is there now may have moved away from it: it is linted again.
+fn restore_plan(
+    state: &State,
+    named: &Named,
+    restore: &Restore,
+    newest: &Kept,
+    record: PlanRecord,
+) -> Result<Option<Ready>, Refusal> {
+    let (environment, actor) = (&named.environment, &restore.actor);
+    let before = state.plan(environment, &named.key).map(|record| &**record);
+    expect(named, restore, before.map_or(0, |before| before.revision))?;
+    if before.is_some_and(|before| before.plan == record.plan) {
+        return Ok(None);
+    }
+    let report = surroundings::lint(state, environment, &record.plan, actor.at_us);
+    let violations = report.violations.into_iter();
+    Refusal {
+        violations: violations
+            .map(|found| violation(found.field, found.description))
+            .collect(),
+        preconditions: Vec::new(),
+    }
+    .or(())?;
+    let after = PlanRecord {
+        plan: record.plan,
+        version: newest.record.version + 1,
+        created_at_us: before.map_or(actor.at_us, |before| before.created_at_us),
+        updated_at_us: actor.at_us,
+        updated_by: actor.name.clone(),
+        reason: actor.reason.clone(),
+        revision: 0,
+    };
+    let act = Act::alone(environment, "plan.restore", actor);
+    let txn = change::plan::put(Txn::default(), act, &named.key, before, &after);
+    let mut txn = change::guard_references(txn, state, environment);
+    if before.is_none() {
+        txn = change::populate(txn, state, environment);
+    }
+    let version = kept(act, after.version, Document::Plan(after));
     Ok(Some(Ready { txn, version }))
 }
 

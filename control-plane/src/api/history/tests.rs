@@ -382,7 +382,7 @@ async fn what_cannot_be_restored_is_refused_precisely() {
     assert_eq!(code(restoring("flag", "checkout", 2)).await, Code::InvalidArgument);
     assert_eq!(code(restoring("flag", "checkout", 4)).await, Code::NotFound);
     assert_eq!(code(restoring("flag", "never", 1)).await, Code::NotFound);
-    assert_eq!(code(restoring("plan", "checkout", 1)).await, Code::InvalidArgument);
+    assert_eq!(code(restoring("rollout", "checkout", 1)).await, Code::InvalidArgument);
     let stale = v1::RestoreVersionRequest {
         expected_revision: first,
         ..restoring("flag", "checkout", 1)
@@ -414,7 +414,7 @@ async fn a_rollout_keeps_what_it_needs() {
         revision: None,
     };
     let actor = Trial::somebody("ada");
-    let txn = changes::start(&record, &site.flag("checkout"), count, &actor);
+    let txn = crate::builders::started_by(&record, &site.flag("checkout"), count, &actor);
     site.trial.commit(txn).await;
     let refused = site.restore(restoring("flag", "checkout", 1)).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);

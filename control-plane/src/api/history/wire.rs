@@ -1,8 +1,9 @@
 //! Versions as operators see them.
 
+use evaluation::Key;
 use proto::v1;
 
-use crate::{history::Kept, store::model::Document};
+use crate::{api::plans, history::Kept, store::model::Document};
 
 /// A version without its document.
 pub(super) fn version(kept: &Kept) -> v1::Version {
@@ -19,7 +20,7 @@ pub(super) fn version(kept: &Kept) -> v1::Version {
 }
 
 /// The document of a version; none of a deletion. Who reads it and which rollout holds it are facts of today.
-pub(super) fn document(kept: Kept) -> Option<v1::get_version_response::Document> {
+pub(super) fn document(environment: &Key, kept: Kept) -> Option<v1::get_version_response::Document> {
     Some(match kept.record.document? {
         Document::Flag(record) => v1::get_version_response::Document::Flag(v1::StoredFlag {
             flag: Some(v1::Flag::from(&record.flag)),
@@ -41,5 +42,6 @@ pub(super) fn document(kept: Kept) -> Option<v1::get_version_response::Document>
             excluded_count: record.excluded.count() as u32,
             flags: Vec::new(),
         }),
+        Document::Plan(record) => v1::get_version_response::Document::Plan(plans::stored(environment, &record)),
     })
 }

@@ -200,7 +200,7 @@ async fn a_rollout_is_said_with_its_stage_and_arm_and_without_a_token() {
     };
     let state = trial.truth.state();
     let checkout = state.flag(&production(), &key("checkout")).unwrap();
-    let txn = changes::start(&record, checkout, count, &Trial::somebody("ada"));
+    let txn = crate::builders::started_by(&record, checkout, count, &Trial::somebody("ada"));
     trial.commit(txn).await;
     let mut arms = BTreeMap::<String, usize>::new();
     for unit in 0..64 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::{Key, Reference, Written, references_of};
 
-use crate::{compile, state::State};
+use crate::{references::whole_step_of, state::State};
 
 /// How many flags are named.
 const NAMED: usize = 100;
@@ -28,7 +28,7 @@ impl Readers {
             .flags_of(environment, None)
             .filter(|record| record.archived_at_us.is_none())
         {
-            let step = compile::step_of(state, environment, &record.flag.key);
+            let step = whole_step_of(state, environment, &record.flag.key);
             for read in segments(Written::Flag(&record.flag, step.as_ref())) {
                 readers.flags.entry(read).or_default().insert(record.flag.key.clone());
             }

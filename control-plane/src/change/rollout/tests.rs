@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use ::rollout::{HoldReason, Phase};
+use ::rollout::Phase;
 use evaluation::{Buckets, Flag, Rule, Share, Split};
 
 use super::*;
 use crate::{
-    builders::{START_US, World, actor, advanced, flag, key, moved, plan_of, production, started},
+    builders::{START_US, World, actor, advanced, flag, key, moved, plan_of, production, started, started_by},
     evidence::EvidenceRecord,
 };
 
@@ -60,7 +60,7 @@ fn a_flag_is_held_by_one_rollout_at_a_time() {
     let (mut world, record) = rolling();
     let mut second = started(RolloutRecord::clone(&record).plan.as_ref().clone(), 2);
     second.number = 2;
-    let txn = start(&second, &world.flag("checkout"), world.count(), &actor());
+    let txn = started_by(&second, &world.flag("checkout"), world.count(), &actor());
     assert!(world.offer(&txn).is_none());
 }
 
@@ -91,7 +91,7 @@ fn a_start_is_refused_when_what_it_was_decided_on_has_changed() {
     }
     let starting = |world: &World, name: &str| {
         let record = started(plan_of(name, ::rollout::Unit::Unit, &[5], 0), world.count().value + 1);
-        start(&record, &world.flag(name), world.count(), &actor())
+        started_by(&record, &world.flag(name), world.count(), &actor())
     };
     let txn = starting(&world, "checkout");
     world.write(Flag {
@@ -110,10 +110,10 @@ fn a_start_is_refused_when_what_it_was_decided_on_has_changed() {
 #[test]
 fn a_promotion_is_refused_when_there_is_evidence_that_it_was_not_decided_on() {
     let promotions: [fn(&World, &RolloutRecord, u64) -> Txn; 2] = [
-        |_, record, evidence| advance(record, &advanced(record), evidence, &actor()),
+        |_, record, evidence| advance(record, &advanced(record), None, evidence, &actor()),
         |world, record, evidence| {
             let flag = world.flag("checkout");
-            complete(record, &completed(record), &flag, evidence, &actor())
+            complete(record, &completed(record), None, &flag, evidence, &actor())
         },
     ];
     for promotion in promotions {
@@ -131,7 +131,7 @@ fn a_promotion_is_refused_when_there_is_evidence_that_it_was_not_decided_on() {
 #[test]
 fn an_abort_waits_for_no_evidence() {
     let (mut world, record) = rolling();
-    let txn = abort(&record, &aborted(&record), Some(&latch()), &actor());
+    let txn = abort(&record, &aborted(&record), None, Some(&latch()), &actor());
     seal(&mut world, record.id);
     assert!(world.offer(&txn).is_some());
 }
@@ -147,7 +147,7 @@ fn an_abort_latches_frees_the_flag_and_wants_nobody_exposed_in_one_transaction()
         },
     ));
     let (before, acts) = (world.shelf.revision, audited(&world));
-    world.commit(&abort(&record, &aborted(&record), Some(&latch()), &actor()));
+    world.commit(&abort(&record, &aborted(&record), None, Some(&latch()), &actor()));
     assert_eq!(world.shelf.revision, before + 1);
     assert_eq!(*world.state.latches[&record.id], latch());
     assert!(world.state.active(&production(), &key("checkout")).is_none());
@@ -168,9 +168,9 @@ fn an_abort_whose_latch_was_found_set_leaves_it_as_it_is() {
     let at = keys::latch(&production(), record.id);
     world.commit(&Txn::default().put(at, model::write_latch(&latch())));
     let aborting = aborted(&record);
-    let refused = world.offer(&abort(&record, &aborting, Some(&latch()), &actor()));
+    let refused = world.offer(&abort(&record, &aborting, None, Some(&latch()), &actor()));
     assert!(refused.is_none(), "it was not there when this was decided");
-    world.commit(&abort(&record, &aborting, None, &actor()));
+    world.commit(&abort(&record, &aborting, None, None, &actor()));
     assert_eq!(*world.state.latches[&record.id], latch());
     assert_eq!(world.state.exposures[&record.id].buckets, 0);
 }
@@ -179,8 +179,8 @@ fn an_abort_whose_latch_was_found_set_leaves_it_as_it_is() {
 fn of_an_abort_and_a_promotion_at_the_same_time_one_is_refused() {
     for abort_first in [true, false] {
         let (mut world, record) = rolling();
-        let aborting = abort(&record, &aborted(&record), Some(&latch()), &actor());
-        let advancing = advance(&record, &advanced(&record), 0, &actor());
+        let aborting = abort(&record, &aborted(&record), None, Some(&latch()), &actor());
+        let advancing = advance(&record, &advanced(&record), None, 0, &actor());
         let (first, second) = if abort_first {
             (&aborting, &advancing)
         } else {
@@ -197,7 +197,7 @@ fn of_an_abort_and_a_promotion_at_the_same_time_one_is_refused() {
 #[test]
 fn of_two_aborts_at_the_same_time_one_is_refused() {
     let (mut world, record) = rolling();
-    let txn = abort(&record, &aborted(&record), Some(&latch()), &actor());
+    let txn = abort(&record, &aborted(&record), None, Some(&latch()), &actor());
     world.commit(&txn);
     assert!(world.offer(&txn).is_none());
 }
@@ -207,7 +207,7 @@ fn a_completion_writes_treatment_into_the_default_in_the_same_transaction() {
     let (mut world, record) = rolling();
     let before = world.shelf.revision;
     let flag = world.flag("checkout");
-    world.commit(&complete(&record, &completed(&record), &flag, 0, &actor()));
+    world.commit(&complete(&record, &completed(&record), None, &flag, 0, &actor()));
     assert_eq!(world.shelf.revision, before + 1);
     let after = world.flag("checkout");
     assert_eq!(after.flag.default, Serve::Variant("new".to_owned()));
@@ -231,7 +231,7 @@ fn a_completion_writes_treatment_into_the_default_in_the_same_transaction() {
 #[test]
 fn a_completion_is_refused_when_its_flag_was_edited_meanwhile() {
     let (mut world, record) = rolling();
-    let txn = complete(&record, &completed(&record), &world.flag("checkout"), 0, &actor());
+    let txn = complete(&record, &completed(&record), None, &world.flag("checkout"), 0, &actor());
     world.write(Flag {
         killed: true,
         ..flag("checkout")
@@ -249,7 +249,7 @@ fn an_advance_wants_the_next_share_and_forgets_the_soak() {
             soaked_us: 1,
         },
     ));
-    world.commit(&advance(&record, &advanced(&record), 0, &actor()));
+    world.commit(&advance(&record, &advanced(&record), None, 0, &actor()));
     let exposure = world.state.exposures[&record.id];
     assert_eq!((exposure.stage, exposure.buckets), (1, 50_000));
     assert_eq!(exposure.revision, world.state.revision);
@@ -261,9 +261,9 @@ fn an_advance_wants_the_next_share_and_forgets_the_soak() {
 fn what_moves_no_exposure_leaves_the_revision_that_agents_are_waited_for() {
     let (mut world, record) = rolling();
     let (exposure, acts) = (world.state.exposures[&record.id], audited(&world));
-    world.commit(&rest(&record, &moved(&record, Phase::Held(HoldReason::Stale), "held")));
+    world.commit(&rest(&record, &moved(&record, Phase::Held, "held")));
     let record = world.rollout(record.id);
-    world.commit(&rest(&record, &moved(&record, Phase::Soaking, "resumed")));
+    world.commit(&rest(&record, &moved(&record, Phase::Soak, "resumed")));
     let record = world.rollout(record.id);
     world.commit(&note(&record, &record));
     assert_eq!(world.state.exposures[&record.id], exposure);
@@ -275,7 +275,7 @@ fn what_moves_no_exposure_leaves_the_revision_that_agents_are_waited_for() {
 fn every_transition_is_kept_under_a_key_of_its_own() {
     let (mut world, mut record) = rolling();
     for _ in 0..150 {
-        world.commit(&rest(&record, &moved(&record, Phase::Held(HoldReason::Stale), "held")));
+        world.commit(&rest(&record, &moved(&record, Phase::Held, "held")));
         record = world.rollout(record.id);
     }
     assert!(record.transitions.len() < 150);
@@ -285,18 +285,18 @@ fn every_transition_is_kept_under_a_key_of_its_own() {
 #[test]
 fn a_change_of_a_rollout_that_has_moved_on_is_refused() {
     let (mut world, record) = rolling();
-    world.commit(&rest(&record, &moved(&record, Phase::Soaking, "clock-started")));
+    world.commit(&rest(&record, &moved(&record, Phase::Soak, "clock-started")));
     let soaked = Soak {
         visits: 1,
         soaked_us: 9,
     };
     let stale = [
-        rest(&record, &moved(&record, Phase::Soaking, "resumed")),
+        rest(&record, &moved(&record, Phase::Soak, "resumed")),
         note(&record, &record),
         soak(&record, soaked),
-        advance(&record, &advanced(&record), 0, &actor()),
-        abort(&record, &aborted(&record), Some(&latch()), &actor()),
-        complete(&record, &completed(&record), &world.flag("checkout"), 0, &actor()),
+        advance(&record, &advanced(&record), None, 0, &actor()),
+        abort(&record, &aborted(&record), None, Some(&latch()), &actor()),
+        complete(&record, &completed(&record), None, &world.flag("checkout"), 0, &actor()),
     ];
     for txn in &stale {
         assert!(world.offer(txn).is_none(), "{txn:?}");
@@ -307,7 +307,7 @@ fn a_change_of_a_rollout_that_has_moved_on_is_refused() {
 fn a_measurement_is_closed_once_and_only_as_it_was_seen() {
     let (mut world, record) = rolling();
     let seen = world.state.exposures[&record.id].revision;
-    world.commit(&abort(&record, &aborted(&record), Some(&latch()), &actor()));
+    world.commit(&abort(&record, &aborted(&record), None, Some(&latch()), &actor()));
     let close = |revision| close_measurement(&production(), record.id, revision);
     assert!(world.offer(&close(seen)).is_none());
     let seen = world.state.exposures[&record.id].revision;

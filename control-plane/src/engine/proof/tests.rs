@@ -1,16 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use ::rollout::Phase;
 use evaluation::Digest;
 
 use super::*;
 use crate::{
-    builders::{SECOND_US, START_TICK, START_US, World, actor, flag, moved, production},
+    builders::{SECOND_US, START_TICK, START_US, World, actor, flag, moved, production, sources},
     change::rollout as changes,
     evidence::EvidenceRecord,
-    health::builders::covered,
+    health::{builders::covered, coverage::Coverage},
     publish::Subscription,
     record::End,
     store::{Txn, keys, model},
@@ -27,8 +27,7 @@ const NOW_TICK: u32 = START_TICK + 10;
 struct Ending {
     world: World,
     record: RolloutRecord,
-    publisher: Publisher,
-    fleet: Fleet,
+    sources: Sources,
 }
 
 impl Ending {
@@ -39,20 +38,24 @@ impl Ending {
         let mut after = moved(&before, Phase::Aborting, "aborted");
         after.end = Some(end(cause));
         let txn = match cause {
-            EndCause::Evidence | EndCause::Person => changes::abort(&before, &after, None, &actor()),
+            EndCause::Evidence | EndCause::Person | EndCause::Trigger => {
+                changes::abort(&before, &after, None, None, &actor())
+            }
+            EndCause::Criterion | EndCause::Withdrawn | EndCause::Edit | EndCause::Time => {
+                after.state.phase = Phase::RolledBack;
+                changes::withdraw(&before, &after, None, &actor())
+            }
             EndCause::Completed => {
                 after.state.phase = Phase::Completed;
-                changes::complete(&before, &after, &world.flag("checkout"), 0, &actor())
+                changes::complete(&before, &after, None, &world.flag("checkout"), 0, &actor())
             }
         };
         world.commit(&txn);
         let record = RolloutRecord::clone(&world.rollout(before.id));
-        let publisher = Publisher::new(7, Arc::new(world.state.clone()));
         let ending = Self {
+            sources: sources(&world.state),
             world,
             record,
-            publisher,
-            fleet: Fleet::new(),
         };
         ending.connect("a", 1);
         ending
@@ -70,7 +73,8 @@ impl Ending {
             diskless: false,
         };
         let interval_us = 1_000 * SECOND_US;
-        self.fleet
+        self.sources
+            .fleet
             .connected(introduction, connection, interval_us, NOW_US)
             .unwrap();
     }
@@ -86,7 +90,9 @@ impl Ending {
             problems: Vec::new(),
             held_back: BTreeSet::new(),
         };
-        self.fleet.acked(&production(), &agent.into(), connection, acked);
+        self.sources
+            .fleet
+            .acked(&production(), &agent.into(), connection, acked);
     }
 
     /// The last treatment exposure that any agent reported.
@@ -102,14 +108,8 @@ impl Ending {
 
     /// Looks; what is known by then, whether it is news or not.
     fn look(&mut self, coverage: &Coverage, now_us: i64) -> End {
-        let news = prove(
-            &self.world.state,
-            &self.record,
-            &self.publisher,
-            &self.fleet,
-            coverage,
-            now_us,
-        );
+        self.sources.coverage = coverage.clone();
+        let news = prove(&self.world.state, &self.record, &self.sources, now_us);
         if let Some(after) = news {
             assert_ne!(after.end, self.record.end, "news are new");
             self.record = after;
@@ -146,14 +146,7 @@ fn end(cause: EndCause) -> End {
 fn what_has_not_ended_has_nothing_to_prove() {
     let mut ending = Ending::new(EndCause::Evidence);
     ending.record.end = None;
-    let news = prove(
-        &ending.world.state,
-        &ending.record,
-        &ending.publisher,
-        &ending.fleet,
-        &Coverage::default(),
-        NOW_US,
-    );
+    let news = prove(&ending.world.state, &ending.record, &ending.sources, NOW_US);
     assert!(news.is_none());
 }
 
@@ -187,7 +180,7 @@ fn published_applied_and_persisted_are_each_noted_when_first_seen() {
 #[test]
 fn without_a_live_agent_nothing_is_proved() {
     let mut ending = Ending::new(EndCause::Evidence);
-    ending.fleet.disconnected(&production(), &"a".into(), 1);
+    ending.sources.fleet.disconnected(&production(), &"a".into(), 1);
     let end = ending.look(&ending.until(NOW_TICK + 100), NOW_US);
     assert_eq!(
         (end.applied_at_us, end.persisted_at_us, end.time_to_zero_us),

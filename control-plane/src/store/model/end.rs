@@ -11,7 +11,7 @@ use crate::record::{End, EndCause};
 pub(super) struct StoredEnd {
     #[prost(int64, tag = "1")]
     decided_at_us: i64,
-    /// 1 evidence, 2 person, 3 completed.
+    /// 1 evidence, 2 person, 3 completed, 4 trigger, 5 criterion, 6 withdrawn, 7 edit, 8 time.
     #[prost(uint32, tag = "2")]
     cause: u32,
     #[prost(string, tag = "3")]
@@ -51,6 +51,11 @@ pub(super) fn write_end(end: &End) -> StoredEnd {
             EndCause::Evidence => 1,
             EndCause::Person => 2,
             EndCause::Completed => 3,
+            EndCause::Trigger => 4,
+            EndCause::Criterion => 5,
+            EndCause::Withdrawn => 6,
+            EndCause::Edit => 7,
+            EndCause::Time => 8,
         },
         actor: end.actor.clone(),
         reason: end.reason.clone(),
@@ -74,6 +79,11 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         1 => EndCause::Evidence,
         2 => EndCause::Person,
         3 => EndCause::Completed,
+        4 => EndCause::Trigger,
+        5 => EndCause::Criterion,
+        6 => EndCause::Withdrawn,
+        7 => EndCause::Edit,
+        8 => EndCause::Time,
         _ => return Err(ModelError::Field("end.cause")),
     };
     let evidence = end.log_evidence.map(|log_evidence| EvidenceNumber {

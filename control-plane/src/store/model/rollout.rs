@@ -1,17 +1,19 @@
-//! The stored form of a rollout: its frozen plan, its state, what happened, how it ended.
+//! The stored form of a rollout: its copy of the plan, its state, what happened, how it ended.
 
 use std::sync::Arc;
 
 use prost::Message;
-use rollout::{HoldReason, Horizon, Phase, State, Visit};
 
 use super::{
     ModelError, SCHEMA,
     end::{StoredEnd, read_end, write_end},
     key, number,
-    plan::StoredPlan,
+    state::StoredState,
 };
-use crate::record::{RolloutRecord, TransitionRecord};
+use crate::{
+    plan_wire,
+    record::{RolloutRecord, TransitionRecord},
+};
 
 /// A rollout as stored.
 #[derive(Clone, PartialEq, Message)]
@@ -26,8 +28,9 @@ pub(super) struct StoredRollout {
     index: u32,
     #[prost(uint32, tag = "5")]
     number: u32,
-    #[prost(message, optional, tag = "6")]
-    plan: Option<StoredPlan>,
+    /// The wire message of a plan (docs/adr/0017).
+    #[prost(bytes = "bytes", tag = "6")]
+    plan: bytes::Bytes,
     #[prost(message, optional, tag = "7")]
     state: Option<StoredState>,
     #[prost(bytes = "vec", tag = "8")]
@@ -42,50 +45,14 @@ pub(super) struct StoredRollout {
     transitions: Vec<StoredTransition>,
     #[prost(message, optional, tag = "13")]
     end: Option<StoredEnd>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct StoredState {
-    /// 1 delivering, 2 soaking, 3 held, 4 aborting, 5 aborted, 6 completed.
-    #[prost(uint32, tag = "1")]
-    phase: u32,
-    /// Of a hold: 1 no agents, 2 no traffic, 3 no treatment traffic, 4 too few outcomes, 5 too few units, 6 stale, 7 evidence,
-    /// 8 flag off.
-    #[prost(uint32, tag = "2")]
-    hold_reason: u32,
-    #[prost(uint64, tag = "3")]
-    sequence: u64,
-    #[prost(uint32, tag = "4")]
-    stage: u32,
-    #[prost(message, repeated, tag = "5")]
-    visits: Vec<StoredVisit>,
-    #[prost(message, repeated, tag = "6")]
-    horizons: Vec<StoredVisit>,
-    #[prost(int64, tag = "7")]
-    soaked_us: i64,
-    #[prost(int64, tag = "8")]
-    observed_at_us: i64,
-    #[prost(int64, tag = "9")]
-    fresh_at_us: i64,
-    #[prost(int64, tag = "10")]
-    entered_at_us: i64,
-    #[prost(int64, optional, tag = "11")]
-    clock_started_at_us: Option<i64>,
-    #[prost(int64, optional, tag = "12")]
-    alone_since_us: Option<i64>,
-    #[prost(int64, optional, tag = "13")]
-    ended_at_us: Option<i64>,
-}
-
-/// A visit, or a horizon (whose visit is 0).
-#[derive(Clone, PartialEq, Message)]
-struct StoredVisit {
-    #[prost(uint32, tag = "1")]
-    stage: u32,
-    #[prost(uint32, tag = "2")]
-    visit: u32,
-    #[prost(int64, tag = "3")]
-    at_us: i64,
+    #[prost(uint32, tag = "14")]
+    plan_version: u32,
+    #[prost(uint32, tag = "15")]
+    acked_buckets: u32,
+    #[prost(bytes = "vec", tag = "16")]
+    retry_of: Vec<u8>,
+    #[prost(bool, tag = "17")]
+    reshuffled: bool,
 }
 
 /// A transition as stored: with its rollout, and for ever under a key of its own.
@@ -113,74 +80,19 @@ impl From<&RolloutRecord> for StoredRollout {
             environment: record.environment.to_string(),
             index: record.index,
             number: record.number,
-            plan: Some(StoredPlan::from(&*record.plan)),
-            state: Some(write_state(&record.state)),
+            plan: plan_wire::encode(&record.plan),
+            state: Some(StoredState::from(&record.state)),
             measuring_key: record.measuring_key.to_be_bytes().to_vec(),
             salt: record.salt.clone(),
             started_by: record.started_by.clone(),
             started_at_us: record.started_at_us,
             transitions: record.transitions.iter().map(StoredTransition::from).collect(),
             end: record.end.as_ref().map(write_end),
+            plan_version: record.plan_version,
+            acked_buckets: record.acked_buckets,
+            retry_of: record.retry_of.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+            reshuffled: record.reshuffled,
         }
-    }
-}
-
-fn write_state(state: &State) -> StoredState {
-    let (phase, hold_reason) = write_phase(state.phase);
-    StoredState {
-        phase,
-        hold_reason,
-        sequence: state.sequence,
-        stage: state.stage as u32,
-        visits: state
-            .visits
-            .iter()
-            .map(|visit| StoredVisit {
-                stage: visit.stage as u32,
-                visit: visit.visit,
-                at_us: visit.entered_at_us,
-            })
-            .collect(),
-        horizons: state
-            .horizons
-            .iter()
-            .map(|horizon| StoredVisit {
-                stage: horizon.stage as u32,
-                visit: 0,
-                at_us: horizon.started_at_us,
-            })
-            .collect(),
-        soaked_us: state.soaked_us,
-        observed_at_us: state.observed_at_us,
-        fresh_at_us: state.fresh_at_us,
-        entered_at_us: state.entered_at_us,
-        clock_started_at_us: state.clock_started_at_us,
-        alone_since_us: state.alone_since_us,
-        ended_at_us: state.ended_at_us,
-    }
-}
-
-fn write_phase(phase: Phase) -> (u32, u32) {
-    match phase {
-        Phase::Delivering => (1, 0),
-        Phase::Soaking => (2, 0),
-        Phase::Held(reason) => (3, write_reason(reason)),
-        Phase::Aborting => (4, 0),
-        Phase::Aborted => (5, 0),
-        Phase::Completed => (6, 0),
-    }
-}
-
-fn write_reason(reason: HoldReason) -> u32 {
-    match reason {
-        HoldReason::NoAgents => 1,
-        HoldReason::NoTraffic => 2,
-        HoldReason::NoTreatmentTraffic => 3,
-        HoldReason::TooFewOutcomes => 4,
-        HoldReason::TooFewUnits => 5,
-        HoldReason::Stale => 6,
-        HoldReason::Evidence => 7,
-        HoldReason::FlagOff => 8,
     }
 }
 
@@ -192,71 +104,24 @@ impl StoredRollout {
             environment: key("environment", &self.environment)?,
             index: self.index,
             number: self.number,
-            plan: Arc::new(self.plan.ok_or(ModelError::Field("plan"))?.read()?),
-            state: read_state(self.state.ok_or(ModelError::Field("state"))?)?,
+            plan: Arc::new(plan_wire::decode(&self.plan).ok_or(ModelError::Field("plan"))?),
+            plan_version: self.plan_version,
+            state: self.state.ok_or(ModelError::Field("state"))?.read()?,
             measuring_key: number("measuring_key", &self.measuring_key)?,
             salt: self.salt,
             started_by: self.started_by,
             started_at_us: self.started_at_us,
             transitions: self.transitions.into_iter().map(StoredTransition::read).collect(),
+            acked_buckets: self.acked_buckets,
+            retry_of: match self.retry_of.as_slice() {
+                [] => None,
+                id => Some(uuid::Uuid::from_slice(id).map_err(|_| ModelError::Field("retry_of"))?),
+            },
+            reshuffled: self.reshuffled,
             end: self.end.map(read_end).transpose()?,
             revision,
         })
     }
-}
-
-fn read_state(state: StoredState) -> Result<State, ModelError> {
-    Ok(State {
-        phase: read_phase(state.phase, state.hold_reason)?,
-        sequence: state.sequence,
-        stage: state.stage as usize,
-        visits: state
-            .visits
-            .iter()
-            .map(|visit| Visit {
-                stage: visit.stage as usize,
-                visit: visit.visit,
-                entered_at_us: visit.at_us,
-            })
-            .collect(),
-        horizons: state
-            .horizons
-            .iter()
-            .map(|horizon| Horizon {
-                stage: horizon.stage as usize,
-                started_at_us: horizon.at_us,
-            })
-            .collect(),
-        soaked_us: state.soaked_us,
-        observed_at_us: state.observed_at_us,
-        fresh_at_us: state.fresh_at_us,
-        entered_at_us: state.entered_at_us,
-        clock_started_at_us: state.clock_started_at_us,
-        alone_since_us: state.alone_since_us,
-        ended_at_us: state.ended_at_us,
-    })
-}
-
-fn read_phase(phase: u32, hold_reason: u32) -> Result<Phase, ModelError> {
-    Ok(match phase {
-        1 => Phase::Delivering,
-        2 => Phase::Soaking,
-        3 => Phase::Held(match hold_reason {
-            1 => HoldReason::NoAgents,
-            2 => HoldReason::NoTraffic,
-            3 => HoldReason::NoTreatmentTraffic,
-            4 => HoldReason::TooFewOutcomes,
-            5 => HoldReason::TooFewUnits,
-            6 => HoldReason::Stale,
-            7 => HoldReason::Evidence,
-            8 => HoldReason::FlagOff,
-            _ => return Err(ModelError::Field("state.hold_reason")),
-        }),
-        4 => Phase::Aborting,
-        5 => Phase::Aborted,
-        6 => Phase::Completed,
-        _ => return Err(ModelError::Field("state.phase")),
-    })
 }
 
 impl From<&TransitionRecord> for StoredTransition {
@@ -274,7 +139,8 @@ impl From<&TransitionRecord> for StoredTransition {
 }
 
 impl StoredTransition {
-    fn read(self) -> TransitionRecord {
+    /// The transition.
+    pub(super) fn read(self) -> TransitionRecord {
         TransitionRecord {
             sequence: self.sequence,
             at_us: self.at_us,

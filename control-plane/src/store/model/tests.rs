@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ::rollout::{
-    EvidenceNumber, Guard, HoldReason, Horizon, Level, Metric, Phase, Plan, Share, Stage, State, Unit, Visit,
+    EvidenceNumber, Guard, HoldReason, Horizon, Level, Phase, Plan, Share, Stage, State, Unit, Visit,
+    duration::Dwell,
     evidence::request::Onset,
+    state::{Approval, Desk, Issue, List, Tick},
 };
 use evaluation::{
     AttributeType, Buckets, Condition, DateComparison, Flag, FlagType, HashScheme, Key, Literal, NumberTest, OneOf,
@@ -170,28 +172,67 @@ fn flag() -> FlagRecord {
 
 fn plan() -> Plan {
     let stage = |name: &str, share| Stage {
-        name: name.into(),
-        share: Share::new(share).unwrap(),
-        dwell_us: 5,
         minimum_outcomes: 7,
         minimum_units: 0,
+        audience: vec!["staff".into()],
+        success: vec!["error-rate < 1 %".parse().unwrap()],
+        ..Stage::new(name, Share::new(share).unwrap(), Dwell::For(5))
     };
     Plan {
-        key: "p".into(),
-        flag: "colour".into(),
         description: "d".into(),
         treatment: "blue".into(),
         control: "red".into(),
         unit: Unit::Request,
         stages: vec![stage("one", 5_000), stage("two", 100_000)],
         guards: vec![Guard {
-            metric: Metric::ErrorRate,
-            limit: 1.25,
             level: Level::Hold,
+            ..Guard::error_rate_above(1.25)
         }],
-        alpha: 0.01,
         max_control_rate: 0.2,
-        lost_after_us: 30_000_000,
+        ..Plan::new("p", "colour")
+    }
+}
+
+/// What people have done, one of each.
+fn desk() -> Desk {
+    Desk {
+        plan_hash: 7,
+        held: true,
+        fixing: true,
+        approvals: vec![
+            Approval {
+                stage: None,
+                plan_hash: 6,
+                by: "ada".into(),
+                at_us: 1,
+            },
+            Approval {
+                stage: Some(3),
+                plan_hash: 7,
+                by: "grace".into(),
+                at_us: 2,
+            },
+        ],
+        ticks: [List::Preflight, List::Stage(2), List::Exit]
+            .map(|list| Tick {
+                list,
+                item: "tests-passing".into(),
+                by: "ci".into(),
+                at_us: 3,
+            })
+            .to_vec(),
+        issues: vec![Issue {
+            number: 1,
+            title: "slow".into(),
+            stage: 1,
+            opened_by: "ada".into(),
+            opened_at_us: 4,
+            closed_by: "grace".into(),
+            closed_at_us: Some(5),
+            resolution: "faster".into(),
+        }],
+        acknowledged_at_us: Some(6),
+        archived: true,
     }
 }
 
@@ -220,6 +261,11 @@ fn rollout(phase: Phase) -> RolloutRecord {
         plan: Arc::new(plan()),
         state: State {
             phase,
+            holds: HoldReason::ALL.to_vec(),
+            extensions: 3,
+            extended_us: 4,
+            baking_since_us: Some(5),
+            desk: desk(),
             sequence: 6,
             stage: 1,
             visits: vec![Visit {
@@ -239,6 +285,10 @@ fn rollout(phase: Phase) -> RolloutRecord {
             alone_since_us: None,
             ended_at_us: Some(0),
         },
+        plan_version: 2,
+        acked_buckets: 5_000,
+        retry_of: Some(Uuid::now_v7()),
+        reshuffled: true,
         measuring_key: u128::MAX - 1,
         salt: "salt".into(),
         started_by: "me".into(),
@@ -278,24 +328,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
 #[test]
 fn a_record_reads_back_as_it_was_written() {
     assert_eq!(read_flag(&write_flag(&flag()), 9).unwrap(), flag());
-    let reasons = [
-        HoldReason::NoAgents,
-        HoldReason::NoTraffic,
-        HoldReason::NoTreatmentTraffic,
-        HoldReason::TooFewOutcomes,
-        HoldReason::TooFewUnits,
-        HoldReason::Stale,
-        HoldReason::Evidence,
-        HoldReason::FlagOff,
-    ];
-    let others = [
-        Phase::Delivering,
-        Phase::Soaking,
-        Phase::Aborting,
-        Phase::Aborted,
-        Phase::Completed,
-    ];
-    for phase in reasons.map(Phase::Held).into_iter().chain(others) {
+    for phase in Phase::ALL {
         let record = rollout(phase);
         assert_eq!(read_rollout(&write_rollout(&record), 5).unwrap(), record);
     }

@@ -6,10 +6,10 @@
 use bytes::Bytes;
 use prost::{Message, Oneof};
 
-use super::{ModelError, SCHEMA, decode, flag::StoredFlag, segment::StoredSegment};
-use crate::record::{FlagRecord, SegmentRecord};
+use super::{ModelError, SCHEMA, decode, flag::StoredFlag, plan::StoredPlan, segment::StoredSegment};
+use crate::record::{FlagRecord, PlanRecord, SegmentRecord};
 
-/// A version of a flag or segment.
+/// A version of a flag, segment or plan.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct VersionRecord {
     /// From 1; counted on when a deleted key comes back.
@@ -33,6 +33,8 @@ pub(crate) enum Document {
     Flag(FlagRecord),
     /// A segment; its members stay where they are, named by what they are.
     Segment(SegmentRecord),
+    /// A plan.
+    Plan(PlanRecord),
 }
 
 /// A version as stored.
@@ -50,7 +52,7 @@ struct StoredVersion {
     action: String,
     #[prost(string, tag = "6")]
     reason: String,
-    #[prost(oneof = "StoredDocument", tags = "7, 8")]
+    #[prost(oneof = "StoredDocument", tags = "7, 8, 9")]
     document: Option<StoredDocument>,
 }
 
@@ -61,6 +63,8 @@ enum StoredDocument {
     Flag(Box<StoredFlag>),
     #[prost(message, tag = "8")]
     Segment(Box<StoredSegment>),
+    #[prost(message, tag = "9")]
+    Plan(Box<StoredPlan>),
 }
 
 /// Writes a version.
@@ -68,6 +72,7 @@ pub(crate) fn write_version(record: &VersionRecord) -> Bytes {
     let document = record.document.as_ref().map(|document| match document {
         Document::Flag(flag) => StoredDocument::Flag(Box::new(StoredFlag::from(flag))),
         Document::Segment(segment) => StoredDocument::Segment(Box::new(StoredSegment::from(segment))),
+        Document::Plan(plan) => StoredDocument::Plan(Box::new(StoredPlan::from(plan))),
     });
     StoredVersion {
         schema: SCHEMA,
@@ -88,6 +93,7 @@ pub(crate) fn read_version(bytes: &[u8], revision: u64) -> Result<VersionRecord,
     let document = stored.document.map(|document| match document {
         StoredDocument::Flag(flag) => flag.read(revision).map(Document::Flag),
         StoredDocument::Segment(segment) => segment.read(revision).map(Document::Segment),
+        StoredDocument::Plan(plan) => plan.read(revision).map(Document::Plan),
     });
     Ok(VersionRecord {
         version: stored.version,

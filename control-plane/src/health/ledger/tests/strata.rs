@@ -110,7 +110,7 @@ fn requests_are_compared_within_each_stratum_and_added_up() {
     seal(&mut ledger, &mut shelf, &rollout, 1, cells);
     let compared = [(50, 4, 950, 3), (400, 9, 390, 2)].map(|(n_t, k_t, n_c, k_c)| BatchCounts { n_t, k_t, n_c, k_c });
     let planned = request::planned_batches(60 * SECOND_US);
-    let w0 = request::w0(rollout.plan.guards[0].limit, rollout.plan.max_control_rate);
+    let w0 = request::w0(rollout.plan.harm_guard().unwrap().1, rollout.plan.max_control_rate);
     let mut expected = Onset::new();
     expected.update(planned, &compared, w0);
     assert_eq!(ledger.record().horizons[&HORIZON].onset, Some(expected));
@@ -156,7 +156,7 @@ proptest! {
             bad_control: count(stratum, Arm::Control),
         });
         let (plan, state) = (&rollout.plan, &rollout.state);
-        let log_e = vec![0.0, unit::log_e(plan.guards[0].limit, &strata)];
+        let log_e = vec![0.0, unit::log_e(plan.harm_guard().unwrap().1, &strata)];
         let expected = budget::evidence_number(&[1.0], plan.planned_horizons(), &[log_e]);
         prop_assert_eq!(ledger.record().number(plan, state), expected);
     }

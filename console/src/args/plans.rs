@@ -1,0 +1,256 @@
+//! Options of the commands about plans and metrics.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use evaluation::Key;
+use rollout::strategy::Strategy;
+
+use super::{
+    global::{key, moment},
+    rollouts::{UnitArg, strategy},
+};
+
+/// What `plan --help` teaches.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  tidegate plan draft feature.md baseline.md --to checkout.yaml
+  tidegate plan lint checkout.yaml -e production
+  tidegate plan create checkout.yaml --reason 'release 42'
+  tidegate plan simulate checkout.yaml --scenario harm --stage canary
+  tidegate plan get checkout-v2 -o yaml > checkout.yaml
+  tidegate plan update checkout.yaml --revision 1204
+  tidegate rollout start --plan checkout-v2
+
+A plan is written once and executed by rollouts; what lint refuses is not stored.";
+/// What `plan lint --help` teaches.
+const LINT_EXAMPLES: &str = "\
+Examples:
+  tidegate plan lint checkout.yaml
+  tidegate plan lint --plan checkout-v2 --start-at 2026-12-01T09:00:00Z -o json
+
+Says everything that is wrong with its path, such as stages[2].percentage, and exits with 1 then. Besides: what is worth
+a second thought, the calendar with its windows, the units that each stage exposes, the samples and the time that each
+limit needs (what any honest test needs, and what ours does), and how often plain thresholds trip without cause.";
+/// What `plan simulate --help` teaches.
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  tidegate plan simulate checkout.yaml
+  tidegate plan simulate --plan checkout-v2 --scenario harm --stage canary
+  tidegate plan simulate checkout.yaml --scenario unattended --from 2026-12-01T09:00:00Z
+
+Walks the plan in virtual time; nothing is stored and nothing is started.";
+/// What `plan draft --help` teaches.
+const DRAFT_EXAMPLES: &str = "\
+Examples:
+  tidegate plan draft feature.md baseline.md > checkout.yaml
+  tidegate plan draft feature.md --strategy canary --staff staff --to checkout.yaml
+  tidegate plan draft --flag checkout-v2 --treatment on --control off
+  tidegate plan draft                                       asks, at a terminal
+
+The files are what people write before a rollout: a feature's description with its risk, and the metrics as they are
+today, in Markdown with lists or tables, or in YAML. What a file does not say, the next one may. The risk chooses the
+strategy, unless --strategy does.";
+/// What `metrics --help` teaches.
+pub(super) const METRICS_EXAMPLES: &str = "Example:\n  tidegate metrics list";
+
+/// What to do about plans.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Store a new plan from a document
+    #[command(after_help = "Example:\n  tidegate plan create checkout.yaml --reason 'release 42'")]
+    Create(PlanFile),
+    /// Store a new version of a plan; rollouts keep the version that they were started with
+    #[command(after_help = "Example:\n  tidegate plan update checkout.yaml --revision 1204")]
+    Update(PlanUpdateArgs),
+    /// Show a plan; -o yaml writes the document
+    #[command(
+        after_help = "Examples:\n  tidegate plan get checkout-v2\n  tidegate plan get checkout-v2 --version 3 -o yaml"
+    )]
+    Get(PlanGetArgs),
+    /// List the plans
+    #[command(visible_alias = "ls", after_help = "Example:\n  tidegate plan list -e staging")]
+    List,
+    /// Delete a plan; its rollouts go on with their own copy
+    #[command(after_help = "Example:\n  tidegate plan delete checkout-v2 --yes --reason 'cleaned up'")]
+    Delete(PlanDeleteArgs),
+    /// Say all that is wrong with a plan, and what it will cost; stores nothing
+    #[command(after_help = LINT_EXAMPLES)]
+    Lint(LintArgs),
+    /// Write a complete plan from a description and a baseline, or from answers
+    #[command(after_help = DRAFT_EXAMPLES)]
+    Draft(Box<DraftArgs>),
+    /// Show the versions of a plan: who, when, why
+    #[command(after_help = "Example:\n  tidegate plan history checkout-v2")]
+    History(PlanKey),
+    /// Walk a plan in virtual time
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(PlanSimulateArgs),
+}
+
+/// What to do about metrics.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MetricsCommand {
+    /// List the built-in metrics: names, kinds and units
+    #[command(visible_alias = "ls", after_help = METRICS_EXAMPLES)]
+    List,
+}
+
+/// One plan.
+#[derive(Debug, Args)]
+pub(crate) struct PlanKey {
+    /// The plan's key
+    #[arg(value_parser = key)]
+    pub(crate) key: Key,
+}
+
+/// A plan's document.
+#[derive(Debug, Args)]
+pub(crate) struct PlanFile {
+    /// A YAML or JSON document of one plan; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// A plan's next version.
+#[derive(Debug, Args)]
+pub(crate) struct PlanUpdateArgs {
+    #[command(flatten)]
+    pub(crate) document: PlanFile,
+    /// The revision that the document is based on, as `plan get` shows it (default: whatever is there)
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) revision: Option<u64>,
+}
+
+/// Which version of a plan.
+#[derive(Debug, Args)]
+pub(crate) struct PlanGetArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanKey,
+    /// A version (default: the present one)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) version: Option<u32>,
+}
+
+/// Which plan to delete.
+#[derive(Debug, Args)]
+pub(crate) struct PlanDeleteArgs {
+    #[command(flatten)]
+    pub(crate) plan: PlanKey,
+    /// Delete without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// A document, or a stored plan.
+#[derive(Debug, Args)]
+pub(crate) struct FileOrPlan {
+    /// A YAML or JSON document of one plan; - reads standard input
+    #[arg(value_name = "FILE", required_unless_present = "plan", conflicts_with = "plan")]
+    pub(crate) file: Option<PathBuf>,
+    /// Key of a stored plan instead
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) plan: Option<Key>,
+}
+
+/// What a plan is drafted from.
+#[derive(Debug, Args)]
+pub(crate) struct DraftArgs {
+    /// Files that describe the feature and its metrics; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Vec<PathBuf>,
+    /// The flag to move (default: the one that a file names)
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) flag: Option<Key>,
+    /// The plan's own key (default: the flag and the strategy)
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) key: Option<Key>,
+    /// The variant that is rolled out (default: the flag's other variant)
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) treatment: Option<String>,
+    /// The variant that it is compared with (default: the flag's default)
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) control: Option<String>,
+    /// The strategy (default: the one that fits the risk)
+    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
+    pub(crate) strategy: Option<Strategy>,
+    /// The segment of those who go first
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) staff: Option<Key>,
+    /// The attribute that names the unit (default: that of the flag); given several times, the first that there is
+    #[arg(long, value_name = "ATTRIBUTE")]
+    pub(crate) unit_by: Vec<String>,
+    /// What is split between the arms (default: unit)
+    #[arg(long, value_enum)]
+    pub(crate) unit: Option<UnitArg>,
+    /// Who is on call in every stage (default: the owner)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) on_call: Option<String>,
+    /// The time zone of business hours (default: UTC)
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// Not to be started before
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) start_at: Option<i64>,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// What to lint.
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    #[command(flatten)]
+    pub(crate) what: FileOrPlan,
+    /// When it would start: a moment (default: the plan's own start, else now)
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) start_at: Option<i64>,
+}
+
+/// Which plan to walk, and what happens on the way.
+#[derive(Debug, Args)]
+pub(crate) struct PlanSimulateArgs {
+    #[command(flatten)]
+    pub(crate) what: FileOrPlan,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+}
+
+/// What happens on a walk in virtual time.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    /// What happens on the way
+    #[arg(long, value_enum, default_value_t = ScenarioArg::Good)]
+    pub(crate) scenario: ScenarioArg,
+    /// With --scenario harm: the stage in which the harm shows
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) stage: Option<String>,
+    /// When the walk begins (default: now)
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) from: Option<i64>,
+}
+
+/// What happens on a walk in virtual time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScenarioArg {
+    /// All goes well, and everybody acts at once
+    Good,
+    /// All goes well, and nobody approves or ticks anything
+    Unattended,
+    /// No data comes
+    Silent,
+    /// The treatment does harm
+    Harm,
+}
+
+impl ScenarioArg {
+    /// As the wire says it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Unattended => "unattended",
+            Self::Silent => "silent",
+            Self::Harm => "harm",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Finding a rollout by what people call it.
+
+use std::sync::Arc;
+
+use evaluation::Key;
+use uuid::Uuid;
+
+use crate::{record::RolloutRecord, state::State};
+
+/// A rollout by id, display name, or the key of a flag (its newest).
+pub(super) fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
+    if let Some(found) = name.parse::<Uuid>().ok().and_then(|id| state.rollout(environment, id)) {
+        return Some(found);
+    }
+    let (flag, number) = match name.rsplit_once('#') {
+        Some((flag, number)) => (flag, Some(number.parse::<u32>().ok()?)),
+        None => (name, None),
+    };
+    let mut found = state
+        .rollouts_of(environment)
+        .rev()
+        .filter(|record| record.plan.flag == flag);
+    found.find(|record| number.is_none_or(|number| record.number == number))
+}

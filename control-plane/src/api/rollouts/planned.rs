@@ -1,0 +1,77 @@
+//! The plan that a request brings or names, held against what is there (`surroundings.rs`); refused with all that is
+//! wrong with it.
+
+use std::sync::Arc;
+
+use evaluation::Key;
+use proto::{
+    status::{invalid, violation},
+    v1,
+};
+use rollout::{Micros, Plan, Violation};
+use tonic::Status;
+
+use crate::{api::refusal, state::State, surroundings};
+
+/// The plan of a request: its own, or a stored one by its key. It would start at `now`.
+pub(in crate::api) fn wanted_plan(
+    state: &State,
+    environment: &Key,
+    plan: Option<v1::Plan>,
+    plan_key: &str,
+    now: Micros,
+) -> Result<Arc<Plan>, Status> {
+    match (plan, plan_key) {
+        (Some(_), key) if !key.is_empty() => {
+            let description = "must not be given beside plan: one or the other";
+            Err(invalid(&[violation("plan_key", description)]))
+        }
+        (plan, "") => {
+            let (plan, report) = surroundings::read(state, environment, plan.unwrap_or_default(), now);
+            refuse_start(report.violations)?;
+            Ok(Arc::new(plan))
+        }
+        (_, key) => {
+            let plan = stored_plan(state, environment, key)?;
+            startable_plan(state, environment, &plan, now)?;
+            Ok(plan)
+        }
+    }
+}
+
+/// A stored plan by its key, as a request names it.
+pub(in crate::api) fn stored_plan(state: &State, environment: &Key, plan_key: &str) -> Result<Arc<Plan>, Status> {
+    let key = refusal::key("plan_key", plan_key)?;
+    let record = state.plan(environment, &key).ok_or_else(|| {
+        Status::not_found(format!(
+            "plan {key} does not exist in environment {environment}; create it first"
+        ))
+    })?;
+    Ok(record.plan.clone())
+}
+
+/// Refuses a plan that cannot work, whatever it was when it was written.
+pub(super) fn startable_plan(state: &State, environment: &Key, plan: &Plan, now: Micros) -> Result<(), Status> {
+    refuse_start(surroundings::lint(state, environment, plan, now).violations)
+}
+
+/// Refuses to run a plan of which anything was found; a flag that is not there is NOT_FOUND if nothing else is wrong.
+fn refuse_start(found: Vec<Violation>) -> Result<(), Status> {
+    match found.as_slice() {
+        [one] if one.field == "flag" => Err(Status::not_found(one.description.clone())),
+        _ => refuse(found),
+    }
+}
+
+/// Refuses a plan of which anything was found.
+pub(in crate::api) fn refuse(found: Vec<Violation>) -> Result<(), Status> {
+    if found.is_empty() { Ok(()) } else { Err(refused(found)) }
+}
+
+/// INVALID_ARGUMENT with what was found, as fields of the plan within the request.
+pub(super) fn refused(found: Vec<Violation>) -> Status {
+    let found = found
+        .into_iter()
+        .map(|found| violation(format!("plan.{}", found.field), found.description));
+    invalid(&found.collect::<Vec<_>>())
+}

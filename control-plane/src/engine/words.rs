@@ -1,0 +1,134 @@
+//! What happened, in words for people, and as the audit calls it.
+
+use rollout::{AbortCause, RollbackCause, State as Progress, Transition, criterion::Criterion, duration};
+
+use crate::record::RolloutRecord;
+
+/// A transition in words.
+pub(super) fn detail(record: &RolloutRecord, progress: &Progress, transition: &Transition) -> String {
+    match transition {
+        Transition::Submitted => "submitted".to_owned(),
+        Transition::Approved(None) => "the start is approved".to_owned(),
+        Transition::Approved(Some(at)) => format!("the gate of {} is approved", stage(record, *at)),
+        Transition::StartAsked => "to be started".to_owned(),
+        Transition::Started => format!("entering {}", stage(record, progress.stage)),
+        Transition::ClockStarted => "99 % of the live agents have applied the stage".to_owned(),
+        Transition::GateReached => format!("the dwell of {} is over", stage(record, progress.stage)),
+        Transition::Extended { by_us, times } => {
+            format!("{} longer ({times}. extension)", duration::about(*by_us))
+        }
+        Transition::Advanced { from, to } => {
+            let policy = record.plan.stages.get(*from).map_or("", |stage| stage.policy.name());
+            format!("gate {policy} is open; entering {}", stage(record, *to))
+        }
+        Transition::SteppedBack { from, to } => format!("from {} back to {}", stage(record, *from), stage(record, *to)),
+        Transition::Held(reasons) => {
+            let names = reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>();
+            names.join(", ")
+        }
+        Transition::Paused => "the clock stands".to_owned(),
+        Transition::Resumed => "what held it is gone".to_owned(),
+        Transition::HorizonCut => "units count anew".to_owned(),
+        Transition::BakeStarted => "the last gate is open; everybody keeps what they have for a while".to_owned(),
+        Transition::RolledBack(RollbackCause::Criterion { stage, criterion }) => {
+            let written = record
+                .plan
+                .stages
+                .get(*stage)
+                .and_then(|stage| stage.rollback.get(*criterion));
+            let written = written.map(Criterion::to_string).unwrap_or_default();
+            format!("rollback criterion holds: {written}")
+        }
+        Transition::RolledBack(RollbackCause::Person) => "rolled back by hand".to_owned(),
+        Transition::Aborted(cause) => aborted(record, cause),
+        Transition::AbortDelivered => "every live agent has the abort on disk".to_owned(),
+        Transition::Completed => format!("{} is the flag's default", record.plan.treatment),
+        Transition::Superseded => "an edit of the flag takes its place".to_owned(),
+        Transition::Expired => "it was not started in 90 days".to_owned(),
+        Transition::Ticked { item, .. } => format!("{item} is done"),
+        Transition::Unticked { item, .. } => format!("{item} is open again"),
+        Transition::IssueAdded { number, title } => format!("issue {number}: {title}"),
+        Transition::IssueClosed { number } => format!("issue {number} is closed"),
+        Transition::FixAsked => "the gate waits until every issue is closed".to_owned(),
+        Transition::Acknowledged => "seen".to_owned(),
+        Transition::Rebased => "a new version of the plan".to_owned(),
+        Transition::Archived => "put away".to_owned(),
+    }
+}
+
+fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
+    match cause {
+        AbortCause::Evidence {
+            guard,
+            horizon,
+            log_evidence,
+        } => {
+            let guard = record.plan.guards.get(*guard);
+            let metric = guard.map_or("harm", |guard| guard.harm.metric.as_str());
+            format!(
+                "{metric} of treatment is worse than control: evidence {:.0} (abort at {:.0}), horizon {horizon}",
+                shown(*log_evidence),
+                1.0 / record.plan.alpha
+            )
+        }
+        AbortCause::Person => "aborted by hand".to_owned(),
+        AbortCause::Trigger(name) => format!("manual trigger {name}"),
+    }
+}
+
+/// What a person did, as the audit calls it.
+pub(super) fn action(transition: &Transition) -> &'static str {
+    match transition {
+        Transition::Submitted => "rollout.submit",
+        Transition::Approved(_) => "rollout.approve",
+        Transition::Extended { .. } => "rollout.extend",
+        Transition::Held(_) => "rollout.hold",
+        Transition::Paused => "rollout.pause",
+        Transition::Resumed => "rollout.resume",
+        Transition::Ticked { .. } | Transition::Unticked { .. } => "rollout.tick",
+        Transition::IssueAdded { .. } => "rollout.add-issue",
+        Transition::IssueClosed { .. } => "rollout.close-issue",
+        Transition::FixAsked => "rollout.fix",
+        Transition::Acknowledged => "rollout.acknowledge",
+        Transition::Rebased => "rollout.edit",
+        Transition::Archived => "rollout.archive",
+        Transition::StartAsked
+        | Transition::Started
+        | Transition::ClockStarted
+        | Transition::GateReached
+        | Transition::Advanced { .. }
+        | Transition::SteppedBack { .. }
+        | Transition::HorizonCut
+        | Transition::BakeStarted
+        | Transition::RolledBack(_)
+        | Transition::Aborted(_)
+        | Transition::AbortDelivered
+        | Transition::Completed
+        | Transition::Superseded
+        | Transition::Expired => "rollout.move",
+    }
+}
+
+fn stage(record: &RolloutRecord, position: usize) -> String {
+    let stage = record.plan.stages.get(position);
+    stage.map_or_else(String::new, |stage| {
+        format!("{} at {} %", stage.name, record.plan.wanted(position))
+    })
+}
+
+/// An evidence number in words; what decides stays a logarithm.
+fn shown(log: f64) -> f64 {
+    log.min(700.0).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_beyond_all_bounds_is_shown_as_a_number() {
+        assert!(shown(f64::INFINITY).is_finite());
+        assert!(shown(1e300).is_finite());
+        assert_eq!(shown(0.0), 1.0);
+    }
+}

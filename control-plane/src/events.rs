@@ -1,0 +1,248 @@
+//! Events: what happens to rollouts, for machines outside, as CloudEvents 1.0 in JSON.
+//!
+//! Pure: the record of a rollout after a transition says which events that was. The one rule: no personal data. An event
+//! is put together from keys, numbers and words of closed sets; who acted and why is in the audit. An event is written in
+//! the transaction of what it tells, and its id is made of the rollout, the sequence and the type, so that who hears one
+//! twice knows. `schemas/events.json` describes every type.
+
+pub(crate) mod outcome;
+pub(crate) mod position;
+pub(crate) mod reader;
+pub(crate) mod sweep;
+
+use rollout::{Phase, Plan, Share};
+use serde_json::{Map, Value as Json, json};
+
+use self::outcome::Outcome;
+use crate::{
+    record::{RolloutRecord, TransitionRecord},
+    stuck::Stuck,
+};
+
+/// Labels of a plan that events carry: those that statistics are kept by.
+const LABELS: [&str; 3] = ["component", "pattern", "cycle"];
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The first stage is wanted.
+    Started,
+    /// Another stage is wanted: the next, or an earlier one.
+    Advanced,
+    /// The rollout waits for something, or a person has stopped its clock.
+    Held,
+    /// Treatment goes to 0 % and stays there.
+    Aborted,
+    /// Treatment goes to 0 %, without a latch.
+    RolledBack,
+    /// A stage lasts for longer than the plan allows.
+    Stuck,
+    /// Treatment becomes the flag's default.
+    Completed,
+    /// Whether a component and pattern have won, and how far they came.
+    Outcome,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// What it is about.
+    pub(crate) kind: Kind,
+    /// The CloudEvent.
+    pub(crate) json: String,
+}
+
+impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Kind; 8] = [
+        Kind::Started,
+        Kind::Advanced,
+        Kind::Held,
+        Kind::Aborted,
+        Kind::RolledBack,
+        Kind::Stuck,
+        Kind::Completed,
+        Kind::Outcome,
+    ];
+
+    /// The type of its events.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Started => "rollout_started",
+            Self::Advanced => "rollout_advanced",
+            Self::Held => "rollout_held",
+            Self::Aborted => "rollout_aborted",
+            Self::RolledBack => "rollout_rolled_back",
+            Self::Stuck => "rollout_stuck",
+            Self::Completed => "rollout_completed",
+            Self::Outcome => "verify_outcome",
+        }
+    }
+
+    /// The kind of a type.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// The events of the latest transition of a rollout; none of most.
+pub(crate) fn of(record: &RolloutRecord) -> Vec<Event> {
+    let Some(made) = record.transitions.last() else {
+        return Vec::new();
+    };
+    let told = |kind: Kind, more: Json| vec![event(record, made, kind, more)];
+    match made.kind.as_str() {
+        "started" => told(Kind::Started, json!({})),
+        "advanced" => told(Kind::Advanced, moved(record, "forward")),
+        "stepped-back" => told(Kind::Advanced, moved(record, "back")),
+        "held" => {
+            let reasons = record.state.holds.iter().map(|reason| reason.name());
+            told(Kind::Held, json!({ "reasons": reasons.collect::<Vec<_>>() }))
+        }
+        "paused" => told(Kind::Held, json!({ "reasons": ["paused"] })),
+        "rolled-back" | "superseded" => told(Kind::RolledBack, ended(record)),
+        "aborted" => told(Kind::Aborted, ended(record))
+            .into_iter()
+            .chain(verified(record, made))
+            .collect(),
+        "completed" => told(Kind::Completed, json!({}))
+            .into_iter()
+            .chain(verified(record, made))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The event that a rollout is stuck.
+pub(crate) fn stuck(record: &RolloutRecord, stuck: Stuck, now_us: i64) -> Event {
+    let at = TransitionRecord {
+        sequence: record.state.sequence,
+        at_us: now_us,
+        kind: String::new(),
+        stage: record.state.stage as u32,
+        detail: String::new(),
+        actor: String::new(),
+    };
+    let more = json!({ "since": time(stuck.since_us), "question": stuck.question(now_us) });
+    event(record, &at, Kind::Stuck, more)
+}
+
+/// How much a stage exposes of its audience: nothing while it is in the shadow.
+pub(crate) fn deployed(plan: &Plan, stage: usize) -> Share {
+    if plan.stages.get(stage).is_some_and(|stage| stage.shadow) {
+        Share::NONE
+    } else {
+        plan.wanted(stage)
+    }
+}
+
+fn moved(record: &RolloutRecord, direction: &str) -> Json {
+    let before = record.state.visits.iter().rev().nth(1).map_or(0, |visit| visit.stage);
+    json!({
+        "from_stage": stage_name(record, before),
+        "from_pct": percent(record.plan.deployed(before)),
+        "direction": direction,
+    })
+}
+
+fn ended(record: &RolloutRecord) -> Json {
+    let acked = Share::new(record.acked_buckets).unwrap_or(Share::ALL);
+    json!({
+        "cause": record.end.as_ref().map_or("", |end| end.cause.name()),
+        "acked_pct": percent(acked),
+    })
+}
+
+/// What statistics are kept by, if the plan says of what.
+fn verified(record: &RolloutRecord, made: &TransitionRecord) -> Option<Event> {
+    let Outcome {
+        component,
+        pattern,
+        won,
+        share,
+    } = Outcome::of(record)?;
+    let data = json!({
+        "component": component,
+        "pattern": pattern,
+        "won": won,
+        "deployed_pct": percent(share),
+        "weight": share.fraction(),
+        "source": "tidegate",
+    });
+    Some(envelope(record, made, Kind::Outcome, data))
+}
+
+fn event(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, more: Json) -> Event {
+    let state = &record.state;
+    let exposed = if state.phase == Phase::Completed {
+        Share::ALL
+    } else if state.is_withdrawn() || state.visits.is_empty() {
+        Share::NONE
+    } else {
+        record.plan.deployed(state.stage)
+    };
+    let labels = LABELS.iter().filter_map(|name| {
+        let value = record.plan.labels.get(*name)?;
+        Some(((*name).to_owned(), Json::from(value.as_str())))
+    });
+    let mut data = json!({
+        "environment": record.environment.as_str(),
+        "flag": record.plan.flag,
+        "rollout": record.name(),
+        "rollout_id": record.id.to_string(),
+        "sequence": made.sequence,
+        "plan": record.plan.key,
+        "plan_version": record.plan_version,
+        "phase": state.phase.name(),
+        "stage": stage_name(record, state.stage),
+        "stage_position": state.stage,
+        "deployed_pct": percent(exposed),
+        "labels": Json::Object(labels.collect::<Map<_, _>>()),
+    });
+    if let (Json::Object(data), Json::Object(more)) = (&mut data, more) {
+        data.extend(more);
+    }
+    envelope(record, made, kind, data)
+}
+
+fn envelope(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, data: Json) -> Event {
+    let json = json!({
+        "specversion": "1.0",
+        "id": format!("{}.{}.{}", record.id, made.sequence, kind.name()),
+        "source": format!("tidegate/{}", record.environment),
+        "type": kind.name(),
+        "subject": record.name(),
+        "time": time(made.at_us),
+        "datacontenttype": "application/json",
+        "data": data,
+    });
+    Event {
+        kind,
+        json: json.to_string(),
+    }
+}
+
+fn stage_name(record: &RolloutRecord, position: usize) -> &str {
+    record.plan.stages.get(position).map_or("", |stage| stage.name.as_str())
+}
+
+/// A share in percent: three decimals at most, none if it is whole.
+fn percent(share: Share) -> Json {
+    let (whole, rest) = (share.get() / 1_000, share.get() % 1_000);
+    if rest == 0 {
+        Json::from(whole)
+    } else {
+        Json::from(f64::from(share.get()) / 1_000.0)
+    }
+}
+
+/// A time as RFC 3339 writes it.
+fn time(at_us: i64) -> String {
+    // What lies outside of the years that can be written is no time of an event.
+    jiff::Timestamp::from_microsecond(at_us)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Metrics that a plan defines for itself, and looking a key up in both places.
+//!
+//! A plan may not take a name that the catalogue already gives a meaning ([`OwnDefinition::shadows`]), aliases
+//! included; a key therefore never means two things. Refusing such a plan is left to the plan's own checks.
+
+use super::{Definition, Direction, Kind, MetricKey, Unit, distance, find, find_spelling, key, nearest};
+
+/// A metric that a plan defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnDefinition {
+    /// As the plan spells it; looked up whatever the case, hyphens and underscores.
+    pub key: String,
+    /// How outcomes become the number.
+    pub kind: Kind,
+    /// What the number is of.
+    pub unit: Unit,
+    /// Which way is better.
+    pub better: Direction,
+}
+
+/// What is known of a metric, wherever it is defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved<'a> {
+    /// As its definition spells it.
+    pub key: &'a str,
+    /// How outcomes become the number.
+    pub kind: Kind,
+    /// What the number is of.
+    pub unit: Unit,
+    /// Which way is better.
+    pub better: Direction,
+}
+
+/// Nobody defines this metric.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is not a metric of the catalogue or of this plan{}", suggestion(.nearest.as_deref()))]
+pub struct UnknownMetric {
+    /// What was named.
+    pub key: MetricKey,
+    /// What may have been meant.
+    pub nearest: Option<String>,
+}
+
+/// Looks keys up in the catalogue and among a plan's own metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolver<'a> {
+    own: &'a [OwnDefinition],
+}
+
+impl OwnDefinition {
+    /// The metric of the catalogue whose name this one takes; a plan with such a metric is to be refused.
+    pub fn shadows(&self) -> Option<&'static Definition> {
+        find(&self.key)
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// Looks in the catalogue and in these.
+    pub fn new(own: &'a [OwnDefinition]) -> Self {
+        Resolver { own }
+    }
+
+    /// What is known of a metric.
+    pub fn resolve(&self, metric: &MetricKey) -> Result<Resolved<'a>, UnknownMetric> {
+        if let Some(definition) = find_spelling(metric.as_str()) {
+            return Ok(Resolved {
+                key: definition.key,
+                kind: definition.kind,
+                unit: definition.unit,
+                better: definition.better,
+            });
+        }
+        let same = |own: &&OwnDefinition| key::spelling(&own.key) == metric.as_str();
+        match self.own.iter().find(same) {
+            Some(own) => Ok(Resolved {
+                key: &own.key,
+                kind: own.kind,
+                unit: own.unit,
+                better: own.better,
+            }),
+            None => Err(UnknownMetric {
+                key: metric.clone(),
+                nearest: self.nearest(metric),
+            }),
+        }
+    }
+
+    /// A plan's own metric goes before one of the catalogue: whoever wrote the plan has its names in mind.
+    fn nearest(&self, metric: &MetricKey) -> Option<String> {
+        let spellings: Vec<String> = self.own.iter().map(|own| key::spelling(&own.key)).collect();
+        let own = spellings
+            .iter()
+            .zip(self.own)
+            .map(|(spelling, own)| (spelling.as_str(), own.key.as_str()));
+        distance::nearest(metric.as_str(), own)
+            .or_else(|| nearest(metric.as_str()).map(|definition| definition.key))
+            .map(str::to_owned)
+    }
+}
+
+fn suggestion(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(key) => format!(": did you mean {key}?"),
+        None => ": define it in the plan's metrics, or name one of the catalogue".to_owned(),
+    }
+}

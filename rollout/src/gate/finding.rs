@@ -1,0 +1,126 @@
+//! What the data says of one written criterion: that it holds, that it does not, or that nothing can be said.
+
+use crate::{
+    Facts, Ladder, Plan, Stage,
+    catalogue::Kind,
+    criterion::{self, Comparison, Criterion, Estimates},
+    facts::Measure,
+    verdict,
+};
+
+/// What the data says of one criterion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// Nothing is measured.
+    NoData,
+    /// Too little is measured to say.
+    TooFew,
+    /// It holds.
+    Holds,
+    /// It does not.
+    Fails,
+}
+
+impl Finding {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Finding::NoData => "no data",
+            Finding::TooFew => "too few units",
+            Finding::Holds => "holds",
+            Finding::Fails => "does not hold",
+        }
+    }
+}
+
+/// What the data of the current visit says of a criterion of a stage.
+///
+/// A point estimate counts from the stage's minimum of outcomes and units on; a count of events has no minimum.
+pub fn criterion(plan: &Plan, stage: &Stage, facts: &Facts, written: &Criterion) -> Finding {
+    let minimum = Minimum {
+        outcomes: stage.minimum_outcomes.max(1),
+        units: stage.minimum_units.max(1),
+    };
+    on_minimum(plan, minimum, facts, written)
+}
+
+/// A minimum of data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Minimum {
+    /// Of outcomes.
+    pub(crate) outcomes: u64,
+    /// Of units.
+    pub(crate) units: u64,
+}
+
+/// What the data says of a criterion on a minimum of data.
+pub(crate) fn on_minimum(plan: &Plan, minimum: Minimum, facts: &Facts, written: &Criterion) -> Finding {
+    match written {
+        Criterion::Compare(comparison) => compared(plan, minimum, facts, comparison),
+        Criterion::Stable => stable(plan, facts),
+        Criterion::Parity => parity(plan, facts),
+    }
+}
+
+fn compared(plan: &Plan, minimum: Minimum, facts: &Facts, comparison: &Comparison) -> Finding {
+    let Some(measure) = facts.measures.get(comparison.metric.as_str()) else {
+        return Finding::NoData;
+    };
+    let Some(holds) = criterion::holds(comparison, &with_baseline(plan, comparison.metric.as_str(), measure)) else {
+        return Finding::NoData;
+    };
+    if !counts_events(plan, comparison) && !suffices(minimum, measure) {
+        return Finding::TooFew;
+    }
+    if holds { Finding::Holds } else { Finding::Fails }
+}
+
+/// No guard shows anything at the warn level, and every guard has data.
+fn stable(plan: &Plan, facts: &Facts) -> Finding {
+    if verdict::ladder(plan, facts) != Ladder::None {
+        return Finding::Fails;
+    }
+    let is_measured = |metric: &str| {
+        let measure = facts.measures.get(metric);
+        measure.is_some_and(|measure| measure.estimates.treatment.is_some())
+    };
+    if plan.guards.iter().all(|guard| is_measured(guard.harm.metric.as_str())) {
+        Finding::Holds
+    } else {
+        Finding::NoData
+    }
+}
+
+/// Every metric that both arms have is on a par.
+fn parity(plan: &Plan, facts: &Facts) -> Finding {
+    let named = plan.guards.iter().map(|guard| guard.harm.metric.as_str());
+    let named = named.chain(plan.observed.iter().map(String::as_str));
+    let judged = named.filter_map(|metric| criterion::parity(&facts.measures.get(metric)?.estimates));
+    let (mut seen, mut is_on_par) = (false, true);
+    for on_par in judged {
+        seen = true;
+        is_on_par &= on_par;
+    }
+    match (seen, is_on_par) {
+        (false, _) => Finding::NoData,
+        (true, true) => Finding::Holds,
+        (true, false) => Finding::Fails,
+    }
+}
+
+/// The estimates, with the baseline that the plan writes where none was captured.
+fn with_baseline(plan: &Plan, metric: &str, measure: &Measure) -> Estimates {
+    let mut estimates = measure.estimates;
+    if estimates.baseline.is_none() {
+        estimates.baseline = plan.baseline.values.get(metric).map(|value| value.as_f64());
+    }
+    estimates
+}
+
+fn suffices(minimum: Minimum, measure: &Measure) -> bool {
+    measure.outcomes >= minimum.outcomes && measure.units >= minimum.units
+}
+
+fn counts_events(plan: &Plan, comparison: &Comparison) -> bool {
+    plan.kind_of(comparison.metric.as_str()) == Some(Kind::Count)
+}
