@@ -1,22 +1,32 @@
 //! Calibration: do the tests keep what they promise, and do they find harm as fast as documented?
 //!
-//! Simulates the one-horizon rows of guard.md 9 for 4a and 4b and prints a markdown table. Ends with 1 when a row is
-//! off: a median by more than 10 %, or a false-abort rate whose upper 95 % bound exceeds the budget. Seeds are fixed
-//! and no clock is read, so the same code prints the same table everywhere.
+//! Simulates the rows of guard.md 9 and prints markdown tables. Ends with 1 when a row is off: a median by more than
+//! 10 %, or a false-abort rate whose upper 95 % bound exceeds the budget. Seeds are fixed and no clock is read, so the
+//! same code prints the same tables everywhere.
 //!
-//! `cargo bench -p rollout --bench calibration [-- --quick]`. Quick makes 200 runs of each and allows what so few can
-//! not tell: medians within 30 %, false aborts not provably above the budget.
+//! `cargo bench -p rollout --bench calibration [-- --quick] [words]`. Quick makes few runs of each and allows what so
+//! few can not tell: medians within 30 %, false aborts not provably above the budget. With words only those rows of
+//! `rows.rs` are made whose name holds one of them.
 
 mod cases;
 mod figures;
+mod habits;
+mod independent;
+mod plans;
 mod random;
 mod requests;
+mod rows;
 mod units;
+mod values;
 
 use std::ops::Range;
 use std::process::ExitCode;
 
+use rollout::evidence::limit::Kind;
+use rollout::evidence::threshold::{Operator, Span, Threshold};
+
 use cases::{CASES, Case, Null, RATE, TREATED_PER_BATCH, TREATED_PER_FINE_BATCH};
+use rows::{Row, Run};
 
 /// The budget of false aborts.
 const ALPHA: f64 = 0.01;
@@ -27,6 +37,8 @@ const FIRST_HARMFUL_SEED: u64 = 1_000_000;
 struct Effort {
     null_runs: u64,
     harmful_runs: u64,
+    /// The same for the rows of `rows.rs`.
+    row_harmful_runs: u64,
     /// How far a median may be off.
     tolerance: f64,
     is_quick: bool,
@@ -35,12 +47,14 @@ struct Effort {
 const FULL: Effort = Effort {
     null_runs: 4_000,
     harmful_runs: 2_000,
+    row_harmful_runs: 1_000,
     tolerance: 0.10,
     is_quick: false,
 };
 const QUICK: Effort = Effort {
     null_runs: 200,
     harmful_runs: 200,
+    row_harmful_runs: 40,
     tolerance: 0.30,
     is_quick: true,
 };
@@ -48,19 +62,39 @@ const QUICK: Effort = Effort {
 fn main() -> ExitCode {
     let is_quick = std::env::args().any(|argument| argument == "--quick");
     let effort = if is_quick { QUICK } else { FULL };
-    let null_rows_hold = print_false_aborts(&effort);
+    let mut all_hold = true;
+    let wanted = wanted();
+    if wanted.is_empty() {
+        all_hold &= print_false_aborts(&effort);
+        println!();
+        all_hold &= print_medians(&effort);
+        println!();
+        print_fine_medians(&effort);
+        println!();
+    }
+    let is_wanted = |row: &Row| wanted.is_empty() || wanted.iter().any(|word| row.name.contains(word.as_str()));
+    let rows: Vec<Row> = rows::rows().into_iter().filter(is_wanted).collect();
+    all_hold &= print_null_rows(&rows, &effort);
     println!();
-    let medians_hold = print_medians(&effort);
+    all_hold &= print_found_rows(&rows, &effort);
     println!();
-    print_fine_medians(&effort);
+    print_threshold();
     println!();
-    if null_rows_hold && medians_hold {
+    if all_hold {
         println!("All rows hold.");
         ExitCode::SUCCESS
     } else {
         println!("Some row is off.");
         ExitCode::FAILURE
     }
+}
+
+/// Words after the options: only rows of `rows.rs` whose name holds one of them are wanted.
+fn wanted() -> Vec<String> {
+    std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect()
 }
 
 /// Treated requests until each run aborts; infinite for those that do not.
@@ -142,6 +176,108 @@ fn print_fine_medians(effort: &Effort) {
                 median / bound
             );
         }
+    }
+}
+
+/// Treated requests until each run of a row reaches the limit; infinite for those that do not. Runs share nothing, so
+/// that the threads they are on change no figure.
+fn row_runs(alpha: f64, run: &Run, seeds: Range<u64>) -> Vec<f64> {
+    let log_limit = -libm::log(alpha);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let seeds: Vec<u64> = seeds.collect();
+    let mut treated = vec![f64::INFINITY; seeds.len()];
+    let share = seeds.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for (seeds, treated) in seeds.chunks(share).zip(treated.chunks_mut(share)) {
+            scope.spawn(move || {
+                for (seed, treated) in seeds.iter().zip(treated) {
+                    *treated = run(*seed, log_limit).unwrap_or(f64::INFINITY);
+                }
+            });
+        }
+    });
+    treated
+}
+
+fn print_null_rows(rows: &[Row], effort: &Effort) -> bool {
+    println!("| truth at the limit | runs | false | upper 95 % bound | documented | |");
+    println!("|---|---|---|---|---|---|");
+    let mut all_hold = true;
+    for row in rows {
+        let Some(null) = &row.null else { continue };
+        let runs = if effort.is_quick { null.runs / 50 } else { null.runs };
+        let treated = row_runs(row.alpha, &null.run, 0..runs);
+        let reached = treated.iter().filter(|treated| treated.is_finite()).count() as u64;
+        let (upper, lower) = (figures::upper_bound(reached, runs), figures::lower_bound(reached, runs));
+        let holds = if effort.is_quick {
+            lower <= null.most
+        } else {
+            upper <= null.most
+        };
+        let (rate, upper) = (100.0 * reached as f64 / runs as f64, 100.0 * upper);
+        let (name, documented) = (row.name, null.documented);
+        println!(
+            "| {name} | {runs} | {rate:.2} % | {upper:.2} % | {documented} | {} |",
+            word(holds)
+        );
+        all_hold &= holds;
+    }
+    all_hold
+}
+
+fn print_found_rows(rows: &[Row], effort: &Effort) -> bool {
+    println!("| truth beyond the limit (section 6: within) | truth | runs | found | median | documented | ratio | |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let mut all_hold = true;
+    for row in rows {
+        for found in &row.found {
+            let runs = effort.row_harmful_runs;
+            let treated = row_runs(row.alpha, &found.run, FIRST_HARMFUL_SEED..FIRST_HARMFUL_SEED + runs);
+            let share = treated.iter().filter(|treated| treated.is_finite()).count() as f64 / runs as f64;
+            let median = figures::median(treated);
+            let (from, to) = found.documented;
+            let ratio = median / median.clamp(from, to);
+            // Sooner than documented is worth a word, and no fault while the rows above hold.
+            let holds = ratio - 1.0 <= effort.tolerance;
+            let said = if ratio < 1.0 - effort.tolerance {
+                "sooner"
+            } else {
+                word(holds)
+            };
+            let documented = if from < to {
+                format!("{from}-{to}")
+            } else {
+                from.to_string()
+            };
+            print!("| {} | {} | {runs} | {:.1} % | ", row.name, found.truth, 100.0 * share);
+            println!("{median:.0} | {documented} | {ratio:.2} | {said} |");
+            all_hold &= holds;
+        }
+    }
+    all_hold
+}
+
+/// For contrast: what a plain threshold of twice the harmless rate does to 100,000 harmless requests.
+fn print_threshold() {
+    let threshold = Threshold {
+        kind: Kind::Rate,
+        operator: Operator::Above,
+        limit: 2.0 * RATE,
+        span: Span::Window(1),
+        minimum_outcomes: 1,
+        minimum_units: 0,
+        consecutive: 1,
+    };
+    println!(
+        "| threshold of twice the rate, 100,000 harmless requests | aborted (worked out, not simulated) | documented |"
+    );
+    println!("|---|---|---|");
+    for (outcomes, documented) in [(100_u32, "100 %"), (1_000, "31 %")] {
+        let odds = threshold.odds(RATE, u64::from(outcomes), 100_000 / outcomes);
+        println!(
+            "| per {outcomes} requests | {:.0} % | {documented} |",
+            100.0 * odds.unwrap_or(f64::NAN)
+        );
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Guards and horizons have weights that sum to 1 and are frozen at the start; the evidence number is the largest
 //! weighted e-value. A union bound holds under any dependence, needs nothing to be known beforehand about how metrics
-//! move together, and names its culprit.
+//! move together, and names its culprit. Guards that may only warn or hold have budgets of their own and never feed the
+//! abort. Latching the first crossing is left to the store.
+
+use crate::Level;
 
 /// The largest weighted e-value, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +16,30 @@ pub struct EvidenceNumber {
     pub horizon: usize,
     /// Natural logarithm of the number.
     pub log_evidence: f64,
+}
+
+/// One guard of several, and what its test says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GuardEvidence {
+    /// The most that it may do.
+    pub level: Level,
+    /// Its weight within its level ([`guard_weights`]).
+    pub weight: f64,
+    /// How many horizons are planned for its test: days cut from visits (4a), or visits (4b, 4c).
+    pub planned: usize,
+    /// ln of its e-value by horizon, from horizon 1 on.
+    pub log_e: Vec<f64>,
+}
+
+/// The evidence numbers of all levels.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Standing {
+    /// Of guards that may warn.
+    pub warn: Option<EvidenceNumber>,
+    /// Of guards that may hold.
+    pub hold: Option<EvidenceNumber>,
+    /// Of guards that may abort. This one alone ever aborts.
+    pub abort: Option<EvidenceNumber>,
 }
 
 /// What the evidence is strong enough for.
@@ -47,11 +74,50 @@ pub fn horizon_weight(n: usize, h: usize) -> f64 {
 /// `log_e[i][h - 1]` is the logarithm of guard i's e-value in horizon h. Equal numbers: the first guard, then the first
 /// horizon. None when there is no evidence at all (every e-value is 0, or there is none).
 pub fn evidence_number(v: &[f64], n: usize, log_e: &[Vec<f64>]) -> Option<EvidenceNumber> {
+    let guards = v.iter().zip(log_e).enumerate();
+    largest(guards.map(|(guard, (weight, log_e))| (guard, *weight, n, log_e.as_slice())))
+}
+
+/// The weights of guards within their levels: equal unless given, then normalised, so that each level's sum to 1.
+///
+/// Frozen at the start. A guard without a weight of its own counts as 1; one of no weight at all (0, negative, or no
+/// number) is never heard.
+pub fn guard_weights(guards: &[(Level, Option<f64>)]) -> Vec<f64> {
+    let given = |weight: Option<f64>| weight.map_or(1.0, |weight| weight.max(0.0));
+    let total = |level: Level| {
+        let of_level = guards.iter().filter(|(other, _)| *other == level);
+        of_level.map(|(_, weight)| given(*weight)).sum::<f64>()
+    };
+    let weight = |(level, weight): &(Level, Option<f64>)| match given(*weight) {
+        weight if weight > 0.0 => weight / total(*level),
+        _ => 0.0,
+    };
+    guards.iter().map(weight).collect()
+}
+
+/// The evidence number of each level: of those guards alone that may do no more.
+///
+/// An e-value of a guard that does not speak yet is 0, its logarithm minus infinity. Positions in the numbers are those
+/// in `guards`.
+pub fn standing(guards: &[GuardEvidence]) -> Standing {
+    let of_level = |level: Level| {
+        let guards = guards.iter().enumerate().filter(|(_, guard)| guard.level == level);
+        largest(guards.map(|(position, guard)| (position, guard.weight, guard.planned, guard.log_e.as_slice())))
+    };
+    Standing {
+        warn: of_level(Level::Warn),
+        hold: of_level(Level::Hold),
+        abort: of_level(Level::Abort),
+    }
+}
+
+/// The largest of (guard, its weight, its planned horizons, ln of its e-value by horizon).
+fn largest<'a>(guards: impl Iterator<Item = (usize, f64, usize, &'a [f64])>) -> Option<EvidenceNumber> {
     let mut largest: Option<EvidenceNumber> = None;
-    for (guard, (weight, horizons)) in v.iter().zip(log_e).enumerate() {
+    for (guard, weight, planned, horizons) in guards {
         for (position, log_e) in horizons.iter().enumerate() {
             let horizon = position + 1;
-            let log_evidence = libm::log(*weight) + libm::log(horizon_weight(n, horizon)) + log_e;
+            let log_evidence = libm::log(weight) + libm::log(horizon_weight(planned, horizon)) + log_e;
             let floor = largest.map_or(f64::NEG_INFINITY, |number| number.log_evidence);
             if log_evidence > floor {
                 largest = Some(EvidenceNumber {
@@ -88,5 +154,80 @@ impl Ladder {
             Ladder::Hold => "hold",
             Ladder::Abort => "abort",
         }
+    }
+}
+
+impl Standing {
+    /// The highest rung that any level has reached under budgets of `alpha`, and the number that did. Equal rungs: the
+    /// level that may do more. None below the first rung.
+    pub fn culprit(&self, alpha: f64) -> Option<(Ladder, EvidenceNumber)> {
+        let mut highest: Option<(Ladder, EvidenceNumber)> = None;
+        for (most, number) in [
+            (Level::Abort, self.abort),
+            (Level::Hold, self.hold),
+            (Level::Warn, self.warn),
+        ] {
+            let Some(number) = number else { continue };
+            let rung = level(number.log_evidence, alpha).min(most.cap());
+            if rung > highest.map_or(Ladder::None, |(rung, _)| rung) {
+                highest = Some((rung, number));
+            }
+        }
+        highest
+    }
+
+    /// The highest rung that any level has reached.
+    pub fn ladder(&self, alpha: f64) -> Ladder {
+        self.culprit(alpha).map_or(Ladder::None, |(rung, _)| rung)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(level: Level, log_e: &[f64]) -> GuardEvidence {
+        GuardEvidence {
+            level,
+            weight: 1.0,
+            planned: 1,
+            log_e: log_e.to_vec(),
+        }
+    }
+
+    #[test]
+    fn weights_of_each_level_sum_to_one() {
+        use Level::{Abort, Hold, Warn};
+        let guards = [
+            (Abort, None),
+            (Hold, Some(5.0)),
+            (Abort, Some(3.0)),
+            (Abort, Some(0.0)),
+            (Warn, None),
+            (Warn, None),
+            (Abort, Some(f64::NAN)),
+        ];
+        assert_eq!(guard_weights(&guards), [0.25, 1.0, 0.75, 0.0, 0.5, 0.5, 0.0]);
+        assert_eq!(guard_weights(&[(Hold, Some(-1.0))]), [0.0]);
+    }
+
+    #[test]
+    fn guards_that_only_warn_or_hold_never_abort() {
+        let standing = standing(&[
+            guard(Level::Warn, &[500.0]),
+            guard(Level::Hold, &[400.0]),
+            guard(Level::Abort, &[3.8, 1.0]),
+        ]);
+        assert_eq!(standing.abort.map(|number| number.guard), Some(2));
+        let (rung, culprit) = standing.culprit(0.01).unwrap();
+        assert_eq!((rung, culprit.guard, culprit.horizon), (Ladder::Hold, 1, 1));
+        assert_eq!(Standing { hold: None, ..standing }.culprit(0.01).unwrap().1.guard, 2);
+        assert_eq!(Standing::default().ladder(0.01), Ladder::None);
+    }
+
+    #[test]
+    fn a_guard_that_does_not_speak_yet_says_nothing() {
+        let standing = standing(&[guard(Level::Abort, &[f64::NEG_INFINITY]), guard(Level::Abort, &[])]);
+        assert_eq!(standing.abort, None);
     }
 }

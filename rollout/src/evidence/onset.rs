@@ -37,12 +37,23 @@ impl Onset {
     /// `planned` is H ([`super::request::planned_batches`]) and `w0` the odds ratio at the limit
     /// ([`super::request::w0`]), both frozen when the horizon begins.
     pub fn update(&mut self, planned: u64, strata: &[BatchCounts], w0: f64) {
-        let weight = match self.batches {
+        let batches: Vec<Batch> = strata.iter().map(|stratum| Batch::new(stratum, w0)).collect();
+        self.absorb(self.weight(planned), strata, &batches, &grid());
+    }
+
+    /// The same over other ratios and by the exact form alone, which is what certification needs.
+    pub(super) fn update_exactly(&mut self, planned: u64, strata: &[BatchCounts], w0: f64, ratios: &[f64; SIZE]) {
+        let batches: Vec<Batch> = strata.iter().map(|stratum| Batch::exact(stratum, w0)).collect();
+        self.absorb(self.weight(planned), strata, &batches, ratios);
+    }
+
+    /// The stake that is placed with the next batch.
+    fn weight(&self, planned: u64) -> f64 {
+        match self.batches {
             0 => 0.5,
             batch if batch <= planned.max(1) => 0.5 / planned.max(1) as f64,
             _ => 0.0,
-        };
-        self.absorb(weight, strata, w0);
+        }
     }
 
     /// The logarithm of the e-value: what the bets have won, and those not yet placed at their stake.
@@ -62,7 +73,8 @@ impl Onset {
     /// uses either this and [`Onset::log_e_from_start`], or the two above.
     pub fn update_from_start(&mut self, strata: &[BatchCounts], w0: f64) {
         let weight = if self.batches == 0 { 1.0 } else { 0.0 };
-        self.absorb(weight, strata, w0);
+        let batches: Vec<Batch> = strata.iter().map(|stratum| Batch::new(stratum, w0)).collect();
+        self.absorb(weight, strata, &batches, &grid());
     }
 
     /// The logarithm of the e-value when the whole weight is on the first batch.
@@ -74,16 +86,15 @@ impl Onset {
         }
     }
 
-    fn absorb(&mut self, weight: f64, strata: &[BatchCounts], w0: f64) {
+    fn absorb(&mut self, weight: f64, strata: &[BatchCounts], batches: &[Batch], ratios: &[f64; SIZE]) {
         if strata.iter().all(|stratum| stratum.bad() == 0) {
             return;
         }
-        let batches: Vec<Batch> = strata.iter().map(|stratum| Batch::new(stratum, w0)).collect();
         let log_weight = libm::log(weight);
-        for (log_s, ratio) in self.log_s.iter_mut().zip(grid()) {
+        for (log_s, ratio) in self.log_s.iter_mut().zip(ratios) {
             let mut log_lr = 0.0;
-            for batch in &batches {
-                log_lr += batch.log_lr(ratio);
+            for batch in batches {
+                log_lr += batch.log_lr(*ratio);
             }
             *log_s = log_sum_exp(&[*log_s, log_weight]) + log_lr;
         }

@@ -84,13 +84,23 @@ enum Form {
 }
 
 impl Batch {
+    /// The conservative form above 4,096 bad requests, else the exact one.
     pub(super) fn new(counts: &BatchCounts, w0: f64) -> Batch {
+        Batch::with(counts, w0, EXACT_UP_TO)
+    }
+
+    /// The exact form, however many bad requests there are.
+    pub(super) fn exact(counts: &BatchCounts, w0: f64) -> Batch {
+        Batch::with(counts, w0, u64::MAX)
+    }
+
+    fn with(counts: &BatchCounts, w0: f64, exact_up_to: u64) -> Batch {
         let (n_t, n_c) = (counts.n_t, counts.n_c);
         let (k_t, k_c) = (counts.k_t.min(n_t), counts.k_c.min(n_c));
         let bad = k_t.saturating_add(k_c);
         let form = if bad == 0 || n_t == 0 || n_c == 0 || !w0.is_finite() {
             Form::Silent
-        } else if bad > EXACT_UP_TO && w0 >= 1.0 {
+        } else if bad > exact_up_to && w0 >= 1.0 {
             Form::Conservative {
                 share: n_t as f64 / (n_t as f64 + n_c as f64),
                 bad_control: k_c as f64,

@@ -5,7 +5,7 @@
 //! the base rate drifts. So only two counts per stratum enter, and the e-value is exact. Counting requests here would
 //! abort a fifth of all harmless rollouts at a nominal 1 %.
 
-use super::grid::grid;
+use super::grid::{SIZE, grid};
 use super::sum::log_mean_exp;
 
 pub use super::positions::{PAGE_BYTES, PAGES, POSITIONS, PageError, Positions, newly_bad};
@@ -35,7 +35,12 @@ pub struct LogFactors {
 /// One ratio holds for all strata at once; the mean is over the ratios. Strata whose share is not between 0 and 1 are
 /// left out; 0 (no evidence either way) if none is left. `rho` is positive.
 pub fn log_e(rho: f64, strata: &[Stratum]) -> f64 {
-    let log_products = grid().map(|ratio| {
+    log_e_over(&grid(), rho, strata)
+}
+
+/// The same over other ratios.
+pub(super) fn log_e_over(ratios: &[f64; SIZE], rho: f64, strata: &[Stratum]) -> f64 {
+    let log_products = ratios.map(|ratio| {
         let mut log_product = 0.0;
         for stratum in strata
             .iter()

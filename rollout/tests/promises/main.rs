@@ -4,6 +4,7 @@
 
 mod acts;
 mod builders;
+mod certify;
 mod criteria;
 mod ends;
 mod evidence;
@@ -15,6 +16,7 @@ mod people;
 mod plan;
 mod random;
 mod rebased;
+mod robust;
 mod step;
 mod transitions;
 mod violations;

@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod balance;
+mod robust;
+
 use rollout::evidence::budget::{self, Ladder};
 use rollout::evidence::grid::grid;
 use rollout::evidence::request::{BatchCounts, Onset, log_lr};
@@ -12,10 +15,13 @@ use rollout::evidence::unit::{self, Positions, Stratum, newly_bad};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Vectors {
     log_lr: Vec<LogLr>,
     trajectory: Trajectory,
     unit: UnitVectors,
+    robust: robust::Robust,
+    balance: balance::Balance,
     budget: Budget,
 }
 
@@ -126,7 +132,7 @@ impl Number {
 }
 
 fn vectors() -> Vectors {
-    serde_json::from_str(include_str!("data/harm-eprocess-vectors.json")).unwrap()
+    serde_json::from_str(include_str!("../data/harm-eprocess-vectors.json")).unwrap()
 }
 
 #[track_caller]
