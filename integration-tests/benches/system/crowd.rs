@@ -2,7 +2,7 @@
 //!
 //! Each rollout is of a flag of its own and soaks in a stage that lasts longer than the bench, behind one real agent
 //! that reports about all of them. The steps that are timed are starts with a start time: from that time until the
-//! transition is durable and published.
+//! transition was decided, as the record has it; the write that follows is in `delivery`.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ const REST: Duration = Duration::from_secs(20);
 pub(crate) async fn run(effort: Effort) {
     println!("\n## Many rollouts on one control plane (one agent, every stage soaking)\n");
     println!(
-        "| active rollouts | processor time per second | of a core | resident memory | due -> published median ms | p99 ms |"
+        "| active rollouts | processor time per second | of a core | resident memory | due -> decided median ms | p99 ms |"
     );
     println!("|---|---|---|---|---|---|");
     for count in effort.crowds {
