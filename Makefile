@@ -59,12 +59,14 @@ lint: check ## check, then licences, bans and sources of dependencies, and the p
 
 bench: check-tools ## all benches; their tables go into docs/performance.md and docs/guard-calibration.md
 	$(CARGO) bench -p evaluation --bench evaluate
+	$(CARGO) bench -p tidegate-client --bench layer
 	$(CARGO) build --release --bins
 	$(CARGO) bench -p integration-tests --bench system
 	$(CARGO) bench -p rollout --bench calibration
 
 bench-quick: check-tools ## the same benches, in a minute or two
 	$(CARGO) bench -p evaluation --bench evaluate -- --quick
+	$(CARGO) bench -p tidegate-client --bench layer -- --quick
 	$(CARGO) build --release --bins
 	$(CARGO) bench -p integration-tests --bench system -- --quick
 	$(CARGO) bench -p rollout --bench calibration -- --quick

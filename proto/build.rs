@@ -9,6 +9,7 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "tidegate/v1/audit.proto",
+        "tidegate/v1/baselines.proto",
         "tidegate/v1/changes.proto",
         "tidegate/v1/configuration.proto",
         "tidegate/v1/environments.proto",
@@ -18,6 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "tidegate/v1/health.proto",
         "tidegate/v1/history.proto",
         "tidegate/v1/inspection.proto",
+        "tidegate/v1/measurements.proto",
         "tidegate/v1/outcomes.proto",
         "tidegate/v1/plans.proto",
         "tidegate/v1/rollouts.proto",
@@ -25,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "tidegate/v1/segments.proto",
         "tidegate/v1/status.proto",
         "tidegate/v1/sync.proto",
+        "tidegate/v1/webhooks.proto",
         "flagd/evaluation/v1/evaluation.proto",
         "flagd/evaluation/v2/evaluation.proto",
     ];

@@ -27,10 +27,7 @@ use crate::{
     disk::Writer,
     evaluate::{Evaluator, derived::Derived},
     health::{
-        carried::Carried,
-        counters::Counters,
-        observe::Observer,
-        reporter::{Outboxes, Reporter},
+        carried::Carried, counters::Counters, observe::Observer, otlp::Receiver, outboxes::Outboxes, reporter::Reporter,
     },
     identity::{AgentId, FolderLock, Identity},
     kept::{self, Kept},
@@ -56,6 +53,7 @@ struct Doors {
     port: TcpListener,
     socket: Option<(UnixListener, BoundSocket)>,
     ofrep: Option<TcpListener>,
+    otlp: Option<TcpListener>,
 }
 
 /// What is answered there.
@@ -63,6 +61,7 @@ struct Doors {
 struct Services {
     grpc: Routes,
     ofrep: Router,
+    otlp: Routes,
 }
 
 /// What several parts share; each clone is a cheap handle.
@@ -86,7 +85,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let shared = share(&args, kept.id.take(), holder);
     tracing::info!(
         agent = %shared.identity.agent, environment = %args.environment, control_plane = %args.control_plane,
-        listen = %args.listen, ofrep = ?args.ofrep, ops = %args.ops, data = ?kept.folder, "started"
+        listen = %args.listen, ofrep = ?args.ofrep, otlp = ?args.otlp, ops = %args.ops, data = ?kept.folder, "started"
     );
     let (readiness, shutdown) = (Readiness::new(), Shutdown::new());
     watch_snapshot(&readiness, &shared, &shutdown);
@@ -127,6 +126,29 @@ fn share(args: &Args, kept_id: Option<AgentId>, holder: Holder) -> Shared {
 
 /// The services, and their health.
 fn services(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result<Services> {
+    let observer = Observer {
+        holder: shared.holder.clone(),
+        counters: Arc::clone(&shared.counters),
+        clock: shared.clock.clone(),
+    };
+    let telemetry = Arc::new(Receiver::new(observer.clone()));
+    let evaluator = Arc::new(evaluator(args, shared));
+    let pages = Pages {
+        origins: args.ofrep_origin.clone(),
+        events: args.ofrep_events,
+    };
+    let ofrep = ofrep::router(Arc::clone(&evaluator), pages, shutdown.clone());
+    let otlp = serve::otlp_routes(Arc::clone(&telemetry));
+    let (grpc, health) = serve::routes(Arc::clone(&evaluator), observer, Arc::clone(&telemetry), shutdown)?;
+    let (holder, ending) = (shared.holder.clone(), shutdown.clone());
+    shutdown.spawn("grpc health", serve::report_health(health, holder, ending.clone()));
+    shutdown.spawn("staleness", serve::watch_staleness(evaluator, ending.clone()));
+    shutdown.spawn("OTLP", async move { telemetry.run(ending).await });
+    Ok(Services { grpc, ofrep, otlp })
+}
+
+/// Who answers evaluations.
+fn evaluator(args: &Args, shared: &Shared) -> Evaluator {
     let Shared {
         identity,
         holder,
@@ -134,13 +156,8 @@ fn services(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result
         clock,
         contact,
     } = shared.clone();
-    let observer = Observer {
-        holder: holder.clone(),
-        counters: Arc::clone(&counters),
-        clock: clock.clone(),
-    };
-    let evaluator = Evaluator {
-        holder: holder.clone(),
+    Evaluator {
+        holder,
         counters,
         clock,
         contact,
@@ -149,17 +166,7 @@ fn services(args: &Args, shared: &Shared, shutdown: &Shutdown) -> anyhow::Result
         minter: token::minter(identity.agent.as_str()),
         derived: Derived::default(),
         evaluations: Evaluations::new(),
-    };
-    let evaluator = Arc::new(evaluator);
-    let pages = Pages {
-        origins: args.ofrep_origin.clone(),
-        events: args.ofrep_events,
-    };
-    let ofrep = ofrep::router(Arc::clone(&evaluator), pages, shutdown.clone());
-    let (grpc, health) = serve::routes(Arc::clone(&evaluator), observer, shutdown)?;
-    shutdown.spawn("grpc health", serve::report_health(health, holder, shutdown.clone()));
-    shutdown.spawn("staleness", serve::watch_staleness(evaluator, shutdown.clone()));
-    Ok(Services { grpc, ofrep })
+    }
 }
 
 /// Begins to keep in step with the control plane, and to report to it.
@@ -188,7 +195,7 @@ fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown
         holder: holder.clone(),
         counters,
         clock: clock.clone(),
-        outboxes: Outboxes::new(),
+        outboxes: Outboxes::new(&args.scope().environment),
         carried: Carried::default(),
         doors,
     };
@@ -220,6 +227,10 @@ async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doo
         Some(address) => Some(listen::tcp("the agent's OFREP port", "--ofrep", address).await?),
         None => None,
     };
+    let otlp = match args.otlp {
+        Some(address) => Some(listen::tcp("the agent's OTLP port", "--otlp", address).await?),
+        None => None,
+    };
     let socket = match args.socket(data) {
         Some(path) => {
             let listener = listen::unix("the agent's socket", "--socket", &path).await?;
@@ -228,17 +239,33 @@ async fn bind(args: &Args, data: Option<&std::path::Path>) -> anyhow::Result<Doo
         }
         None => None,
     };
-    Ok(Doors { port, socket, ofrep })
+    Ok(Doors {
+        port,
+        socket,
+        ofrep,
+        otlp,
+    })
 }
 
 /// Begins to serve services; gives the socket that is to be removed in the end.
 fn open(doors: Doors, services: Services, door: DoorOpen, shutdown: &Shutdown) -> Option<BoundSocket> {
-    let Doors { port, socket, ofrep } = doors;
+    let Doors {
+        port,
+        socket,
+        ofrep,
+        otlp,
+    } = doors;
     let grpc = services.grpc;
     shutdown.spawn("port", serve::tcp(port, grpc.clone(), shutdown.clone(), door.clone()));
     if let Some(listener) = ofrep {
         let serving = ofrep::serve(listener, services.ofrep, shutdown.clone(), door.clone());
         shutdown.spawn("OFREP", serving);
+    }
+    if let Some(listener) = otlp {
+        shutdown.spawn(
+            "OTLP port",
+            serve::tcp(listener, services.otlp, shutdown.clone(), door.clone()),
+        );
     }
     socket.map(|(listener, bound)| {
         shutdown.spawn("socket", serve::unix(listener, grpc, shutdown.clone(), door));

@@ -89,6 +89,11 @@ pub(crate) struct Args {
     #[arg(long, env = "TIDEGATE_OFREP_EVENTS", value_parser = FalseyValueParser::new())]
     pub(crate) ofrep_events: bool,
 
+    /// Where services send OpenTelemetry (OTLP/gRPC: traces and logs) beside --listen and --socket, which take it too:
+    /// 127.0.0.1:4317 is where exporters look for it by default. `none`: nowhere else.
+    #[arg(long, env = "TIDEGATE_OTLP", default_value = "none", value_name = "ADDRESS", value_parser = otlp)]
+    pub(crate) otlp: Otlp,
+
     /// Where /livez, /readyz and /metrics are.
     #[arg(
         long,
@@ -158,6 +163,9 @@ const CONTROL_PLANE_PORT: u16 = 7420;
 
 /// Where OFREP is served; None: nowhere.
 pub(crate) type Ofrep = Option<SocketAddr>;
+
+/// Where OTLP is served beside the agent's port and socket; None: nowhere.
+pub(crate) type Otlp = Option<SocketAddr>;
 
 /// The flag set to serve; None: all.
 pub(crate) type FlagSet = Option<Key>;
@@ -230,12 +238,19 @@ fn with_port(uri: Uri) -> Result<Uri, String> {
 }
 
 fn ofrep(text: &str) -> Result<Ofrep, String> {
+    address_or_none(text, "127.0.0.1:8016")
+}
+
+fn otlp(text: &str) -> Result<Otlp, String> {
+    address_or_none(text, "127.0.0.1:4317")
+}
+
+fn address_or_none(text: &str, usual: &str) -> Result<Option<SocketAddr>, String> {
     if text == "none" {
         return Ok(None);
     }
-    text.parse()
-        .map(Some)
-        .map_err(|_| "give it as 127.0.0.1:8016, or none".to_owned())
+    let address = text.parse().map(Some);
+    address.map_err(|_| format!("give it as {usual}, or none"))
 }
 
 fn flag_set(text: &str) -> Result<FlagSet, String> {

@@ -4,17 +4,22 @@
 //! for the exposure only once it knows that it can answer, so that what was never served is never counted.
 
 pub(crate) mod derived;
+pub(crate) mod version;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use evaluation::{Arm, CompiledFlag, Context, Decision, Exposure, Json, Snapshot};
 use prost_types::{Struct, value::Kind};
-use proto::{Token, tick};
+use proto::Token;
 use tokio::sync::watch;
 
 use self::derived::Derived;
 use crate::{
-    contact::Contact, health::counters::Counters, metrics::Evaluations, server_clock::ServerClock, snapshot::Holder,
+    contact::Contact,
+    health::{caller::Caller, counters::Counters, tally::token_tick},
+    metrics::Evaluations,
+    server_clock::ServerClock,
+    snapshot::Holder,
 };
 
 /// What an evaluation needs beside the snapshot.
@@ -56,6 +61,8 @@ pub(crate) enum Selection {
 pub(crate) struct Named {
     /// The token's text.
     pub(crate) token: String,
+    /// Where in its rollout, as telemetry carries it.
+    pub(crate) version: String,
     /// The stage, 0 to 15.
     pub(crate) stage: u8,
     /// The arm.
@@ -108,17 +115,21 @@ pub(crate) fn decide<'s>(
 }
 
 impl Evaluator {
-    /// Counts the exposure of a decision that is about to be answered, and names it. None outside rollouts.
-    pub(crate) fn expose(&self, snapshot: &Snapshot, decision: &Decision<'_>) -> Option<Named> {
+    /// Counts the exposure of a decision that is about to be answered, and names it. None outside rollouts; only within
+    /// one is the caller asked for.
+    pub(crate) fn expose(
+        &self,
+        snapshot: &Snapshot,
+        decision: &Decision<'_>,
+        caller: impl FnOnce() -> Caller,
+    ) -> Option<Named> {
         let exposure = decision.exposure?;
-        let time_us = self.clock.now_us();
-        let measurement = snapshot.measurement(exposure.rollout);
-        if let Some(measurement) = measurement {
-            self.counters.exposed(measurement, &exposure, time_us);
-        }
-        let start_tick = measurement.map_or_else(|| tick::at(time_us), |measurement| measurement.start_tick);
-        let tick = tick::at(time_us).saturating_sub(start_tick);
-        self.name(snapshot, exposure, tick)
+        let Some(measurement) = snapshot.measurement(exposure.rollout) else {
+            return self.name(snapshot, exposure, 0);
+        };
+        let now = self.clock.moment();
+        self.counters.exposed(measurement, &exposure, caller(), now);
+        self.name(snapshot, exposure, token_tick(measurement, now.time_us))
     }
 
     /// Names the exposure that a bulk answer holds ready, and counts nothing: nobody knows whether the caller will use
@@ -137,6 +148,7 @@ impl Evaluator {
         .to_text(token_key);
         Some(Named {
             token,
+            version: version::of(&exposure),
             stage: exposure.stage,
             arm: exposure.arm,
         })

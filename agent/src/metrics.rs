@@ -23,6 +23,12 @@ pub(crate) const EVALUATIONS: &str = "tidegate_agent_evaluations_total";
 pub(crate) const UNCHANGED: &str = "tidegate_agent_unchanged_total";
 /// Exposures in observations, by result.
 pub(crate) const OBSERVATIONS: &str = "tidegate_agent_observations_total";
+/// Parts of reports that were left out or changed, by reason.
+pub(crate) const REPORT_FAULTS: &str = "tidegate_agent_report_faults_total";
+/// Exposures whose outcome is expected, but not awaited for want of room.
+pub(crate) const UNWATCHED: &str = "tidegate_agent_unwatched_exposures_total";
+/// Frames that were sent before they were due.
+pub(crate) const FRAMES_HURRIED: &str = "tidegate_agent_frames_hurried_total";
 /// Frames that are not acknowledged yet.
 pub(crate) const FRAMES_PENDING: &str = "tidegate_agent_frames_pending";
 /// Frames that the control plane refused for good.
@@ -37,6 +43,15 @@ pub(crate) const SYNC_TROUBLE: &str = "tidegate_agent_sync_trouble";
 pub(crate) const SYNC_ENDS: &str = "tidegate_agent_sync_ends_total";
 /// Writes of the snapshot file, by result.
 pub(crate) const DISK_WRITES: &str = "tidegate_agent_disk_writes_total";
+
+/// What OpenTelemetry told, by what became of it.
+pub(crate) const OTLP: &str = "tidegate_agent_otlp_total";
+/// Data points of OpenTelemetry, none of which is used, by reason.
+pub(crate) const OTLP_METRICS_NOT_USED: &str = "tidegate_agent_otlp_metrics_not_used_total";
+/// Spans that are remembered, for what may still be told of them.
+pub(crate) const OTLP_SPANS: &str = "tidegate_agent_otlp_spans";
+/// Evaluations and values that wait for a span.
+pub(crate) const OTLP_WAITING: &str = "tidegate_agent_otlp_waiting";
 
 /// Says what each metric means. Call after a recorder is installed.
 pub(crate) fn describe() {
@@ -55,6 +70,18 @@ pub(crate) fn describe() {
         "OFREP calls for all flags answered with 304, without an evaluation"
     );
     describe_counter!(OBSERVATIONS, "Exposures in observations by result");
+    describe_counter!(
+        REPORT_FAULTS,
+        "Parts of observations left out, or counted otherwise than said, by reason"
+    );
+    describe_counter!(
+        UNWATCHED,
+        "Exposures not watched for outcomes that never come, for want of room"
+    );
+    describe_counter!(
+        FRAMES_HURRIED,
+        "Health frames sent early because a treatment does plainly worse"
+    );
     describe_gauge!(FRAMES_PENDING, "Health frames not yet acknowledged");
     describe_counter!(FRAMES_REFUSED, "Health frames refused for good by the control plane");
     describe_counter!(BOOTSTRAP, "Bootstrap files looked at by result");
@@ -71,6 +98,16 @@ pub(crate) fn describe() {
         "Connections to the control plane ended or not made by reason"
     );
     describe_counter!(DISK_WRITES, "Writes of the snapshot file by result");
+    describe_counter!(
+        OTLP,
+        "Evaluations, spans and judgements told by OpenTelemetry, by result"
+    );
+    describe_counter!(
+        OTLP_METRICS_NOT_USED,
+        "Data points of OpenTelemetry that are not used, by reason"
+    );
+    describe_gauge!(OTLP_SPANS, "Spans remembered for what may still be told of them");
+    describe_gauge!(OTLP_WAITING, "Evaluations and values that wait for a span");
 }
 
 /// What became of the snapshot file.
@@ -168,9 +205,42 @@ pub(crate) fn frames_refused(frames: u64) {
     counter!(FRAMES_REFUSED).increment(frames);
 }
 
+/// Counts parts of reports that were left out or changed.
+pub(crate) fn report_fault(reason: &'static str, times: u64) {
+    counter!(REPORT_FAULTS, "reason" => reason).increment(times);
+}
+
+/// Counts exposures that are not watched.
+pub(crate) fn unwatched(exposures: u64) {
+    counter!(UNWATCHED).increment(exposures);
+}
+
+/// Counts a frame that was sent early.
+pub(crate) fn frame_hurried() {
+    counter!(FRAMES_HURRIED).increment(1);
+}
+
 /// Counts exposures in observations.
 pub(crate) fn observed(result: &'static str, exposures: u64) {
     counter!(OBSERVATIONS, "result" => result).increment(exposures);
+}
+
+/// Counts what OpenTelemetry told.
+pub(crate) fn otlp(result: &'static str, times: u64) {
+    counter!(OTLP, "result" => result).increment(times);
+}
+
+/// Counts data points of OpenTelemetry that are not used.
+pub(crate) fn otlp_metrics_not_used(reason: &'static str, points: u64) {
+    if points > 0 {
+        counter!(OTLP_METRICS_NOT_USED, "reason" => reason).increment(points);
+    }
+}
+
+/// Shows how much of OpenTelemetry's is remembered.
+pub(crate) fn otlp_remembered(spans: usize, waiting: usize) {
+    gauge!(OTLP_SPANS).set(spans as f64);
+    gauge!(OTLP_WAITING).set(waiting as f64);
 }
 
 /// Counts evaluations by door and reason, without a look-up or a lock per evaluation.

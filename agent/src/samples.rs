@@ -6,20 +6,28 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use evaluation::{
-    Arm, Buckets, Condition, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag, FlagType,
-    HashScheme, Json, Key, Lineage, Literal, Measurement, MetricKind, MetricSpec, OneOf, Position, ReachedStage,
+    Arm, Buckets, Condition, Counting, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag,
+    FlagType, HashScheme, Json, Key, Lineage, Literal, Measurement, MetricSpec, OneOf, Position, ReachedStage,
     Revision, RolloutStep, Rule, Segment, Serve, Share, Snapshot, Split, SplittingUnit, StageVisit, Test, Value,
     WhenStale,
 };
-use proto::entry::{RawEntry, encode_environment, encode_flag, encode_measurement, encode_segment, frame};
+use proto::{
+    entry::{RawEntry, encode_environment, encode_flag, encode_measurement, encode_segment, frame},
+    tick,
+};
 
 use crate::{
     contact::Contact,
     disk::Stored,
     evaluate::{Evaluator, derived::Derived},
-    health::counters::Counters,
+    health::{
+        caller::Caller,
+        counters::Counters,
+        exposed::Exposed,
+        report::{Outcome, Report},
+    },
     metrics::Evaluations,
-    server_clock::ServerClock,
+    server_clock::{Moment, ServerClock},
     snapshot::{Holder, Stamp},
     sync::apply::restore,
 };
@@ -209,7 +217,7 @@ pub(crate) fn measurement() -> Measurement {
         metrics: vec![MetricSpec {
             number: 0,
             key: "error_rate".to_owned(),
-            kind: MetricKind::ErrorRate,
+            counting: Counting::Errors { expected: Vec::new() },
             lost_is_bad: true,
         }],
         ended: false,
@@ -225,6 +233,26 @@ pub(crate) fn exposure(arm: Arm, position: u32) -> Exposure {
         arm,
         position: Position::new(position).unwrap(),
     }
+}
+
+/// The beginning of a tick, by both clocks.
+pub(crate) fn moment(tick: u32) -> Moment {
+    Moment {
+        time_us: tick::begins_us(tick) + 1,
+        elapsed_s: tick,
+    }
+}
+
+/// Counts that anybody's request of a unit turned out so.
+pub(crate) fn report(counters: &Counters, measurement: &Measurement, unit: Exposure, outcome: Outcome, tick: u32) {
+    let exposed = Exposed::unit(unit);
+    counters.reported(
+        measurement,
+        &exposed,
+        &Report::of(outcome),
+        Caller::ANYBODY,
+        moment(tick),
+    );
 }
 
 /// The entries of a snapshot.

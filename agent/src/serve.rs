@@ -1,8 +1,8 @@
 //! The doors for services: one set of gRPC services, on a port and on a socket, and OFREP on a port of its own.
 //!
-//! `flagd` answers OpenFeature providers and `native` our own clients, `outcomes` takes observations; health and
-//! reflection stand beside them. Both gRPC listeners serve the same routes. Every door stops taking calls as soon as the
-//! process drains.
+//! `flagd` answers OpenFeature providers and `native` our own clients, `outcomes` takes observations and `otlp` takes
+//! OpenTelemetry; health and reflection stand beside them. Both gRPC listeners serve the same routes. Every door stops
+//! taking calls as soon as the process drains.
 
 mod answer;
 mod changes;
@@ -10,6 +10,7 @@ mod events;
 mod flagd;
 mod native;
 pub(crate) mod ofrep;
+mod otlp;
 mod outcomes;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -43,7 +44,11 @@ use self::{
     native::Native,
     outcomes::Outcomes,
 };
-use crate::{evaluate::Evaluator, health::observe::Observer, snapshot::Holder};
+use crate::{
+    evaluate::Evaluator,
+    health::{observe::Observer, otlp::Receiver},
+    snapshot::Holder,
+};
 
 /// The largest request of an evaluation at any door, in bytes: a context has at most 1 MB.
 pub(crate) const EVALUATION_LIMIT: usize = 1_000_000;
@@ -88,6 +93,7 @@ pub(crate) fn doors() -> (DoorOpen, DoorsClosed) {
 pub(crate) fn routes(
     evaluator: Arc<Evaluator>,
     observer: Observer,
+    telemetry: Arc<Receiver>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<(Routes, HealthReporter)> {
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -100,9 +106,13 @@ pub(crate) fn routes(
         .add_service(OutcomesServer::new(outcomes).max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(health)
         .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
-        .prepare();
-    Ok((routes, reporter))
+        .add_service(reflection().build_v1alpha()?);
+    Ok((otlp::beside(routes, telemetry).prepare(), reporter))
+}
+
+/// OTLP alone, for a listener of its own.
+pub(crate) fn otlp_routes(telemetry: Arc<Receiver>) -> Routes {
+    otlp::beside(Routes::default(), telemetry).prepare()
 }
 
 /// Describes what is served here, and nothing of what the control plane serves.

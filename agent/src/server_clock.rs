@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Instant,
 };
 
 use proto::tick;
@@ -27,6 +28,23 @@ const PROMPT_US: i64 = 500_000;
 pub(crate) struct ServerClock {
     offset_us: Arc<AtomicI64>,
     known: watch::Sender<bool>,
+    started: Instant,
+}
+
+/// A point in time, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// By the server's, in microseconds since 1970 UTC: when things are said to happen.
+    pub(crate) time_us: i64,
+    /// Whole seconds by one that nobody corrects: how long things have waited.
+    pub(crate) elapsed_s: u32,
+}
+
+impl Moment {
+    /// The tick that it is in.
+    pub(crate) fn tick(self) -> u32 {
+        tick::at(self.time_us)
+    }
 }
 
 impl ServerClock {
@@ -35,12 +53,27 @@ impl ServerClock {
         Self {
             offset_us: Arc::default(),
             known: watch::Sender::new(false),
+            started: Instant::now(),
+        }
+    }
+
+    /// Now, by both clocks.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            time_us: self.now_us(),
+            // 136 years.
+            elapsed_s: u32::try_from(self.started.elapsed().as_secs()).unwrap_or(u32::MAX),
         }
     }
 
     /// Now, in microseconds since 1970 UTC. May step when the offset becomes better known.
     pub(crate) fn now_us(&self) -> i64 {
-        now_us().saturating_add(self.offset_us.load(Ordering::Relaxed))
+        self.at(now_us())
+    }
+
+    /// A time of the own clock by the server's, as far as the offset is known now.
+    pub(crate) fn at(&self, own_us: i64) -> i64 {
+        own_us.saturating_add(self.offset_us.load(Ordering::Relaxed))
     }
 
     /// The current tick.
@@ -149,5 +182,6 @@ mod tests {
         let before = clock.now_us();
         clock.adjust(3_600_000_000);
         assert!(clock.now_us() - before >= 3_600_000_000);
+        assert_eq!(clock.at(7), 3_600_000_007);
     }
 }

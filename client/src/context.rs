@@ -49,6 +49,12 @@ impl Context {
         self
     }
 
+    /// The same attributes, of the caller identified by `key`.
+    #[cfg(feature = "open-feature")]
+    pub(crate) fn for_user(self, key: &str) -> Self {
+        self.with(TARGETING_KEY, key)
+    }
+
     pub(crate) fn to_wire(&self) -> Struct {
         self.0.clone()
     }

@@ -3,14 +3,19 @@
 //! Rule: there is always a value. A failure is told beside it, never instead of it, so that a service cannot forget to
 //! handle it. The exposure token stays inside; it is what ties a later report to the arm that was served.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use proto::v1;
 use tonic::{Code, Status};
 
-use crate::outcome::{Outcome, observation};
-use crate::queue::Inlet;
+use crate::exposure::{Exposed, Exposure, Exposures, sealed::Sealed};
+use crate::outbox::Outbox;
+use crate::report::Report;
+use crate::request;
 use crate::value::FlagValue;
+use crate::values::{Amount, Values};
 
 /// The answer to one evaluation.
 #[derive(Clone, Debug)]
@@ -32,11 +37,15 @@ pub struct Evaluation<T> {
     pub bucket: Option<u32>,
     /// For how long the agent has not heard of its control plane, if that makes the answer stale.
     pub stale: Option<Duration>,
+    /// The stage of the rollout that decided, if one did.
+    pub stage: Option<u32>,
+    /// The arm that a rollout served to this unit, if one decided.
+    pub arm: Option<Arm>,
     /// The arm that a rollout in shadow assigned to this unit; absent: no rollout shadows the flag. Whatever it is, the
     /// value is the control's; a service may run the treatment's path beside and throw its result away.
     pub shadow: Option<Arm>,
-    token: Option<String>,
-    inlet: Inlet,
+    exposure: Option<Exposure>,
+    outbox: Outbox,
 }
 
 /// One of the two sides of a rollout.
@@ -97,17 +106,6 @@ pub enum EvaluationError {
     Refused(String),
 }
 
-/// Anything that was exposed to an arm: an [`Evaluation`] of any type.
-pub trait Exposed: sealed::Sealed {
-    /// The exposure token, present while the flag is under a rollout and this unit is part of it.
-    fn token(&self) -> Option<&str>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl<T> Sealed for super::Evaluation<T> {}
-}
-
 /// What the agent answered about a flag of this type.
 #[derive(Debug)]
 pub(crate) struct Answer<T> {
@@ -132,7 +130,11 @@ impl<T: FlagValue> Answer<T> {
 }
 
 impl<T> Evaluation<T> {
-    pub(crate) fn new(answer: Result<Answer<T>, EvaluationError>, default: T, inlet: Inlet) -> Self {
+    pub(crate) fn new(answer: Result<Answer<T>, EvaluationError>, default: T, outbox: Outbox) -> Self {
+        let arm = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| Arm::from_wire(&answer.result.arm));
         match answer {
             Ok(Answer { value, result }) => Self {
                 value: value.unwrap_or(default),
@@ -143,9 +145,11 @@ impl<T> Evaluation<T> {
                 prerequisite: named(result.prerequisite),
                 bucket: result.bucket,
                 stale: result.stale_s.map(Duration::from_secs),
-                shadow: Arm::from_wire(&result.arm).filter(|_| result.shadow),
-                token: named(result.token),
-                inlet,
+                stage: result.stage,
+                arm: arm.filter(|_| !result.shadow),
+                shadow: arm.filter(|_| result.shadow),
+                exposure: named(result.token).map(Exposure::of_token),
+                outbox,
             },
             Err(error) => Self {
                 value: default,
@@ -156,29 +160,61 @@ impl<T> Evaluation<T> {
                 prerequisite: None,
                 bucket: None,
                 stale: None,
+                stage: None,
+                arm: None,
                 shadow: None,
-                token: None,
-                inlet,
+                exposure: None,
+                outbox,
             },
         }
     }
 
-    /// Reports what came of the request in which this value was used. Never blocks and never fails; without a rollout
-    /// there is nothing to report and nothing is sent.
-    pub fn report(&self, outcome: Outcome) {
-        self.inlet.offer(observation(self.token().into_iter(), outcome, None));
+    /// Reports what came of the request in which this value was used: an [`Outcome`](crate::Outcome), or a [`Report`]
+    /// with all there is to say. Never blocks and never fails; without a rollout there is nothing to report and nothing
+    /// is sent. Under a [`ReportLayer`](crate::ReportLayer) the request no longer reports this evaluation.
+    pub fn report(&self, report: impl Into<Report>) {
+        let exposures = Exposures::of(&[self]);
+        request::settled(&exposures);
+        self.outbox.report(exposures, report.into());
     }
 
     /// As [`Self::report`], with how long the request took.
-    pub fn report_after(&self, outcome: Outcome, duration: Duration) {
-        self.inlet
-            .offer(observation(self.token().into_iter(), outcome, Some(duration)));
+    pub fn report_after(&self, report: impl Into<Report>, duration: Duration) {
+        self.report(report.into().after(duration));
+    }
+
+    /// Reports what came later than the outcome: `track("conversion", true)`, `track("refunds", 12.5)`. Never blocks and
+    /// never fails; without a rollout nothing is sent. For what comes in a later request keep [`Self::exposure`].
+    pub fn track(&self, metric: impl Into<Cow<'static, str>>, amount: impl Into<Amount>) {
+        let mut values = Values::default();
+        values.set(metric.into(), amount.into());
+        self.outbox.track(Exposures::of(&[self]), values);
+    }
+
+    /// What this evaluation exposed the unit to, to be named when the evaluation is gone; none without a rollout.
+    pub fn exposure(&self) -> Option<Exposure> {
+        self.exposure.clone()
     }
 }
 
 impl<T> Exposed for Evaluation<T> {
     fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+        self.exposure.as_ref()?.token()
+    }
+}
+
+impl<T> Sealed for Evaluation<T> {
+    fn name(&self) -> Option<Exposure> {
+        self.exposure.clone()
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Control => "control",
+            Self::Treatment => "treatment",
+        })
     }
 }
 
@@ -189,6 +225,22 @@ impl Arm {
             "treatment" => Some(Self::Treatment),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// OpenFeature's word.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Static => "STATIC",
+            Self::Default => "DEFAULT",
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Split => "SPLIT",
+            Self::Disabled => "DISABLED",
+            Self::Stale => "STALE",
+            Self::Error => "ERROR",
+            Self::Other(word) => word,
+        })
     }
 }
 

@@ -18,6 +18,8 @@
 //! # }
 //! ```
 //!
+//! # Flags
+//!
 //! Flags of every type are asked for alike, and each answer says why it is what it is:
 //!
 //! ```no_run
@@ -35,20 +37,83 @@
 //! # let _ = (title, timeout_s, theme);
 //! # }
 //! ```
+//!
+//! # Reports
+//!
+//! An outcome can have a class of failure, a duration and numbers, by the keys of the metrics that measure them. What
+//! comes later than the outcome is tracked, here or in another request: an [`Exposure`] is kept as its token.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tidegate_client::{Client, Context, Exposed as _, Exposure, Outcome};
+//!
+//! # async fn example(tidegate: Client, session: &mut Vec<String>) {
+//! let checkout = tidegate.boolean("checkout-v2", false, &Context::user("user-7")).await;
+//! checkout.report(Outcome::Error.class("card-declined").after(Duration::from_millis(40)));
+//! checkout.report(Outcome::Ok.value("revenue", 12.5));
+//! checkout.track("conversion", true);
+//!
+//! session.extend(checkout.token().map(str::to_owned));
+//! # let token = String::new();
+//! tidegate.track(&Exposure::of_token(token), "complaints", 1);
+//! # }
+//! ```
+//!
+//! # Requests
+//!
+//! Nothing has to be passed along: under a [`ReportLayer`], or in [`Client::observe`], whatever is evaluated belongs to
+//! the request that is served, and is reported once with its outcome and duration when it ends. [`Request::current`] adds
+//! what only the code inside knows.
+//!
+//! ```no_run
+//! use tidegate_client::{Client, Context, Request};
+//!
+//! # async fn example(tidegate: Client) -> Result<(), &'static str> {
+//! let work = async {
+//!     if tidegate.boolean("checkout-v2", false, &Context::user("user-7")).await.value {
+//!         Request::current().class("card-declined");
+//!         return Err("declined");
+//!     }
+//!     Ok(())
+//! };
+//! tidegate.observe(work).await
+//! # }
+//! ```
+//!
+//! # OpenFeature
+//!
+//! With the cargo feature `open-feature` the module `openfeature` has a provider for the OpenFeature SDK and a hook.
 
 mod address;
+mod agent;
+mod caller;
+mod carried;
 mod client;
 mod context;
 mod evaluation;
+mod exposure;
+mod layer;
 mod object;
+#[cfg(feature = "open-feature")]
+pub mod openfeature;
+mod outbox;
 mod outcome;
 mod queue;
+mod report;
 mod reporter;
+mod request;
 mod value;
+mod values;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ConnectError, Options};
 pub use context::{Attribute, Context};
-pub use evaluation::{Arm, Evaluation, EvaluationError, Exposed, Reason};
+pub use evaluation::{Arm, Evaluation, EvaluationError, Reason};
+pub use exposure::{Exposed, Exposure};
+pub use layer::{ReportBody, ReportFuture, ReportLayer, ReportService, by_status};
 pub use object::Object;
+pub use outbox::Drops;
 pub use outcome::Outcome;
+pub use report::Report;
+pub use request::{Observed, Request};
+pub use values::Amount;

@@ -1,67 +1,87 @@
-//! The queue between requests, which may never wait, and the stream to the agent, which may.
+//! The queue between requests, which may never wait, and a stream to the agent, which may.
 //!
-//! Bounded: when it is full the newest observation is dropped and counted, because a service must not grow while its
-//! agent is away. Rule: an observation leaves the queue only when a connection takes it, so that one gathered for a
-//! stream that never came to be is still here for the next.
+//! Bounded by count and by bytes: when it is full the newest item is dropped and counted, because a service must not
+//! grow while its agent is away. Rule: an item leaves the queue only when a connection takes it, so that one gathered
+//! for a stream that never came to be is still here for the next. While a message lingers nobody waits at the queue:
+//! an item that comes then wakes no task.
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use proto::v1::Observation;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// The most observations in one message.
-const BATCH: usize = 500;
-/// How long the first observation of a message waits for others.
-const LINGER: Duration = Duration::from_millis(20);
+use crate::carried::Carried;
 
-/// The end that requests hold; clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Inlet {
-    sender: mpsc::Sender<Observation>,
-    dropped: Arc<AtomicU64>,
+/// The most items in one message.
+const BATCH: usize = 500;
+/// The most bytes of items in one message, and in one item: names by flag carry whole contexts.
+const MESSAGE_BYTES: usize = 1024 * 1024;
+/// The most bytes of items that wait, as they will be sent.
+const QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// How long the first item of a message waits for others.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The end that requests hold.
+#[derive(Debug)]
+pub(crate) struct Inlet<T> {
+    sender: mpsc::Sender<T>,
+    tally: Arc<Tally>,
 }
 
 /// The end that the reporter holds.
 #[derive(Debug)]
-pub(crate) struct Outlet {
-    receiver: mpsc::Receiver<Observation>,
-    gathered: Vec<Observation>,
+pub(crate) struct Outlet<T> {
+    receiver: mpsc::Receiver<T>,
+    gathered: Vec<T>,
     closing: watch::Receiver<bool>,
-    dropped: Arc<AtomicU64>,
+    tally: Arc<Tally>,
 }
 
-/// A queue of at most `capacity` observations. It takes no more once `closing` says true or its sender is gone.
-pub(crate) fn queue(capacity: usize, closing: watch::Receiver<bool>) -> (Inlet, Outlet) {
+/// What both ends count.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Items dropped so far.
+    dropped: AtomicU64,
+    /// Bytes of the items that wait.
+    waiting_bytes: AtomicUsize,
+}
+
+/// A queue of at most `capacity` items. It takes no more once `closing` says true or its sender is gone.
+pub(crate) fn queue<T>(capacity: usize, closing: watch::Receiver<bool>) -> (Inlet<T>, Outlet<T>) {
     let (sender, receiver) = mpsc::channel(capacity.clamp(1, Semaphore::MAX_PERMITS));
-    let dropped = Arc::new(AtomicU64::new(0));
+    let tally = Arc::new(Tally::default());
     let outlet = Outlet {
         receiver,
         gathered: Vec::new(),
         closing,
-        dropped: Arc::clone(&dropped),
+        tally: Arc::clone(&tally),
     };
-    (Inlet { sender, dropped }, outlet)
+    (Inlet { sender, tally }, outlet)
 }
 
-impl Inlet {
-    /// Puts an observation in the queue, or counts it as dropped if the queue is full or closed.
-    pub(crate) fn offer(&self, observation: Option<Observation>) {
-        let Some(observation) = observation else { return };
-        if self.sender.try_send(observation).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+impl<T: Carried> Inlet<T> {
+    /// Puts an item in the queue, or counts it as dropped if it is too large or the queue is full or closed.
+    pub(crate) fn offer(&self, item: T) {
+        let bytes = item.bytes();
+        if bytes > MESSAGE_BYTES || !self.tally.admit(bytes) {
+            return self.tally.lose(1);
+        }
+        if self.sender.try_send(item).is_err() {
+            self.tally.release(bytes);
+            self.tally.lose(1);
         }
     }
 
-    /// Observations dropped so far.
+    /// Items dropped so far.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.tally.dropped.load(Ordering::Relaxed)
     }
 }
 
-impl Outlet {
+impl<T: Carried> Outlet<T> {
     /// Waits until there is something to send; false when the queue is closed and empty.
     pub(crate) async fn filled(&mut self) -> bool {
         while self.gathered.is_empty() {
@@ -72,21 +92,25 @@ impl Outlet {
         true
     }
 
-    /// The next message: full, or what came within the linger time of its first observation. None when the queue is
-    /// closed and empty. Stopped half-way it loses nothing.
-    pub(crate) async fn batch(&mut self) -> Option<Vec<Observation>> {
+    /// The next message: full, or what came within the linger time of its first item. None when the queue is closed and
+    /// empty. Stopped half-way it loses nothing.
+    pub(crate) async fn batch(&mut self) -> Option<Bytes> {
         if !self.filled().await {
             return None;
         }
-        let linger = tokio::time::sleep(LINGER);
-        tokio::pin!(linger);
-        while self.gathered.len() < BATCH {
+        if self.gathered.len() + self.receiver.len() < BATCH && !self.receiver.is_closed() {
             tokio::select! {
-                more = self.gather() => if !more { break },
-                () = &mut linger => break,
+                () = tokio::time::sleep(LINGER) => {}
+                // An error says that the client is gone, which closes the queue like its wish does.
+                _ = self.closing.wait_for(|closing| *closing) => {}
             }
         }
-        Some(mem::take(&mut self.gathered))
+        while self.gathered.len() < BATCH
+            && let Ok(item) = self.receiver.try_recv()
+        {
+            self.gathered.push(item);
+        }
+        Some(self.cut())
     }
 
     /// Whether the queue is closed and empty.
@@ -97,12 +121,12 @@ impl Outlet {
     /// Gives up on what is left and counts it as dropped.
     pub(crate) fn abandon(&mut self) {
         self.receiver.close();
-        let mut left = self.gathered.len() as u64;
-        self.gathered.clear();
-        while self.receiver.try_recv().is_ok() {
-            left += 1;
+        while let Ok(item) = self.receiver.try_recv() {
+            self.gathered.push(item);
         }
-        self.dropped.fetch_add(left, Ordering::Relaxed);
+        let left = mem::take(&mut self.gathered);
+        self.tally.release(left.iter().map(Carried::bytes).sum());
+        self.tally.lose(left.len() as u64);
     }
 
     /// Takes what has come, or notices that nothing more may come; false when nothing ever will.
@@ -117,82 +141,47 @@ impl Outlet {
             }
         }
     }
+
+    /// Takes the gathered items that fit in one message; the rest is for the next.
+    fn cut(&mut self) -> Bytes {
+        let mut bytes = 0;
+        let mut fitting = 0;
+        for item in &self.gathered {
+            let more = item.bytes();
+            if fitting > 0 && bytes + more > MESSAGE_BYTES {
+                break;
+            }
+            bytes += more;
+            fitting += 1;
+        }
+        self.tally.release(bytes);
+        let mut message = BytesMut::with_capacity(bytes);
+        self.gathered
+            .drain(..fitting)
+            .for_each(|item| item.encode(&mut message));
+        message.freeze()
+    }
+}
+
+impl Tally {
+    /// Makes room for so many bytes; false if there is none.
+    fn admit(&self, bytes: usize) -> bool {
+        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= QUEUE_BYTES;
+        if !fits {
+            self.release(bytes);
+        }
+        fits
+    }
+
+    fn release(&self, bytes: usize) {
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn lose(&self, items: u64) {
+        self.dropped.fetch_add(items, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn observed(number: i64) -> Option<Observation> {
-        Some(Observation {
-            duration_us: Some(number),
-            ..Observation::default()
-        })
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_drops_the_newest_and_counts_it() {
-        let (_keep, closing) = watch::channel(false);
-        let (inlet, mut outlet) = queue(2, closing);
-        for number in 0..5 {
-            inlet.offer(observed(number));
-        }
-        assert_eq!(inlet.dropped(), 3);
-        let numbers: Vec<_> = outlet
-            .batch()
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|one| one.duration_us.unwrap())
-            .collect();
-        assert_eq!(numbers, [0, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_message_is_never_larger_than_its_limit() {
-        let (_keep, closing) = watch::channel(false);
-        let (inlet, mut outlet) = queue(2_000, closing);
-        for number in 0..1_100 {
-            inlet.offer(observed(number));
-        }
-        let mut sizes = Vec::new();
-        for _ in 0..3 {
-            sizes.push(outlet.batch().await.unwrap().len());
-        }
-        assert_eq!(sizes, [500, 500, 100]);
-    }
-
-    #[tokio::test]
-    async fn a_closed_queue_gives_what_it_holds_and_ends() {
-        let (close, closing) = watch::channel(false);
-        let (inlet, mut outlet) = queue(10, closing);
-        inlet.offer(observed(1));
-        close.send(true).unwrap();
-        assert_eq!(outlet.batch().await.map(|batch| batch.len()), Some(1));
-        assert_eq!(outlet.batch().await, None);
-        inlet.offer(observed(2));
-        assert_eq!(inlet.dropped(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_batch_that_nobody_waits_for_any_more_is_not_lost() {
-        let (_keep, closing) = watch::channel(false);
-        let (inlet, mut outlet) = queue(10, closing);
-        inlet.offer(observed(1));
-        assert!(outlet.filled().await);
-        assert!(tokio::time::timeout(Duration::ZERO, outlet.batch()).await.is_err());
-        assert_eq!(outlet.batch().await.map(|batch| batch.len()), Some(1));
-    }
-
-    #[tokio::test]
-    async fn what_is_abandoned_is_counted() {
-        let (_keep, closing) = watch::channel(false);
-        let (inlet, mut outlet) = queue(10, closing);
-        inlet.offer(observed(1));
-        assert!(outlet.filled().await);
-        inlet.offer(observed(2));
-        outlet.abandon();
-        assert_eq!(inlet.dropped(), 2);
-    }
-}
+mod tests;

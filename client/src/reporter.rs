@@ -1,4 +1,4 @@
-//! The background task that carries observations to the agent.
+//! The background task that carries reported requests, or events, to the agent.
 //!
 //! It holds one client stream at a time and opens the next with backoff when the agent ends it. A stream is opened only
 //! when there is something to say. Rule: nothing is sent twice. What a connection had taken when it broke may or may
@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::stream::{self, Stream};
-use proto::v1::ObserveRequest;
-use proto::v1::outcomes_client::OutcomesClient;
 use rand::Rng;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot, watch};
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
+use crate::agent::Agent;
+use crate::carried::Carried;
 use crate::queue::Outlet;
 
 /// How long closing may take; what has not been taken by then is dropped and counted.
@@ -27,7 +27,7 @@ const BACKOFF_CAP: Duration = Duration::from_secs(5);
 const HEALTHY: Duration = Duration::from_secs(1);
 
 /// Runs until the queue is closed and empty, or the flush deadline after `closing`.
-pub(crate) async fn run(channel: Channel, outlet: Outlet, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn run<T: Carried>(agent: Agent, outlet: Outlet<T>, mut closing: watch::Receiver<bool>) {
     let outlet = Arc::new(Mutex::new(outlet));
     let out_of_time = async {
         // An error says that the client is gone, which closes like its wish does.
@@ -35,7 +35,7 @@ pub(crate) async fn run(channel: Channel, outlet: Outlet, mut closing: watch::Re
         tokio::time::sleep(FLUSH_DEADLINE).await;
     };
     tokio::select! {
-        () = report(OutcomesClient::new(channel), &outlet) => {}
+        () = report(agent, &outlet) => {}
         () = out_of_time => {}
     }
     // A stream that the deadline cut off lets go of the queue when its connection next looks at it, and a connection to
@@ -46,7 +46,7 @@ pub(crate) async fn run(channel: Channel, outlet: Outlet, mut closing: watch::Re
 }
 
 /// Stream after stream, until the queue is closed and empty.
-async fn report(mut agent: OutcomesClient<Channel>, outlet: &Arc<Mutex<Outlet>>) {
+async fn report<T: Carried>(agent: Agent, outlet: &Arc<Mutex<Outlet<T>>>) {
     let mut ceiling = BACKOFF_BASE;
     loop {
         let mut held = Arc::clone(outlet).lock_owned().await;
@@ -55,8 +55,7 @@ async fn report(mut agent: OutcomesClient<Channel>, outlet: &Arc<Mutex<Outlet>>)
         }
         let opened = Instant::now();
         let (stop, stopped) = oneshot::channel();
-        // Whether the agent ended the stream or refused it, the next one carries what is left.
-        let _ = agent.observe(batches(held, stopped)).await;
+        agent.carry(T::PATH, messages(held, stopped)).await;
         drop(stop);
         if opened.elapsed() >= HEALTHY {
             ceiling = BACKOFF_BASE;
@@ -72,16 +71,16 @@ async fn report(mut agent: OutcomesClient<Channel>, outlet: &Arc<Mutex<Outlet>>)
 
 /// The messages of one stream. It ends when the queue does, or when `stopped` fires or its sender is dropped: the
 /// connection may hold on to a stream that the agent has ended, and must not eat what is meant for the next.
-fn batches(
-    outlet: OwnedMutexGuard<Outlet>,
+fn messages<T: Carried>(
+    outlet: OwnedMutexGuard<Outlet<T>>,
     stopped: oneshot::Receiver<()>,
-) -> impl Stream<Item = ObserveRequest> + Send + 'static {
+) -> impl Stream<Item = Bytes> + Send + 'static {
     stream::unfold((outlet, stopped), |(mut outlet, mut stopped)| async move {
         let batch = tokio::select! {
             biased;
             _ = &mut stopped => None,
             batch = outlet.batch() => batch,
         };
-        batch.map(|observations| (ObserveRequest { observations }, (outlet, stopped)))
+        batch.map(|batch| (batch, (outlet, stopped)))
     })
 }

@@ -72,3 +72,13 @@ impl FlagValue for Object {
         }
     }
 }
+
+/// A flag whose default only the caller has.
+#[cfg(feature = "open-feature")]
+impl<T: FlagValue> FlagValue for Option<T> {
+    const TYPE: FlagType = T::TYPE;
+
+    fn from_wire(kind: Kind) -> Option<Self> {
+        T::from_wire(kind).map(Some)
+    }
+}

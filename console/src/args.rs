@@ -11,6 +11,7 @@
 )]
 
 mod apply;
+mod baselines;
 mod configuration;
 mod contexts;
 mod environments;
@@ -21,35 +22,42 @@ mod import;
 mod inspection;
 mod lists;
 mod plans;
+mod push;
 mod rollouts;
 mod schedule;
 mod segments;
 mod status;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     apply::{ApplyArgs, ExportArgs},
+    baselines::{BaselineCommand, CaptureArgs, ImportBaselineArgs},
     configuration::{CopyArgs, DiffArgs},
     contexts::{ContextCommand, ContextSetArgs},
     environments::{EnvironmentArgs, EnvironmentCommand, KindArg},
     flags::{ArchivedArg, ConsentArgs, CreateArgs, DeleteArgs, FlagKey, ListFlagsArgs, SetArgs, TypeArg, VariantArg},
-    global::{Color, Global, key, said, server},
+    global::{Color, Global, key, moment, said, server},
     history::{HistoryArgs, RestoreArgs},
     import::{FlagdArgs, ImportArgs, ImportCommand},
     inspection::{CallerArgs, EvaluateArgs, ExplainArgs},
     lists::{AuditArgs, CompletionArgs, DoctorArgs, FleetArgs, WatchArgs},
     plans::{
         DraftArgs, FileOrPlan, LintArgs, MetricsCommand, PlanCommand, PlanDeleteArgs, PlanGetArgs, PlanSimulateArgs,
-        PlanUpdateArgs, ScenarioArg, ScenarioArgs,
+        PlanUpdateArgs, ScenarioArg, ScenarioArgs, SeriesArgs,
     },
+    push::{ArmArg, PushArgs},
     rollouts::{
         ActArgs, CertainArgs, CreateRolloutArgs, EditArgs, InlinePlan, IssueCommand, PlanSource, RetryArgs,
-        RolloutCommand, SimulateArgs, StartArgs, TickArgs, UnitArg,
+        RolloutCommand, SimulateArgs, StartArgs, TickArgs, UnitArg, WhatIfArgs,
     },
     schedule::{ScheduleCommand, ScheduleListArgs, ScheduledFlag, ScheduledSet, WhenArgs},
     segments::{MembersArgs, SegmentCommand, SegmentCreateArgs, SegmentListArgs, UnitsArgs},
-    status::{EventsArgs, PosteriorsArgs, StatusArgs},
+    status::{EventType, EventsArgs, PosteriorsArgs, StatusArgs},
+    webhooks::{
+        WebhookAddArgs, WebhookCommand, WebhookDeliveriesArgs, WebhookRemoveArgs, WebhookRotateArgs, WebhookUpdateArgs,
+    },
 };
 use crate::error::EXIT_CODES;
 
@@ -66,6 +74,7 @@ Examples:
   tidegate rollout start -f checkout.yaml
   tidegate rollout watch checkout-v2
   tidegate status
+  tidegate webhooks add pager --url https://alerts.example.com/tidegate --type alert
   tidegate context set local --server http://127.0.0.1:7420 --environment staging
   tidegate doctor
 
@@ -159,6 +168,12 @@ pub(crate) enum Command {
     /// Rollouts: executions of plans, from their draft to their end
     #[command(subcommand, visible_alias = "rollouts", after_help = rollouts::EXAMPLES)]
     Rollout(RolloutCommand),
+    /// Baselines: what metrics were before, under a name that plans take them over by
+    #[command(subcommand, visible_alias = "baselines", after_help = baselines::EXAMPLES)]
+    Baseline(BaselineCommand),
+    /// Push measurements from outside to a rollout: tickets, CI, billing, judges of answers
+    #[command(after_help = push::EXAMPLES)]
+    Push(Box<PushArgs>),
     /// Metrics that plans may name
     #[command(subcommand, after_help = plans::METRICS_EXAMPLES)]
     Metrics(MetricsCommand),
@@ -168,6 +183,9 @@ pub(crate) enum Command {
     /// Write what happens to rollouts as CloudEvents, one a line
     #[command(after_help = status::EVENTS_EXAMPLES)]
     Events(EventsArgs),
+    /// Webhooks: where events and alerts are delivered, signed and tried again
+    #[command(subcommand, visible_alias = "webhook", after_help = webhooks::EXAMPLES)]
+    Webhooks(WebhookCommand),
     /// Show how often components and patterns have won, weighted by how far they came
     #[command(after_help = status::POSTERIORS_EXAMPLES)]
     Posteriors(PosteriorsArgs),

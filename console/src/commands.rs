@@ -3,6 +3,7 @@
 mod acts;
 mod apply;
 mod audit;
+mod baselines;
 mod changes;
 mod completion;
 mod configuration;
@@ -26,12 +27,16 @@ mod members;
 mod order;
 mod pages;
 mod plans;
+mod push;
+mod replay;
 mod rollouts;
 mod schedule;
 mod segments;
+mod series;
 mod start;
 mod status;
 mod watch;
+mod webhooks;
 
 use crate::{
     args::{Arguments, Command, DiffArgs, Global},
@@ -65,9 +70,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<End, Error> {
         Command::Explain(options) => inspection::explain(&global, &options).await?,
         Command::Schedule(command) => schedule::run(&global, command).await?,
         Command::Plan(command) => return plans::run(&global, command).await,
+        Command::Baseline(command) => baselines::run(&global, command).await?,
+        Command::Push(options) => push::run(&global, *options).await?,
         Command::Metrics(command) => plans::metrics(&global, command).await?,
         Command::Status(options) => status::run(&global, &options).await?,
         Command::Events(options) => return events::run(&global, &options).await,
+        Command::Webhooks(command) => return webhooks::run(&global, command).await,
         Command::Posteriors(options) => status::posteriors(&global, &options).await?,
         Command::Rollout(command) => return rollouts::run(&global, command).await,
         Command::Segments(command) => segments::run(&global, command).await?,

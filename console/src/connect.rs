@@ -131,6 +131,14 @@ impl Session {
         v1::plans_client::PlansClient::new(self.channel.clone())
     }
 
+    pub(crate) fn baselines(&self) -> v1::baselines_client::BaselinesClient<Channel> {
+        v1::baselines_client::BaselinesClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn measurements(&self) -> v1::measurements_client::MeasurementsClient<Channel> {
+        v1::measurements_client::MeasurementsClient::new(self.channel.clone())
+    }
+
     pub(crate) fn flag_status(&self) -> v1::flag_status_client::FlagStatusClient<Channel> {
         v1::flag_status_client::FlagStatusClient::new(self.channel.clone())
     }
@@ -165,6 +173,10 @@ impl Session {
 
     pub(crate) fn changes(&self) -> v1::changes_client::ChangesClient<Channel> {
         v1::changes_client::ChangesClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn webhooks(&self) -> v1::webhooks_client::WebhooksClient<Channel> {
+        v1::webhooks_client::WebhooksClient::new(self.channel.clone())
     }
 
     pub(crate) fn schedules(&self) -> v1::schedules_client::SchedulesClient<Channel> {

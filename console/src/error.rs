@@ -17,7 +17,7 @@ use tonic_types::StatusExt as _;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused by the control plane, not found, or something is wrong (doctor, plan lint)
+  1  refused by the control plane, not found, or something is wrong (doctor, plan lint, rollout replay)
   2  the command line or a document is wrong
   3  the rollout ended without completing: aborted, rolled back, superseded, expired (rollout watch)
   4  the control plane cannot be reached, or did not answer in time

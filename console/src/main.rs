@@ -4,6 +4,7 @@
 //! are promised in `--help`; scripts depend on them.
 
 mod args;
+mod baseline_document;
 mod brief;
 mod bundle;
 mod commands;
@@ -17,6 +18,7 @@ mod error;
 mod flag_document;
 mod import;
 mod json;
+mod measurement_lines;
 mod nearest;
 mod new_flag;
 mod plan_document;

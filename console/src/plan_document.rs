@@ -17,10 +17,12 @@ mod stage;
 mod time;
 mod values;
 
+use std::collections::BTreeMap;
+
 use proto::v1;
 use serde::{Serialize, Serializer};
 
-pub(crate) use self::stage::parse_stage;
+pub(crate) use self::{checked::amount, stage::parse_stage};
 use crate::{
     document::{Fields, Node, Problems, Tree},
     flag_document::KIND,
@@ -106,6 +108,16 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<v1::Plan, Vec<String>> {
         (problems, _) if problems.is_empty() => Ok(plan),
         (problems, _) => Err(problems),
     }
+}
+
+/// Values of metrics with their units, from a map at `path`.
+pub(crate) fn amounts(node: &Node, path: &str, problems: &mut Problems) -> BTreeMap<String, String> {
+    checked::map_of(node, path, checked::amount, problems)
+}
+
+/// The field `key`, which is one; empty if it is absent.
+pub(crate) fn key_of(fields: &mut Fields<'_>, problems: &mut Problems) -> String {
+    checked::one(fields, "key", checked::key, problems)
 }
 
 /// Reads a plan from its node at `path`.

@@ -2,6 +2,7 @@
 
 mod acts;
 mod audit;
+mod baselines;
 mod changes;
 mod configuration;
 mod environments;
@@ -11,6 +12,7 @@ mod following;
 mod history;
 mod inspection;
 mod mask;
+mod measurements;
 mod page;
 mod plans;
 mod race;
@@ -20,8 +22,10 @@ mod schedules;
 mod segments;
 mod status;
 mod view;
+mod webhooks;
 
 pub(crate) use audit::AuditApi;
+pub(crate) use baselines::BaselinesApi;
 pub(crate) use changes::ChangesApi;
 pub(crate) use configuration::ConfigurationApi;
 pub(crate) use environments::EnvironmentsApi;
@@ -29,9 +33,11 @@ pub(crate) use flags::FlagsApi;
 pub(crate) use fleet::FleetApi;
 pub(crate) use history::HistoryApi;
 pub(crate) use inspection::InspectionApi;
+pub(crate) use measurements::MeasurementsApi;
 pub(crate) use plans::PlansApi;
 pub(crate) use rollouts::RolloutsApi;
 pub(crate) use schedules::SchedulesApi;
 pub(crate) use segments::SegmentsApi;
 pub(crate) use status::StatusApi;
 pub(crate) use view::View;
+pub(crate) use webhooks::WebhooksApi;

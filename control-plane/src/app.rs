@@ -15,13 +15,16 @@ use tonic_web::GrpcWebLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::{
+    api::View,
     args::Args,
     change,
     engine::{Engine, facts::Sources, soaks::Soaks},
-    events, feed,
+    events, feed, gauges,
     health::{self, collector::Collector},
+    levels::Levels,
     metrics,
     publish::Publisher,
+    push,
     register::Register,
     scheduler::Scheduler,
     services::{self, Parts},
@@ -34,6 +37,7 @@ use crate::{
     sync::fleet::Fleet,
     truth::Truth,
     web::{self, Origin},
+    webhooks::{self, Post, Webhooks, retry::Patience},
 };
 
 /// How long tasks may take to end.
@@ -45,11 +49,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let rendered = telemetry::init_metrics()?;
     metrics::describe();
     health::metrics::describe();
+    webhooks::metrics::describe();
     let shutdown = Shutdown::new();
     let readiness = Readiness::new();
     let serving = readiness.condition("serving");
     serving.unmet("starting");
 
+    let post = post(&args)?;
     let folder = folder::prepare(&args.data)?;
     let listener = listen::tcp("the gRPC port", "--listen", args.listen).await?;
     let ops_listener = listen::tcp("the ops port", "--ops", args.ops).await?;
@@ -63,7 +69,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let fleet = Arc::new(Fleet::new());
     let register = Register::load(store.clone(), fleet.clone(), runtime::clock::now_us()).await?;
     shutdown.spawn("register", register.run(shutdown.clone()));
-    let parts = start(store, state, fleet, &failure, &shutdown);
+    let parts = start(store, state, fleet, post, &failure, &shutdown);
+    let view = View::new(parts.truth.clone(), parts.sources.clone());
+    let rendered = rendered.with(move || {
+        let (rollouts, omitted) = view.under_way(gauges::MOST, runtime::clock::now_us());
+        gauges::render(&rollouts, omitted)
+    });
     failure.watch(
         "ops",
         &shutdown,
@@ -178,6 +189,26 @@ fn open(file: &std::path::Path) -> anyhow::Result<Redb> {
     })
 }
 
+/// The way to the receivers of webhooks.
+fn post(args: &Args) -> anyhow::Result<Post> {
+    let authorities = args.webhook_ca.as_ref().map(|file| {
+        let reading = || format!("cannot read --webhook-ca {}", file.display());
+        let pem = std::fs::read(file).with_context(reading)?;
+        let found = reqwest::Certificate::from_pem_bundle(&pem).with_context(reading)?;
+        anyhow::ensure!(
+            !found.is_empty(),
+            "--webhook-ca {} holds no certificate in PEM",
+            file.display()
+        );
+        Ok(found)
+    });
+    let settings = webhooks::Settings {
+        allow_http: args.webhook_allow_http,
+        authorities: authorities.transpose()?.unwrap_or_default(),
+    };
+    Post::new(settings, Patience::STANDARD.answer).context("the client for webhooks cannot be built")
+}
+
 /// The state of the store; an empty store gets its environments first.
 async fn begin(store: &dyn Store) -> anyhow::Result<State> {
     let state = feed::load(store).await?;
@@ -200,7 +231,14 @@ fn incoming(listener: TcpListener) -> impl tokio_stream::Stream<Item = std::io::
 }
 
 /// Builds all parts and starts their tasks.
-fn start(store: Arc<dyn Store>, state: Arc<State>, fleet: Arc<Fleet>, failure: &Failure, shutdown: &Shutdown) -> Parts {
+fn start(
+    store: Arc<dyn Store>,
+    state: Arc<State>,
+    fleet: Arc<Fleet>,
+    post: Post,
+    failure: &Failure,
+    shutdown: &Shutdown,
+) -> Parts {
     let publisher = Arc::new(Publisher::new(store.lineage(), state.clone()));
     let (announced, states) = watch::channel(state);
     let truth = Truth::new(store.clone(), states.clone());
@@ -217,18 +255,22 @@ fn start(store: Arc<dyn Store>, state: Arc<State>, fleet: Arc<Fleet>, failure: &
         fleet: fleet.clone(),
         coverage,
         soaks: Soaks::default(),
+        levels: Levels::default(),
     };
     let engine = Engine::new(truth.clone(), sources.clone());
     shutdown.spawn("engine", engine.run(shutdown.clone()));
     let scheduler = Scheduler::new(truth.clone());
     shutdown.spawn("scheduler", scheduler.run(shutdown.clone()));
     shutdown.spawn("chunk-sweep", sweep::run(truth.clone(), shutdown.clone()));
+    shutdown.spawn("push-sweep", push::sweep::run(truth.clone(), shutdown.clone()));
     shutdown.spawn("event-sweep", events::sweep::run(truth.clone(), shutdown.clone()));
+    let webhooks = Webhooks::start(&truth, post, Patience::STANDARD, shutdown);
     Parts {
         truth,
         publisher,
         fleet,
         sources,
         intake,
+        webhooks,
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::Parser;
+use clap::{Parser, builder::FalseyValueParser};
 use runtime::telemetry::LogFormat;
 
 use crate::web::Origin;
@@ -45,6 +45,15 @@ pub(crate) struct Args {
         value_name = "FOLDER"
     )]
     pub(crate) data: PathBuf,
+
+    /// Let webhooks be http:// addresses of other machines. Whoever is on the way reads along; the signature still proves
+    /// who sent an event.
+    #[arg(long, env = "TIDEGATE_WEBHOOK_ALLOW_HTTP", value_parser = FalseyValueParser::new())]
+    pub(crate) webhook_allow_http: bool,
+
+    /// A file with certificates (PEM) that may vouch for the receivers of webhooks, beside those that the system trusts.
+    #[arg(long, env = "TIDEGATE_WEBHOOK_CA", value_name = "FILE")]
+    pub(crate) webhook_ca: Option<PathBuf>,
 
     /// What is logged, such as info or control_plane=debug.
     #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]

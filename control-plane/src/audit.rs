@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
+    baseline::BaselineRecord,
     document,
     identity::Actor,
     plan_wire,
@@ -133,6 +134,17 @@ pub(crate) fn segment(record: &SegmentRecord) -> Json {
 /// A plan as JSON, every default written out.
 pub(crate) fn plan(record: &PlanRecord) -> Json {
     document::json("tidegate.v1.Plan", &plan_wire::write(&record.plan))
+}
+
+/// A baseline as JSON.
+pub(crate) fn baseline(record: &BaselineRecord) -> Json {
+    let values = record.values.iter();
+    let values = values.map(|(metric, value)| (metric.clone(), value.number.to_string().into()));
+    let mut json = json!({ "key": record.key.as_str(), "values": values.collect::<Map<_, _>>() });
+    if let Some(origin) = &record.origin {
+        json["origin"] = json!({ "rollout": origin.name, "stage": origin.stage, "visit": origin.visit });
+    }
+    json
 }
 
 /// An environment as JSON, without its secret.

@@ -19,13 +19,16 @@ use crate::{
     },
     compile,
     engine::{facts::Sources, soaks::Soaks},
+    events::{Event, Kind, position::Position},
     health::coverage::Coverage,
     identity::Actor,
+    levels::Levels,
     publish::Publisher,
     record::{EnvironmentRecord, FlagRecord, RolloutRecord, TransitionRecord},
     state::State,
     store::{self, Item, Op, Txn, keys, model},
     sync::fleet::Fleet,
+    webhooks::{delivery::Delivery, secret::Secret, webhook::WebhookRecord},
 };
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
@@ -104,11 +107,13 @@ pub(crate) fn started(plan: Plan, index: u32) -> RolloutRecord {
         index,
         number: 1,
         state: first_stage(),
+        counted: rollout::measure::counted(&plan).into(),
         plan: Arc::new(plan),
         plan_version: 1,
         acked_buckets: 0,
         retry_of: None,
         reshuffled: false,
+        standing: false,
         measuring_key: 1,
         salt: "salt".to_owned(),
         started_by: "ada".to_owned(),
@@ -152,6 +157,7 @@ pub(crate) fn sources(state: &State) -> Sources {
         fleet: Arc::new(Fleet::new()),
         coverage: Coverage::default(),
         soaks: Soaks::default(),
+        levels: Levels::default(),
     }
 }
 
@@ -205,6 +211,49 @@ pub(crate) fn advanced(before: &RolloutRecord) -> RolloutRecord {
     moved(&record, Phase::Ramp, "advanced")
 }
 
+/// A webhook of all events of all environments.
+pub(crate) fn webhook(name: &str) -> WebhookRecord {
+    WebhookRecord {
+        key: key(name),
+        id: Uuid::now_v7(),
+        url: "http://127.0.0.1:9/".to_owned(),
+        description: String::new(),
+        kinds: [].into(),
+        least_severity: None,
+        environments: [].into(),
+        disabled: false,
+        disabled_reason: String::new(),
+        secret: Secret::draw(),
+        previous: None,
+        secrets: 1,
+        begins_after: 0,
+        created_at_us: START_US,
+        updated_at_us: START_US,
+        revision: 1,
+    }
+}
+
+/// An event of a rollout on its way to a webhook.
+pub(crate) fn delivery(revision: u64, rollout: u128) -> Delivery {
+    Delivery {
+        position: Position { revision, index: 0 },
+        environment: production(),
+        rollout: Uuid::from_u128(rollout),
+        event_id: format!("{rollout}.{revision}.rollout_held"),
+        event: Event {
+            kind: Kind::Held,
+            json: format!(r#"{{"id":"{rollout}.{revision}.rollout_held"}}"#),
+        },
+        queued_at_us: START_US,
+        attempts: 0,
+        attempted_at_us: 0,
+        due_us: 0,
+        status: 0,
+        answer: String::new(),
+        ended: None,
+    }
+}
+
 /// A state with one environment and these rollouts.
 pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State {
     let kind = EnvironmentKind::Production;
@@ -218,8 +267,13 @@ pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State 
         description: String::new(),
         revision: 1,
     };
+    let rollouts: Vec<RolloutRecord> = rollouts.into_iter().collect();
+    let indices = rollouts
+        .iter()
+        .map(|rollout| ((production(), rollout.index), rollout.id));
     State {
         environments: Arc::new([(production(), Arc::new(environment))].into()),
+        indices: Arc::new(indices.collect()),
         rollouts: Arc::new(
             rollouts
                 .into_iter()

@@ -3,12 +3,16 @@
 //!
 //! Pure: records in, a transaction out. Each change carries its audit record, and guards all that its validation read.
 
+pub(crate) mod alert;
+pub(crate) mod baseline;
+pub(crate) mod delivery;
 pub(crate) mod environment;
 pub(crate) mod flag;
 pub(crate) mod plan;
 pub(crate) mod rollout;
 pub(crate) mod schedule;
 pub(crate) mod segment;
+pub(crate) mod webhook;
 
 use crate::{
     record::EnvironmentRecord,

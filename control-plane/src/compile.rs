@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use evaluation::{
-    Buckets, Entry, EntryId, EntryKind, Key, Measurement, MetricKind, MetricSpec, ReachedStage, RolloutStep,
+    Buckets, Counting, Entry, EntryId, EntryKind, Key, Measurement, MetricSpec, Per, ReachedStage, RolloutStep,
     SplittingUnit, StageVisit, entry_hash,
 };
 use proto::{entry, tick};
-use rollout::{Guard, Unit};
+use rollout::Unit;
 use uuid::Uuid;
 
 pub(crate) use self::selection::{Selection, restructured};
-use crate::{record::RolloutRecord, state::State, store::keys::Subject};
+use crate::{record::RolloutRecord, standing, state::State, store::keys::Subject};
 
 mod selection;
 
@@ -26,7 +26,7 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
         Subject::Flag(environment, flag) => {
             // A measurement goes where its flag goes.
             let measured = state
-                .rollouts_of(environment)
+                .measured_of(environment)
                 .filter(|record| record.plan.flag == flag.as_str() && state.exposures.contains_key(&record.id))
                 .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
             let own = std::iter::once(id(EntryKind::Flag, flag));
@@ -45,14 +45,20 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
             ))
         }
         Subject::Plan(..)
+        | Subject::Baseline(..)
         | Subject::Soak(..)
         | Subject::Stuck(..)
+        | Subject::Alerted(..)
         | Subject::Events(..)
         | Subject::Evidence(..)
+        | Subject::Sums(..)
+        | Subject::Waiting(..)
         | Subject::Schedule(..)
         | Subject::Act(..)
         | Subject::Chunk(..)
         | Subject::Arrangement
+        | Subject::Webhook(..)
+        | Subject::WebhookRegister
         | Subject::Population(..)
         | Subject::References(..) => None,
     }
@@ -67,7 +73,7 @@ pub(crate) fn all(state: &State, environment: &Key) -> Vec<EntryId> {
         .segments_of(environment, None)
         .map(|record| id(EntryKind::Segment, &record.segment.key));
     let measurements = state
-        .rollouts_of(environment)
+        .measured_of(environment)
         .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
     let own = state
         .environments
@@ -117,9 +123,23 @@ fn flag(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
     Some(entry::encode_flag(&record.flag, step.as_ref()))
 }
 
-/// The step of the rollout that holds a flag.
+/// The step of the rollout that holds a flag; without one, that of the watch of its kill switch.
 pub(crate) fn step_of(state: &State, environment: &Key, flag: &Key) -> Option<RolloutStep> {
-    step(state, state.holder(environment, flag)?)
+    match state.holder(environment, flag) {
+        Some(holder) => step(state, holder),
+        None => watched(state, environment, flag),
+    }
+}
+
+/// Everybody is exposed and served the flag's default.
+fn watched(state: &State, environment: &Key, flag: &Key) -> Option<RolloutStep> {
+    let watch = state.watch_of(environment, flag)?;
+    let (default, other) = standing::served(state.flag(environment, flag)?)?;
+    Some(RolloutStep {
+        treatment: other.to_owned(),
+        control: default.to_owned(),
+        ..step(state, watch)?
+    })
 }
 
 fn segment(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
@@ -190,12 +210,12 @@ fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
             entered_tick: tick::at(visit.entered_at_us),
         })
     });
-    let metric = MetricSpec {
-        number: 0,
-        key: Guard::ERROR_RATE.to_owned(),
-        kind: MetricKind::ErrorRate,
-        lost_is_bad: true,
-    };
+    let metrics = (0..).zip(record.counted.iter()).map(|(number, counted)| MetricSpec {
+        number,
+        key: counted.metric.clone(),
+        counting: counting(&counted.counting),
+        lost_is_bad: counted.counting.lost_is_bad(),
+    });
     Some(Measurement {
         rollout: record.index,
         id: id_number(record.id),
@@ -214,9 +234,46 @@ fn measurement(record: &RolloutRecord, ended: bool) -> Option<Measurement> {
             .map(|horizon| tick::at(horizon.started_at_us))
             .collect(),
         lost_after_us: record.plan.lost_after_us,
-        metrics: vec![metric],
+        metrics: metrics.collect(),
         ended,
     })
+}
+
+/// As agents know it.
+fn counting(counting: &rollout::measure::Counting) -> Counting {
+    use rollout::measure::Counting as Wanted;
+    let divided = |per: rollout::measure::Per| match per {
+        rollout::measure::Per::Value => Per::Value,
+        rollout::measure::Per::Exposure => Per::Exposure,
+    };
+    match counting {
+        Wanted::Errors { expected } => Counting::Errors {
+            expected: expected.clone(),
+        },
+        Wanted::Timeouts => Counting::Timeouts,
+        Wanted::Status { from, to } => Counting::Status { from: *from, to: *to },
+        Wanted::Slower { bound_us } => Counting::Slower { bound_us: *bound_us },
+        Wanted::Above { value, bound } => Counting::Above {
+            value: value.clone(),
+            bound: *bound,
+        },
+        Wanted::Sum {
+            value,
+            minimum,
+            maximum,
+            per,
+        } => Counting::Sum {
+            value: value.clone(),
+            minimum: *minimum,
+            maximum: *maximum,
+            per: divided(*per),
+        },
+        Wanted::Hits { value, per } => Counting::Hits {
+            value: value.clone(),
+            per: divided(*per),
+        },
+        Wanted::Lost => Counting::Lost,
+    }
 }
 
 fn id_number(id: Uuid) -> u128 {

@@ -9,13 +9,14 @@ use proto::v1::{
     history_server::SERVICE_NAME as HISTORY, inspection_server::SERVICE_NAME as INSPECTION,
     rollouts_server::SERVICE_NAME as ROLLOUTS, schedules_server::SERVICE_NAME as SCHEDULES,
     segments_server::SERVICE_NAME as SEGMENTS, sync_server::SERVICE_NAME as SYNC,
+    webhooks_server::SERVICE_NAME as WEBHOOKS,
 };
 use runtime::shutdown::Shutdown;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::{pb, server::Builder};
 
 /// What is served, for health checks and reflection.
-const SERVICES: [&str; 13] = [
+const SERVICES: [&str; 14] = [
     AUDIT,
     CHANGES,
     CONFIGURATION,
@@ -29,6 +30,7 @@ const SERVICES: [&str; 13] = [
     SCHEDULES,
     SEGMENTS,
     SYNC,
+    WEBHOOKS,
 ];
 /// What every gRPC server has beside them.
 const BESIDE: [&str; 3] = [

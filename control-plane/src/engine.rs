@@ -5,11 +5,13 @@
 //! state or the fleet changes, at the next deadline, and several times a second besides, so a deadline is never a timer
 //! in memory. With thousands of rollouts a pass takes its time, so passes are paced by what the last one took.
 
+mod alarms;
 pub(crate) mod facts;
 mod look;
 mod proof;
 pub(crate) mod soaks;
 pub(crate) mod transit;
+mod trip;
 mod words;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -21,13 +23,15 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{
-    change::rollout as change,
+    change::{alert as raise, rollout as change},
     engine::{facts::Sources, look::Basis},
+    events::alert::Alert,
     identity::Actor,
     metrics as names,
     record::{RolloutRecord, Soak},
+    standing::{self, Due},
     state::{BAKING, State},
-    store::Txn,
+    store::{Txn, keys},
     stuck::Stuck,
     truth::{CommitError, Truth},
 };
@@ -120,8 +124,11 @@ impl Engine {
         self.pass += 1;
         self.due_us = i64::MAX;
         let (mut active, mut stuck, mut aborting) = (0u32, 0u32, 0u32);
+        self.keep_watches(&state).await;
         for ((environment, id), record) in state.rollouts.iter() {
-            if !record.state.is_final() {
+            if record.standing {
+                self.watch(&state, record).await;
+            } else if !record.state.is_final() {
                 active += 1;
                 aborting += u32::from(is_stuck_aborting(record));
                 stuck += u32::from(self.tell_stuck(&state, record).await);
@@ -143,10 +150,68 @@ impl Engine {
         let pass = self.pass;
         self.machines.retain(|_, machine| machine.pass == pass);
         self.sources.soaks.retain(|id| self.machines.contains_key(id));
+        self.sources.levels.retain(|id| state.exposures.contains_key(id));
         self.store_soaks(&state).await;
         metrics::gauge!(names::ROLLOUTS_ACTIVE).set(active);
         metrics::gauge!(names::ROLLOUTS_STUCK).set(stuck);
         metrics::gauge!(names::ROLLOUTS_STUCK_ABORTING).set(aborting);
+    }
+
+    /// Begins and ends the watches of standing kill switches, one at a time.
+    async fn keep_watches(&self, state: &State) {
+        let now_us = runtime::clock::now_us();
+        match standing::due(state) {
+            None => {}
+            Some(Due::End(record)) => {
+                self.commit(standing::end(&record), &record).await;
+            }
+            Some(Due::Begin {
+                environment,
+                flag,
+                plan,
+            }) => {
+                let item = self.truth.store().get(&keys::rollout_count(&environment)).await;
+                let count = item.ok().and_then(|item| change::Count::read(item.as_ref()).ok());
+                let Some(count) = count else { return };
+                let record = standing::watch(&environment, &flag, &plan, (Uuid::now_v7(), count.value + 1), now_us);
+                if self.commit(standing::begin(&record, count), &record).await.is_some() {
+                    tracing::info!(%environment, %flag, plan = %plan.key, "a kill switch stands");
+                }
+            }
+        }
+    }
+
+    /// Looks at the conditions of a standing kill switch.
+    async fn watch(&self, state: &State, record: &RolloutRecord) {
+        let now_us = runtime::clock::now_us();
+        let known = self.sources.gather(state, record, false, now_us).known;
+        if let Some(tripped) = trip::trip(state, record, &known, now_us) {
+            self.kill(tripped, record).await;
+        }
+    }
+
+    /// Raises the first alert that was not told in this visit; a look follows every commit.
+    async fn alert(&self, state: &State, record: &RolloutRecord, alarms: &[Alert], now_us: i64) {
+        let untold = alarms
+            .iter()
+            .find_map(|alert| Some((alert, raise::alone(state, record, alert, now_us)?)));
+        if let Some((alert, txn)) = untold
+            && self.commit(txn, record).await.is_some()
+        {
+            metrics::counter!(names::ALERTS, "severity" => alert.severity.name()).increment(1);
+            tracing::warn!(
+                rollout = %record.name(), environment = %record.environment,
+                severity = alert.severity.name(), title = %alert.title, "alert"
+            );
+        }
+    }
+
+    /// Kills what a kill switch is for.
+    async fn kill(&self, (reason, txn): (String, Txn), record: &RolloutRecord) -> Option<()> {
+        self.commit(txn, record).await?;
+        metrics::counter!(names::TRIPS).increment(1);
+        tracing::warn!(rollout = %record.name(), environment = %record.environment, %reason, "kill switch tripped");
+        Some(())
     }
 
     /// Whether a rollout is stuck, which is told once for each visit of a stage.
@@ -212,16 +277,22 @@ impl Engine {
         let step = rollout::step(&record.plan, &machine.progress, &facts.known, now_us);
         machine.settle(record, facts.known.fresh, now_us - resumed_before);
         let Some(transition) = step.transition else {
+            let trip = trip::trip(state, record, &facts.known, now_us);
+            let alarms = alarms::alarms(record, &facts.known, &facts.examination);
             machine.progress = step.state;
             self.sources.soaks.note(record.id, &machine.progress);
             machine.basis = Some(Basis::of(state, record, fleet));
             machine.due_us = due(record, &machine.progress, &facts.known, machine.resumed, now_us);
             self.due_us = self.due_us.min(machine.due_us);
+            if let Some(tripped) = trip {
+                self.kill(tripped, record).await;
+            }
+            self.alert(state, record, &alarms, now_us).await;
             return None;
         };
         // Of what is stored the latest is missing.
         let observed = rollout::observed(&record.plan, &machine.progress, &facts.known, now_us);
-        facts.soaked_us = Some(observed.soaked_us);
+        facts.soaked_us = observed.soaked_us;
         // The machine follows once the transition is committed; if it is not, it stands where it stood.
         let made = transit::transit(state, record, &step.state, &transition, &facts, now_us)?;
         let after = self.commit(made.txn, record).await?;
@@ -363,7 +434,7 @@ pub(crate) fn act(
     actor: &Actor,
 ) -> Result<Txn, Refusal> {
     let mut progress = state.soaked(record);
-    progress.soaked_us = progress.soaked_us.max(facts.soaked_us.unwrap_or(0));
+    progress.soaked_us = progress.soaked_us.max(facts.soaked_us);
     let acted = rollout::act(&record.plan, &progress, &facts.known, act, &actor.name, actor.at_us)?;
     let made = transit::by(state, record, &acted.state, &acted.transition, facts, actor);
     // Only a start or a completion needs the flag, and the flag of a rollout cannot be deleted while it is held.

@@ -5,6 +5,7 @@
 //! the transaction of what it tells, and its id is made of the rollout, the sequence and the type, so that who hears one
 //! twice knows. `schemas/events.json` describes every type.
 
+pub(crate) mod alert;
 pub(crate) mod outcome;
 pub(crate) mod position;
 pub(crate) mod reader;
@@ -41,6 +42,8 @@ pub(crate) enum Kind {
     Completed,
     /// Whether a component and pattern have won, and how far they came.
     Outcome,
+    /// Something that people should know of, or look at now.
+    Alert,
 }
 
 /// An event.
@@ -54,7 +57,7 @@ pub(crate) struct Event {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Kind; 8] = [
+    pub(crate) const ALL: [Kind; 9] = [
         Kind::Started,
         Kind::Advanced,
         Kind::Held,
@@ -63,6 +66,7 @@ impl Kind {
         Kind::Stuck,
         Kind::Completed,
         Kind::Outcome,
+        Kind::Alert,
     ];
 
     /// The type of its events.
@@ -76,6 +80,7 @@ impl Kind {
             Self::Stuck => "rollout_stuck",
             Self::Completed => "rollout_completed",
             Self::Outcome => "verify_outcome",
+            Self::Alert => "alert",
         }
     }
 
@@ -115,16 +120,20 @@ pub(crate) fn of(record: &RolloutRecord) -> Vec<Event> {
 
 /// The event that a rollout is stuck.
 pub(crate) fn stuck(record: &RolloutRecord, stuck: Stuck, now_us: i64) -> Event {
-    let at = TransitionRecord {
+    let more = json!({ "since": time(stuck.since_us), "question": stuck.question(now_us) });
+    event(record, &between(record, now_us), Kind::Stuck, more)
+}
+
+/// A moment between two transitions.
+fn between(record: &RolloutRecord, now_us: i64) -> TransitionRecord {
+    TransitionRecord {
         sequence: record.state.sequence,
         at_us: now_us,
         kind: String::new(),
         stage: record.state.stage as u32,
         detail: String::new(),
         actor: String::new(),
-    };
-    let more = json!({ "since": time(stuck.since_us), "question": stuck.question(now_us) });
-    event(record, &at, Kind::Stuck, more)
+    }
 }
 
 /// How much a stage exposes of its audience: nothing while it is in the shadow.
@@ -169,10 +178,15 @@ fn verified(record: &RolloutRecord, made: &TransitionRecord) -> Option<Event> {
         "weight": share.fraction(),
         "source": "tidegate",
     });
-    Some(envelope(record, made, Kind::Outcome, data))
+    Some(envelope(record, made, Kind::Outcome, Kind::Outcome.name(), data))
 }
 
 fn event(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, more: Json) -> Event {
+    envelope(record, made, kind, kind.name(), data(record, made, more))
+}
+
+/// What every event about a rollout says, and what this one says beside it.
+fn data(record: &RolloutRecord, made: &TransitionRecord, more: Json) -> Json {
     let state = &record.state;
     let exposed = if state.phase == Phase::Completed {
         Share::ALL
@@ -202,13 +216,14 @@ fn event(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, more: Json
     if let (Json::Object(data), Json::Object(more)) = (&mut data, more) {
         data.extend(more);
     }
-    envelope(record, made, kind, data)
+    data
 }
 
-fn envelope(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, data: Json) -> Event {
+/// The CloudEvent; `what` ends its id.
+fn envelope(record: &RolloutRecord, made: &TransitionRecord, kind: Kind, what: &str, data: Json) -> Event {
     let json = json!({
         "specversion": "1.0",
-        "id": format!("{}.{}.{}", record.id, made.sequence, kind.name()),
+        "id": format!("{}.{}.{what}", record.id, made.sequence),
         "source": format!("tidegate/{}", record.environment),
         "type": kind.name(),
         "subject": record.name(),
@@ -237,7 +252,7 @@ fn percent(share: Share) -> Json {
 }
 
 /// A time as RFC 3339 writes it.
-fn time(at_us: i64) -> String {
+pub(crate) fn time(at_us: i64) -> String {
     // What lies outside of the years that can be written is no time of an event.
     jiff::Timestamp::from_microsecond(at_us)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
@@ -245,4 +260,4 @@ fn time(at_us: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,18 +1,19 @@
 //! What is known about the harm of one rollout: integers added from sealed batches, and the state of its tests.
 //!
-//! Only sealing a batch changes a record; the engine turns it into one evidence number. All counts are of visits or
-//! horizons, so that nothing has to be forgotten when a stage changes.
+//! Only sealing a batch changes a record; the guards turn it into evidence ([`rollout::guards`]). All counts are of visits
+//! or horizons, so that nothing has to be forgotten when a stage changes.
 
-use std::collections::BTreeMap;
+mod examined;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use rollout::{
-    EvidenceNumber, Level, Plan, State, Totals, Unit,
-    evidence::{
-        budget,
-        request::{self, Onset},
-        unit::{self, Stratum},
-    },
+    EvidenceNumber, Totals,
+    guards::{HorizonCounts, SampledCounts, VisitKey},
+    measure::{Events, Recent, Sums},
 };
+
+pub(crate) use examined::Examined;
 
 /// What both arms saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,8 @@ pub(crate) struct ArmCounts {
     pub(crate) bad: u64,
     /// Exposures without an outcome by the deadline.
     pub(crate) lost: u64,
+    /// Outcomes that came from a sample; contained in outcomes.
+    pub(crate) sampled_outcomes: u64,
     /// Units that failed, each once a horizon and stratum.
     pub(crate) bad_units: u64,
     /// Sampled positions that were exposed: about one unit in 64.
@@ -53,15 +56,6 @@ pub(crate) struct VisitCounts {
     pub(crate) counts: Counts,
 }
 
-/// What the tests know of one horizon.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct HorizonEvidence {
-    /// Newly bad units by stratum: (treatment, control). For plans that split units.
-    pub(crate) strata: BTreeMap<u8, (u64, u64)>,
-    /// The request test. For plans that split requests.
-    pub(crate) onset: Option<Onset>,
-}
-
 /// What is known about one rollout.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct EvidenceRecord {
@@ -72,13 +66,27 @@ pub(crate) struct EvidenceRecord {
     /// Counts by visit, in the order in which they were first seen.
     pub(crate) visits: Vec<VisitCounts>,
     /// By number of the horizon, from 1.
-    pub(crate) horizons: BTreeMap<u32, HorizonEvidence>,
+    pub(crate) horizons: BTreeMap<u32, HorizonCounts>,
+    /// The sums of each visit, which are stored under keys of their own.
+    pub(crate) sums: BTreeMap<VisitKey, Arc<Sums>>,
+    /// Sampled units of each visit, by stratum.
+    pub(crate) sampled: BTreeMap<(VisitKey, u8), SampledCounts>,
+    /// Events of treatment in the recent past.
+    pub(crate) events: Events,
+    /// The evidence number of the guards that may abort, after the last batch; none before any of them speaks.
+    pub(crate) number: Option<EvidenceNumber>,
+    /// The last minutes of treatment.
+    pub(crate) recent: Recent,
+    /// Since when both arms are beyond the limit of a guard, by its position.
+    pub(crate) worse_since: BTreeMap<u32, i64>,
     /// Whether a quarter of the positions of this horizon (by number) is used.
     pub(crate) full_horizon: u32,
     /// The last treatment exposure that any agent reported; 0: none.
     pub(crate) last_treatment_exposure_us: i64,
     /// Outcomes that agents dropped.
     pub(crate) dropped: u64,
+    /// Measurements that were pushed.
+    pub(crate) pushed: u64,
     /// The store revision of its last write.
     pub(crate) revision: u64,
 }
@@ -106,10 +114,11 @@ impl ArmCounts {
         }
     }
 
+    /// As gates read them: a sample is no ground for going on.
     fn totals(&self) -> Totals {
         Totals {
             exposures: self.exposures,
-            outcomes: self.outcomes,
+            outcomes: self.outcomes.saturating_sub(self.sampled_outcomes),
             units: self.units(),
             bad: self.bad,
         }
@@ -121,6 +130,7 @@ impl ArmCounts {
         self.outcomes = self.outcomes.saturating_add(other.outcomes);
         self.bad = self.bad.saturating_add(other.bad);
         self.lost = self.lost.saturating_add(other.lost);
+        self.sampled_outcomes = self.sampled_outcomes.saturating_add(other.sampled_outcomes);
         self.bad_units = self.bad_units.saturating_add(other.bad_units);
         self.sampled_units = self.sampled_units.max(other.sampled_units);
         self.unit_buckets |= other.unit_buckets;
@@ -178,60 +188,10 @@ impl EvidenceRecord {
         })
     }
 
-    /// The evidence number over all guards and horizons; none before anything has been seen.
-    ///
-    /// Guards of level abort share the budget by their weights, horizons by those of `guard.md` 5; a guard that is not
-    /// measured spends its share in vain. In this order of summation the number is the same to the last bit wherever it is
-    /// worked out.
-    pub(crate) fn number(&self, plan: &Plan, state: &State) -> Option<EvidenceNumber> {
-        let (guard, ratio) = plan.harm_guard().filter(|_| self.batches > 0)?;
-        let abort = plan.guards.iter().filter(|guard| guard.level == Level::Abort);
-        let all: f64 = abort.map(|guard| guard.weight).sum();
-        let weight = plan.guards.get(guard)?.weight / all;
-        let horizons = state.compared_horizons(plan).into_iter();
-        let log_e = vec![
-            horizons
-                .map(|position| self.log_e(plan, state, ratio, position))
-                .collect(),
-        ];
-        let number = budget::evidence_number(&[weight], plan.planned_horizons(), &log_e)?;
-        Some(EvidenceNumber { guard, ..number })
+    /// The sums of one visit, to be added to.
+    pub(crate) fn sums_mut(&mut self, key: VisitKey) -> &mut Sums {
+        Arc::make_mut(self.sums.entry(key).or_default())
     }
-
-    /// ln of the e-value of one guard in one horizon; 0 where nothing was seen.
-    fn log_e(&self, plan: &Plan, state: &State, limit: f64, position: usize) -> f64 {
-        let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
-        let Some(horizon) = self.horizons.get(&number) else {
-            return 0.0;
-        };
-        match plan.unit {
-            Unit::Unit => unit::log_e(limit, &strata(plan, &horizon.strata)),
-            Unit::Request => {
-                let stage = state
-                    .horizons
-                    .get(position)
-                    .and_then(|horizon| plan.stages.get(horizon.stage));
-                let planned = request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()));
-                horizon.onset.as_ref().map_or(0.0, |onset| onset.log_e(planned))
-            }
-        }
-    }
-}
-
-/// Strata with the shares that the plan gave them. A stratum that the plan does not know compares nothing.
-fn strata(plan: &Plan, counts: &BTreeMap<u8, (u64, u64)>) -> Vec<Stratum> {
-    counts
-        .iter()
-        .filter_map(|(stratum, (bad_treatment, bad_control))| {
-            plan.stages.get(usize::from(*stratum))?;
-            let share = plan.wanted(usize::from(*stratum)).fraction();
-            Some(Stratum {
-                share,
-                bad_treatment: *bad_treatment,
-                bad_control: *bad_control,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -10,15 +10,19 @@ mod cells;
 mod check;
 pub(crate) mod collector;
 pub(crate) mod coverage;
+pub(crate) mod fold;
 mod frames;
 mod ledger;
 mod load;
 mod marks;
 pub(crate) mod metrics;
 mod pace;
+mod pushes;
 mod seal;
 pub(crate) mod service;
 mod sessions;
+
+pub(crate) use check::is_judged;
 
 #[cfg(test)]
 pub(crate) mod builders;

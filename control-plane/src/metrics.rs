@@ -14,6 +14,10 @@ pub(crate) const TRANSFERS_SENT: &str = "tidegate_transfers_sent_total";
 pub(crate) const NACKS: &str = "tidegate_nacks_total";
 /// Transitions of rollouts, by kind.
 pub(crate) const TRANSITIONS: &str = "tidegate_rollout_transitions_total";
+/// Alerts that were raised, by severity.
+pub(crate) const ALERTS: &str = "tidegate_alerts_total";
+/// Kill switches that tripped by themselves.
+pub(crate) const TRIPS: &str = "tidegate_kill_switch_trips_total";
 /// Rollouts that are under way.
 pub(crate) const ROLLOUTS_ACTIVE: &str = "tidegate_rollouts_active";
 /// Rollouts that have been in one stage for longer than their plans allow: somebody should decide.
@@ -33,6 +37,8 @@ pub(crate) fn describe() {
     describe_counter!(TRANSFERS_SENT, "snapshots and deltas sent to agents, by form");
     describe_counter!(NACKS, "revisions that agents refused");
     describe_counter!(TRANSITIONS, "transitions of rollouts, by kind");
+    describe_counter!(ALERTS, "alerts that were raised, by severity");
+    describe_counter!(TRIPS, "kill switches that tripped by themselves");
     describe_gauge!(ROLLOUTS_ACTIVE, "rollouts that are under way");
     describe_gauge!(
         ROLLOUTS_STUCK,
@@ -44,6 +50,14 @@ pub(crate) fn describe() {
         TIME_TO_ZERO,
         "seconds from an abort until treatment was seen to be gone"
     );
-    // An alert on it needs the series before the first agent has come.
+    // Alerts need these series before anything has happened: what begins with 1 has not increased.
     metrics::gauge!(AGENTS_CONNECTED).set(0.0);
+    metrics::counter!(NACKS).absolute(0);
+    metrics::counter!(TRIPS).absolute(0);
+    for severity in ["warning", "critical"] {
+        metrics::counter!(ALERTS, "severity" => severity).absolute(0);
+    }
+    for kind in ["aborted", "rolled-back", "completed"] {
+        metrics::counter!(TRANSITIONS, "kind" => kind).absolute(0);
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use evaluation::{Environment, Flag, Key, Segment};
-use rollout::{EvidenceNumber, Measure, Plan, State};
+use rollout::{EvidenceNumber, Measure, Plan, State, measure::Counted};
 use uuid::Uuid;
 
 use crate::{
@@ -78,6 +78,8 @@ pub(crate) struct RolloutRecord {
     pub(crate) plan: Arc<Plan>,
     /// Versions of the plan that this rollout has had, from 1.
     pub(crate) plan_version: u32,
+    /// What agents count for it; a counting's place is its number. Only ever longer.
+    pub(crate) counted: Arc<[Counted]>,
     /// Where it stands.
     pub(crate) state: State,
     /// Keys the positions of units.
@@ -96,6 +98,8 @@ pub(crate) struct RolloutRecord {
     pub(crate) retry_of: Option<Uuid>,
     /// Whether it draws buckets of its own.
     pub(crate) reshuffled: bool,
+    /// Whether it is no rollout but the watch of a standing kill switch (`standing.rs`).
+    pub(crate) standing: bool,
     /// How it ended, once it has.
     pub(crate) end: Option<End>,
     /// The store revision of its last write.
@@ -157,6 +161,8 @@ pub(crate) struct End {
 pub(crate) enum EndCause {
     /// The evidence of harm.
     Evidence,
+    /// A limit was broken that needs no evidence.
+    Rule,
     /// A person.
     Person,
     /// A person, for a reason that the plan names.
@@ -305,7 +311,11 @@ impl RolloutRecord {
 
     /// The display name.
     pub(crate) fn name(&self) -> String {
-        format!("{}#{}", self.plan.flag, self.number)
+        if self.standing {
+            format!("{}#standing", self.plan.flag)
+        } else {
+            format!("{}#{}", self.plan.flag, self.number)
+        }
     }
 }
 
@@ -314,6 +324,7 @@ impl EndCause {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Evidence => "evidence",
+            Self::Rule => "rule",
             Self::Person | Self::Withdrawn => "person",
             Self::Trigger => "trigger",
             Self::Criterion => "criterion",
@@ -326,7 +337,7 @@ impl EndCause {
     /// What the rollout came to.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
-            Self::Evidence | Self::Person | Self::Trigger => "aborted",
+            Self::Evidence | Self::Rule | Self::Person | Self::Trigger => "aborted",
             Self::Criterion | Self::Withdrawn => "rolled-back",
             Self::Edit => "superseded",
             Self::Time => "expired",

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use proto::{
     MESSAGE_LIMIT,
     v1::{
-        audit_server::AuditServer, changes_server::ChangesServer, configuration_server::ConfigurationServer,
-        environments_server::EnvironmentsServer, flag_status_server::FlagStatusServer, flags_server::FlagsServer,
-        fleet_server::FleetServer, health_server::HealthServer, history_server::HistoryServer,
-        inspection_server::InspectionServer, plans_server::PlansServer, rollouts_server::RolloutsServer,
+        audit_server::AuditServer, baselines_server::BaselinesServer, changes_server::ChangesServer,
+        configuration_server::ConfigurationServer, environments_server::EnvironmentsServer,
+        flag_status_server::FlagStatusServer, flags_server::FlagsServer, fleet_server::FleetServer,
+        health_server::HealthServer, history_server::HistoryServer, inspection_server::InspectionServer,
+        measurements_server::MeasurementsServer, plans_server::PlansServer, rollouts_server::RolloutsServer,
         schedules_server::SchedulesServer, segments_server::SegmentsServer, sync_server::SyncServer,
+        webhooks_server::WebhooksServer,
     },
 };
 use runtime::shutdown::Shutdown;
@@ -24,6 +26,7 @@ use crate::{
     publish::Publisher,
     sync::{fleet::Fleet, service::SyncService},
     truth::Truth,
+    webhooks::Webhooks,
 };
 
 /// What the services stand on.
@@ -38,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) sources: Sources,
     /// Where frames go.
     pub(crate) intake: Intake,
+    /// The deliveries of events.
+    pub(crate) webhooks: Webhooks,
 }
 
 /// All services over their parts.
@@ -48,6 +53,7 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
         fleet,
         sources,
         intake,
+        webhooks,
     } = parts;
     let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
     shutdown.spawn(
@@ -57,6 +63,9 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
     let sound = "the descriptors were written by this build";
     let view = api::View::new(truth.clone(), sources.clone());
     let fleet_api = api::FleetApi::new(truth.clone(), publisher.clone(), fleet.clone());
+    let measurements = api::MeasurementsApi::new(truth.clone(), sources.levels.clone());
+    let measurements = MeasurementsServer::new(measurements);
+    let baselines = BaselinesServer::new(api::BaselinesApi::new(view.clone()));
     let rollouts = RolloutsServer::new(api::RolloutsApi::new(view, shutdown.clone()));
     let schedules = SchedulesServer::new(api::SchedulesApi::new(truth.clone()));
     let flags = FlagsServer::new(api::FlagsApi::new(truth.clone(), sources.clone()));
@@ -72,6 +81,7 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
     let inspection = InspectionServer::new(api::InspectionApi::new(truth.clone()));
     let environments = EnvironmentsServer::new(api::EnvironmentsApi::new(truth.clone(), fleet.clone()));
     let plans = PlansServer::new(api::PlansApi::new(truth.clone()));
+    let webhooks = WebhooksServer::new(api::WebhooksApi::new(truth.clone(), webhooks));
     let segments = SegmentsServer::new(api::SegmentsApi::new(truth.clone()));
     let sync = SyncServer::new(SyncService::new(publisher, fleet, shutdown.clone()));
     let health = HealthServer::new(HealthService::new(intake, truth.states(), shutdown.clone()));
@@ -82,6 +92,9 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
         .add_service(environments)
         .add_service(segments.max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(plans.max_decoding_message_size(MESSAGE_LIMIT))
+        .add_service(baselines)
+        .add_service(webhooks)
+        .add_service(measurements.max_decoding_message_size(MESSAGE_LIMIT))
         .add_service(audit)
         .add_service(changes)
         .add_service(history)

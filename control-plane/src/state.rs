@@ -14,8 +14,11 @@ use evaluation::Key;
 use uuid::Uuid;
 
 use crate::{
+    baseline::BaselineRecord,
+    events::alert::About,
     evidence::EvidenceRecord,
     members::{Chunk, ChunkId, Chunks},
+    push::Waiting,
     recent::Recent,
     record::{Active, EnvironmentRecord, Exposure, FlagRecord, Latch, PlanRecord, RolloutRecord, SegmentRecord, Soak},
     schedule::ScheduleRecord,
@@ -23,6 +26,8 @@ use crate::{
         keys::{self, Subject},
         model::{self, ModelError},
     },
+    stuck,
+    webhooks::webhook::WebhookRecord,
 };
 
 /// Added to the number of visits in a soak that is of the bake.
@@ -51,20 +56,32 @@ pub(crate) struct State {
     pub(crate) active: Arc<BTreeMap<(Key, Key), Active>>,
     /// By environment and id; ids are in the order of time.
     pub(crate) rollouts: Arc<BTreeMap<(Key, Uuid), Arc<RolloutRecord>>>,
+    /// The rollout with an index, by environment and index: every frame asks for it.
+    pub(crate) indices: Arc<BTreeMap<(Key, u32), Uuid>>,
     /// What each rollout wants exposed.
     pub(crate) exposures: Arc<BTreeMap<Uuid, Exposure>>,
     /// How much each rollout's stage has soaked.
     pub(crate) soaks: Arc<BTreeMap<Uuid, Soak>>,
     /// The visits of rollouts, by id and number (`stuck.rs`), of which it was told that they are stuck.
     pub(crate) stuck: Arc<BTreeSet<(Uuid, u32)>>,
+    /// What was alerted of: rollout, visit (`stuck.rs`), and what it is about.
+    pub(crate) alerted: Arc<BTreeSet<(Uuid, u32, String)>>,
     /// The abort latches.
     pub(crate) latches: Arc<BTreeMap<Uuid, Arc<Latch>>>,
     /// The evidence of each rollout.
     pub(crate) evidence: Arc<BTreeMap<Uuid, Arc<EvidenceRecord>>>,
+    /// Measurements that were pushed and are not counted yet, by rollout and id.
+    pub(crate) waiting: Arc<BTreeMap<(Uuid, Uuid), Arc<Waiting>>>,
     /// Plan documents, by environment and key.
     pub(crate) plans: Arc<BTreeMap<(Key, Key), Arc<PlanRecord>>>,
+    /// Baselines, by environment and key.
+    pub(crate) baselines: Arc<BTreeMap<(Key, Key), Arc<BaselineRecord>>>,
     /// Scheduled changes, those that have ended too; by environment and id.
     pub(crate) schedules: Arc<BTreeMap<(Key, Uuid), Arc<ScheduleRecord>>>,
+    /// Webhooks, by key.
+    pub(crate) webhooks: Arc<BTreeMap<Key, Arc<WebhookRecord>>>,
+    /// When a webhook was last created, as a store revision.
+    pub(crate) webhook_register: Option<u64>,
     /// The latest audit records of each environment, of those that were made since this process began.
     pub(crate) acts: Arc<BTreeMap<Key, Arc<Recent>>>,
     /// The store revision of the latest event, of those that were written since this process began.
@@ -110,6 +127,11 @@ impl State {
                 }
                 self.set_chunk(environment, *id, chunk);
             }
+            Subject::Webhook(key) => {
+                let record = value.map(|value| model::read_webhook(value, revision)).transpose()?;
+                set(&mut self.webhooks, key.clone(), record.map(Arc::new));
+            }
+            Subject::WebhookRegister => self.webhook_register = value.map(|_| revision),
             Subject::Arrangement => self.arrangement = value.map(|_| revision),
             Subject::Population(environment) => {
                 set(&mut self.populations, environment.clone(), value.map(|_| revision));
@@ -124,6 +146,12 @@ impl State {
             }
             Subject::Rollout(environment, id) => {
                 let record = value.map(|value| model::read_rollout(value, revision)).transpose()?;
+                if let Some(record) = &record {
+                    let index = (environment.clone(), record.index);
+                    if self.indices.get(&index) != Some(id) {
+                        set(&mut self.indices, index, Some(*id));
+                    }
+                }
                 set(&mut self.rollouts, (environment.clone(), *id), record.map(Arc::new));
             }
             Subject::Exposure(_, id) => {
@@ -141,7 +169,15 @@ impl State {
                     None => told.remove(&(*id, *visit)),
                 };
             }
-            Subject::Events(_) => {
+            Subject::Alerted(_, id, visit, word) => {
+                let told = (*id, *visit, word.clone());
+                let alerted = Arc::make_mut(&mut self.alerted);
+                match value {
+                    Some(_) => alerted.insert(told),
+                    None => alerted.remove(&told),
+                };
+            }
+            Subject::Events(..) => {
                 if value.is_some() {
                     self.told_at = Some(revision);
                 }
@@ -152,7 +188,24 @@ impl State {
             }
             Subject::Evidence(_, id) => {
                 let record = value.map(|value| model::read_evidence(value, revision)).transpose()?;
+                let sums = self.evidence.get(id).map(|before| before.sums.clone());
+                let record = record.map(|record| EvidenceRecord {
+                    sums: sums.unwrap_or_default(),
+                    ..record
+                });
                 set(&mut self.evidence, *id, record.map(Arc::new));
+            }
+            Subject::Sums(_, id, visit) => {
+                if let Some(value) = value {
+                    let sums = Arc::new(model::read_sums(value)?);
+                    let record = Arc::make_mut(&mut self.evidence).entry(*id).or_default();
+                    Arc::make_mut(record).sums.insert(*visit, sums);
+                }
+            }
+            Subject::Waiting(environment, rollout, id) => {
+                let read = |value: &Bytes| model::read_waiting((environment, *id), value, revision);
+                let waiting = value.map(read).transpose()?;
+                set(&mut self.waiting, (*rollout, *id), waiting.map(Arc::new));
             }
             Subject::Schedule(environment, id) => {
                 let record = value.map(|value| model::read_schedule(value, revision)).transpose()?;
@@ -165,6 +218,11 @@ impl State {
                     (environment.clone(), key.clone()),
                     record.map(Arc::new),
                 );
+            }
+            Subject::Baseline(environment, key) => {
+                let record = value.map(|value| model::read_baseline(value, revision)).transpose()?;
+                let at = (environment.clone(), key.clone());
+                set(&mut self.baselines, at, record.map(Arc::new));
             }
             Subject::Act(environment, id) => {
                 if let Some(value) = value {
@@ -292,6 +350,27 @@ impl State {
             .map(|(_, record)| record)
     }
 
+    /// A baseline.
+    pub(crate) fn baseline(&self, environment: &Key, key: &Key) -> Option<&Arc<BaselineRecord>> {
+        self.baselines.get(&(environment.clone(), key.clone()))
+    }
+
+    /// Baselines of an environment in key order, behind a key if one is given.
+    pub(crate) fn baselines_of<'s>(
+        &'s self,
+        environment: &'s Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = &'s Arc<BaselineRecord>> + use<'s> {
+        let from = match after {
+            Some(key) => Bound::Excluded((environment.clone(), key.clone())),
+            None => Bound::Included((environment.clone(), Key::first())),
+        };
+        let baselines = self.baselines.range((from, Bound::Unbounded));
+        baselines
+            .take_while(move |((owner, _), _)| owner == environment)
+            .map(|(_, record)| record)
+    }
+
     /// A rollout.
     pub(crate) fn rollout(&self, environment: &Key, id: Uuid) -> Option<&Arc<RolloutRecord>> {
         self.rollouts.get(&(environment.clone(), id))
@@ -318,30 +397,54 @@ impl State {
 
     /// Rollouts of an environment, the oldest first.
     pub(crate) fn rollouts_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<RolloutRecord>> {
+        self.measured_of(environment).filter(|record| !record.standing)
+    }
+
+    /// The same, and the watches of standing kill switches.
+    pub(crate) fn measured_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<RolloutRecord>> {
         let range = (environment.clone(), Uuid::nil())..=(environment.clone(), Uuid::max());
         self.rollouts.range(range).map(|(_, record)| record)
     }
 
+    /// The watch of a flag whose kill switch stands.
+    pub(crate) fn watch_of(&self, environment: &Key, flag: &Key) -> Option<&Arc<RolloutRecord>> {
+        let mut watches = self.measured_of(environment).filter(|record| record.standing);
+        watches.find(|record| record.plan.flag == flag.as_str())
+    }
+
     /// The rollout with an index.
     pub(crate) fn rollout_at(&self, environment: &Key, index: u32) -> Option<&Arc<RolloutRecord>> {
-        self.rollouts_of(environment).rev().find(|record| record.index == index)
+        let id = self.indices.get(&(environment.clone(), index))?;
+        self.rollout(environment, *id)
     }
 
     /// The state of a rollout with the soak that was stored beside it, if it is of the same visit.
     pub(crate) fn soaked(&self, record: &RolloutRecord) -> rollout::State {
         let mut state = record.state.clone();
         if let Some(soak) = self.soaks.get(&record.id)
-            && soak.visits == state.visits.len() as u32 + u32::from(state.is_baking()) * BAKING
+            && soak.visits == stuck::visit(&state)
         {
             state.soaked_us = state.soaked_us.max(soak.soaked_us);
         }
         state
     }
 
+    /// Whether an alert about something was told in the present visit of a rollout.
+    pub(crate) fn is_alerted(&self, record: &RolloutRecord, about: &About) -> bool {
+        self.alerted
+            .contains(&(record.id, stuck::visit(&record.state), about.word()))
+    }
+
     /// Schedules of an environment, the oldest first.
     pub(crate) fn schedules_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<ScheduleRecord>> {
         let range = (environment.clone(), Uuid::nil())..=(environment.clone(), Uuid::max());
         self.schedules.range(range).map(|(_, record)| record)
+    }
+
+    /// What was pushed for a rollout and is not counted yet, in the order in which it was pushed.
+    pub(crate) fn waiting_of(&self, rollout: Uuid) -> impl Iterator<Item = &Arc<Waiting>> {
+        let range = (rollout, Uuid::nil())..=(rollout, Uuid::max());
+        self.waiting.range(range).map(|(_, waiting)| waiting)
     }
 
     /// The evidence of a rollout; empty before the first batch.

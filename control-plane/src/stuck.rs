@@ -34,12 +34,10 @@ impl Stuck {
             Share::NONE => FlagState::StagingOnly,
             share => FlagState::Canary(share),
         };
-        // What everybody has waits for nobody.
-        if word == FlagState::Prod100 {
-            return None;
-        }
         let stands = match state.phase {
             Phase::AwaitingStart => Stands::Before,
+            // What everybody has waits for nobody.
+            _ if word == FlagState::Prod100 => return None,
             Phase::Ramp | Phase::Soak | Phase::Gate | Phase::Held | Phase::Paused | Phase::Baking => {
                 if state.is_baking() {
                     Stands::Baking(word)
@@ -61,10 +59,9 @@ impl Stuck {
             Some(since_us) => (since_us, plan.bake_us.saturating_add(plan.stuck_after_us)),
             None => (state.entered_at_us, plan.stuck_after_us),
         };
-        let visit = state.visits.len() as u32 + u32::from(state.is_baking()) * BAKING;
         (now_us.saturating_sub(since_us) >= allowed_us).then_some(Self {
             since_us,
-            visit,
+            visit: visit(state),
             stands,
         })
     }
@@ -78,6 +75,11 @@ impl Stuck {
             Stands::Baking(word) => format!("{word} for {time}: complete it or roll it back?"),
         }
     }
+}
+
+/// The visit that a rollout is in: how many there were, and more in the bake.
+pub(crate) fn visit(state: &rollout::State) -> u32 {
+    state.visits.len() as u32 + u32::from(state.is_baking()) * BAKING
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use rollout::{
 };
 
 use crate::{
+    baseline::frozen::frozen,
     plan_wire::Written,
     references::{self, Overlay, StateDocuments},
     state::State,
@@ -36,9 +37,16 @@ const OF_REQUESTS: [&str; 13] = [
     "body",
 ];
 
-/// All that is to be said about a plan that would be started in an environment at `now`.
+/// All that is to be said about a plan that would be started in an environment at `now`, with the baseline that it names.
+/// One that is not there is a warning: it may be captured before the plan is started.
 pub(crate) fn lint(state: &State, environment: &Key, plan: &Plan, now: Micros) -> Report {
-    let mut report = lint::lint(plan, &around(state, environment, plan), now);
+    let (frozen, missing) = frozen(state, environment, plan, now);
+    let mut report = lint::lint(&frozen, &around(state, environment, plan), now);
+    for found in missing {
+        if !report.warnings.contains(&found) {
+            report.warnings.push(found);
+        }
+    }
     for found in misled(state, environment, plan) {
         if report.violations.iter().all(|known| known.field != found.field) {
             report.violations.push(found);

@@ -83,6 +83,11 @@ impl Trial {
         }
     }
 
+    /// The store, for a part that owns a share of it.
+    pub(crate) fn shared(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
     /// Creates a flag of production, or replaces its document.
     pub(crate) async fn write(&self, flag: Flag) -> Arc<State> {
         self.act("flag.update", flag, None).await

@@ -11,7 +11,7 @@ use crate::compiled::{CompiledFlag, CompiledServe, CompiledWhenStale, Listed, St
 use crate::context::Context;
 use crate::decision::{Decision, EvaluationError, Reason};
 use crate::explain::{StepKind, Trace, Untraced};
-use crate::exposure::{Arm, Exposure};
+use crate::exposure::Exposure;
 use crate::json::Json;
 use crate::position::Position;
 use crate::snapshot::Snapshot;
@@ -144,11 +144,7 @@ impl CompiledFlag {
             return Some(decision);
         };
         let bucket = step.salted.bucket(unit);
-        let (arm, variant) = if bucket < stratum.share {
-            (Arm::Treatment, step.treatment)
-        } else {
-            (Arm::Control, step.control)
-        };
+        let (arm, variant) = step.given(bucket, stratum.share);
         trace.step(StepKind::Rollout, true, Some(bucket), || {
             step.in_words(stratum, segment, arm)
         });

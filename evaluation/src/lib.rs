@@ -9,6 +9,7 @@
 
 mod allot;
 mod attribute;
+mod attribution;
 mod bucket;
 mod compile;
 mod compiled;
@@ -50,6 +51,7 @@ mod within;
 
 pub use allot::allot;
 pub use attribute::TARGETING_KEY;
+pub use attribution::{Attributed, Place, Served, Unattributed};
 pub use bucket::bucket;
 pub use compile::{compile, compile_segment};
 pub use compiled::CompiledFlag;
@@ -67,7 +69,7 @@ pub use flag::{Flag, HashScheme, Prerequisite, Serve, WhenStale};
 pub use index::Index;
 pub use json::Json;
 pub use key::{Key, KeyError};
-pub use measurement::{Measurement, MetricKind, MetricSpec, SplittingUnit, StageVisit};
+pub use measurement::{Counting, Measurement, MetricSpec, Per, SplittingUnit, StageVisit};
 pub use percentage::{BUCKETS, Buckets, PercentError};
 pub use position::Position;
 pub use references::{Documents, Reference, Written, check_references, references_of};

@@ -15,11 +15,65 @@ pub enum SplittingUnit {
     Request,
 }
 
-/// How outcomes become a metric's numbers.
+/// How outcomes become a metric's numbers: a numerator and a denominator. Outcomes are ok, error and timeout; bad are
+/// error and timeout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Bad outcomes, of all outcomes.
+    Errors {
+        /// Failures of these classes count as if they had worked.
+        expected: Vec<String>,
+    },
+    /// Timeouts, of all outcomes.
+    Timeouts,
+    /// Outcomes whose HTTP status lies between these, both included, of those that carry one.
+    Status {
+        /// The lowest that is bad.
+        from: u16,
+        /// The highest that is bad.
+        to: u16,
+    },
+    /// Outcomes that took longer or are bad, of those that were timed or are bad.
+    Slower {
+        /// In microseconds.
+        bound_us: i64,
+    },
+    /// Outcomes with a greater value, or bad and without it, of those that carry the value or are bad.
+    Above {
+        /// Key of the value.
+        value: String,
+        /// In millionths of the value's unit.
+        bound: i64,
+    },
+    /// The sum of the values, in millionths.
+    Sum {
+        /// Key of the value.
+        value: String,
+        /// The least that one value counts for, in millionths.
+        minimum: i64,
+        /// The greatest that one value counts for, in millionths.
+        maximum: i64,
+        /// Of what.
+        per: Per,
+    },
+    /// Values of at least one half.
+    Hits {
+        /// Key of the value.
+        value: String,
+        /// Of what.
+        per: Per,
+    },
+    /// Exposures whose outcome never came, of those with an outcome and the lost.
+    Lost,
+}
+
+/// What values are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MetricKind {
-    /// Outcomes that are an error or a timeout, of those that are ok, an error or a timeout.
-    ErrorRate,
+pub enum Per {
+    /// The values that came.
+    Value,
+    /// All exposures, with or without a value.
+    Exposure,
 }
 
 /// One metric of a measurement.
@@ -30,9 +84,32 @@ pub struct MetricSpec {
     /// Its key, for people.
     pub key: String,
     /// How outcomes become its numbers.
-    pub kind: MetricKind,
+    pub counting: Counting,
     /// Whether an exposure whose outcome never came counts as bad.
     pub lost_is_bad: bool,
+}
+
+impl Counting {
+    /// The key under which observations carry an HTTP status.
+    pub const STATUS_VALUE: &str = "http-status";
+
+    /// Whether numerators are sums of values in millionths, which may be negative, and not counts.
+    pub fn is_sum(&self) -> bool {
+        matches!(self, Self::Sum { .. })
+    }
+
+    /// Whether units that failed are told by position, so that units can be compared (guard.md 4a).
+    pub fn names_units(&self) -> bool {
+        matches!(
+            self,
+            Self::Errors { .. } | Self::Timeouts | Self::Status { .. } | Self::Lost
+        )
+    }
+
+    /// Whether every numerator belongs to a denominator of the same event, so that none is greater.
+    pub fn is_part(&self) -> bool {
+        !matches!(self, Self::Sum { .. } | Self::Hits { per: Per::Exposure, .. })
+    }
 }
 
 /// One entry into a stage.

@@ -7,6 +7,7 @@
 use crate::attribute::AttributeName;
 use crate::bucket::Salted;
 use crate::compiled::VariantIndex;
+use crate::exposure::Arm;
 use crate::percentage::Buckets;
 use crate::within::{Name, Within};
 
@@ -107,6 +108,16 @@ impl CompiledStep {
             Some(special) => special
                 .stratum(within)
                 .or((!special.is_closed).then_some((self.for_all, None))),
+        }
+    }
+
+    /// The arm of a bucket under a share, and what it is served.
+    #[inline]
+    pub(crate) fn given(&self, bucket: u32, share: u32) -> (Arm, VariantIndex) {
+        if bucket < share {
+            (Arm::Treatment, self.treatment)
+        } else {
+            (Arm::Control, self.control)
         }
     }
 

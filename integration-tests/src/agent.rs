@@ -122,6 +122,11 @@ impl Agent {
         self.folder.join(&self.id)
     }
 
+    /// The processor time that it has used.
+    pub fn processor_time(&self) -> std::time::Duration {
+        self.process.processor_time()
+    }
+
     /// Whether the process lives.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()

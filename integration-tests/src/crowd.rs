@@ -149,7 +149,12 @@ async fn ask(flag: &str, treatment: &str, members: &[Member], door: &(String, Ch
             name: Some(Name::Token(result.token)),
         }],
         outcome: v1::OutcomeKind::Ok.into(),
-        duration_us: None,
+        duration_us: Some(200_000),
+        values: vec![v1::MetricValue {
+            metric: "revenue".to_owned(),
+            value: 10.0,
+        }],
+        ..v1::Observation::default()
     });
     let observations: Vec<_> = observations.collect();
     if observations.is_empty() {

@@ -92,20 +92,7 @@ impl Process {
 
     /// The processor time that it has used, its own and the kernel's for it, to a hundredth of a second.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!(
-            "/proc/{}/stat",
-            self.child.id().expect("the process has not ended")
-        ))
-        .expect("a running process has a stat");
-        // The name, in brackets, may hold anything; the fields are counted behind it.
-        let fields = stat
-            .rsplit_once(") ")
-            .expect("a stat has a name")
-            .1
-            .split(' ')
-            .collect::<Vec<_>>();
-        let ticks = |position: usize| fields[position].parse::<u64>().expect("a time is a number");
-        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+        processor_time_of(self.child.id().expect("the process has not ended"))
     }
 
     /// The memory that it holds, in bytes.
@@ -166,4 +153,18 @@ impl Drop for Log {
             println!("{line}");
         }
     }
+}
+
+/// The processor time that a running process has used, its own and the kernel's for it, to a hundredth of a second.
+pub fn processor_time_of(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a running process has a stat");
+    // The name, in brackets, may hold anything; the fields are counted behind it.
+    let fields = stat
+        .rsplit_once(") ")
+        .expect("a stat has a name")
+        .1
+        .split(' ')
+        .collect::<Vec<_>>();
+    let ticks = |position: usize| fields[position].parse::<u64>().expect("a time is a number");
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use crate::{agent::Agent, evaluator::Evaluator};
+use crate::{agent::Agent, evaluator::Evaluator, habit::Habit};
 
 /// How often a burst of requests is made.
 const BURST: Duration = Duration::from_millis(50);
@@ -34,17 +34,10 @@ pub struct Traffic {
     pub users: Option<u64>,
     /// Requests per second, over all agents.
     pub per_second: u32,
-    /// How many requests of an arm fail.
-    pub failing: Failing,
-}
-
-/// The share of requests that fail, 0 to 1.
-#[derive(Debug, Clone, Copy)]
-pub struct Failing {
-    /// Of those that got treatment.
-    pub treatment: f64,
-    /// Of those that got control.
-    pub control: f64,
+    /// How requests with treatment turn out.
+    pub treatment: Habit,
+    /// How those with control do.
+    pub control: Habit,
 }
 
 /// What the service has seen.
@@ -77,23 +70,27 @@ pub struct Service {
 impl Traffic {
     /// 300 requests a second of 397 users (a prime, so that each meets every agent in turn), none of which fails.
     pub fn of(flag: &str) -> Self {
-        let failing = Failing {
-            treatment: 0.0,
-            control: 0.0,
-        };
         Self {
             flag: flag.to_owned(),
             users: Some(397),
             per_second: 300,
-            failing,
+            treatment: Habit::default(),
+            control: Habit::default(),
         }
     }
 
     /// The same with these failures.
     #[must_use]
     pub fn failing(self, treatment: f64, control: f64) -> Self {
+        self.habits(Habit::failing(treatment), Habit::failing(control))
+    }
+
+    /// The same with these habits.
+    #[must_use]
+    pub fn habits(self, treatment: Habit, control: Habit) -> Self {
         Self {
-            failing: Failing { treatment, control },
+            treatment,
+            control,
             ..self
         }
     }
@@ -186,43 +183,24 @@ async fn request(traffic: &Traffic, door: &Evaluator, number: u64, seen: &Mutex<
     let answer = answer
         .map_err(|status| seen.failed.push(said("evaluate", &status)))
         .ok()?;
-    let failing = match answer.arm.as_deref() {
+    let habit = match answer.arm.as_deref() {
         Some("treatment") => {
             seen.treatment += 1;
-            traffic.failing.treatment
+            &traffic.treatment
         }
         Some(_) => {
             seen.control += 1;
-            traffic.failing.control
+            &traffic.control
         }
         None => {
             seen.unexposed += 1;
             return None;
         }
     };
-    let outcome = if chance(number) < failing {
-        v1::OutcomeKind::Error
-    } else {
-        v1::OutcomeKind::Ok
-    };
     let exposure = v1::ExposureName {
         name: answer.token.map(Name::Token),
     };
-    Some(v1::Observation {
-        exposures: vec![exposure],
-        outcome: outcome.into(),
-        duration_us: None,
-    })
-}
-
-/// A number in 0..1 that looks drawn: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
-fn chance(number: u64) -> f64 {
-    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    // 53 bits are exact in a double.
-    (mixed >> 11) as f64 / (1_u64 << 53) as f64
+    habit.outcome(number, exposure)
 }
 
 fn said(call: &str, status: &Status) -> String {

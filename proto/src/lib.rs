@@ -1,12 +1,13 @@
 //! The wire of Tidegate: everything that crosses a process boundary.
 //!
 //! Owns the generated messages and services (from `proto/`, compiled without protoc), the layouts that are not
-//! protobuf (the exposure token, ticks), and the conversions between wire messages and the types of `evaluation`.
-//! It decides nothing: a conversion either yields a domain value or says which field is wrong.
+//! protobuf (the exposure token, ticks, buckets of durations), and the conversions between wire messages and the types
+//! of `evaluation`. It decides nothing: a conversion either yields a domain value or says which field is wrong.
 
 #![warn(missing_docs)]
 
 mod condition;
+pub mod durations;
 pub mod entry;
 pub mod flag;
 pub mod measurement;

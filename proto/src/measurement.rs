@@ -1,7 +1,7 @@
 //! Measurement and environment entries between the wire and `evaluation`.
 
 use evaluation::{
-    Buckets, Environment, EnvironmentKind, Key, KeyError, Measurement, MetricKind, MetricSpec, SplittingUnit,
+    Buckets, Counting, Environment, EnvironmentKind, Key, KeyError, Measurement, MetricSpec, Per, SplittingUnit,
     StageVisit,
 };
 
@@ -42,18 +42,7 @@ impl From<&Measurement> for v1::MeasurementEntry {
                 .collect(),
             horizon_starts: measurement.horizon_starts.clone(),
             lost_after_us: measurement.lost_after_us,
-            metrics: measurement
-                .metrics
-                .iter()
-                .map(|metric| v1::MetricSpec {
-                    number: u32::from(metric.number),
-                    key: metric.key.clone(),
-                    kind: match metric.kind {
-                        MetricKind::ErrorRate => v1::MetricKind::ErrorRate.into(),
-                    },
-                    lost_is_bad: metric.lost_is_bad,
-                })
-                .collect(),
+            metrics: measurement.metrics.iter().map(v1::MetricSpec::from).collect(),
             ended: measurement.ended,
         }
     }
@@ -96,15 +85,97 @@ fn visit(visit: v1::StageVisit) -> Result<StageVisit, MeasurementError> {
     })
 }
 
+impl From<&MetricSpec> for v1::MetricSpec {
+    fn from(metric: &MetricSpec) -> Self {
+        let bare = Self {
+            number: u32::from(metric.number),
+            key: metric.key.clone(),
+            lost_is_bad: metric.lost_is_bad,
+            ..Self::default()
+        };
+        let of = |kind: v1::MetricKind| Self {
+            kind: kind.into(),
+            ..bare.clone()
+        };
+        match &metric.counting {
+            Counting::Errors { expected } => Self {
+                expected_classes: expected.clone(),
+                ..of(v1::MetricKind::ErrorRate)
+            },
+            Counting::Timeouts => of(v1::MetricKind::TimeoutRate),
+            Counting::Status { from, to } => Self {
+                status_from: u32::from(*from),
+                status_to: u32::from(*to),
+                ..of(v1::MetricKind::Status)
+            },
+            Counting::Slower { bound_us } => Self {
+                bound: *bound_us,
+                ..of(v1::MetricKind::Slower)
+            },
+            Counting::Above { value, bound } => Self {
+                value: value.clone(),
+                bound: *bound,
+                ..of(v1::MetricKind::Above)
+            },
+            Counting::Sum {
+                value,
+                minimum,
+                maximum,
+                per,
+            } => Self {
+                value: value.clone(),
+                minimum: *minimum,
+                maximum: *maximum,
+                per_exposure: *per == Per::Exposure,
+                ..of(v1::MetricKind::Sum)
+            },
+            Counting::Hits { value, per } => Self {
+                value: value.clone(),
+                per_exposure: *per == Per::Exposure,
+                ..of(v1::MetricKind::Hits)
+            },
+            Counting::Lost => of(v1::MetricKind::Lost),
+        }
+    }
+}
+
 fn metric(metric: v1::MetricSpec) -> Result<MetricSpec, MeasurementError> {
-    let kind = match metric.kind() {
-        v1::MetricKind::ErrorRate => MetricKind::ErrorRate,
+    let status = |status| u16::try_from(status).map_err(|_| MeasurementError::Range("metrics.status"));
+    let per = if metric.per_exposure { Per::Exposure } else { Per::Value };
+    let counting = match metric.kind() {
+        v1::MetricKind::ErrorRate => Counting::Errors {
+            expected: metric.expected_classes,
+        },
+        v1::MetricKind::TimeoutRate => Counting::Timeouts,
+        v1::MetricKind::Status => Counting::Status {
+            from: status(metric.status_from)?,
+            to: status(metric.status_to)?,
+        },
+        v1::MetricKind::Slower => Counting::Slower { bound_us: metric.bound },
+        v1::MetricKind::Above => Counting::Above {
+            value: metric.value,
+            bound: metric.bound,
+        },
+        v1::MetricKind::Sum if metric.minimum > metric.maximum => {
+            return Err(MeasurementError::Range("metrics.minimum"));
+        }
+        v1::MetricKind::Sum => Counting::Sum {
+            value: metric.value,
+            minimum: metric.minimum,
+            maximum: metric.maximum,
+            per,
+        },
+        v1::MetricKind::Hits => Counting::Hits {
+            value: metric.value,
+            per,
+        },
+        v1::MetricKind::Lost => Counting::Lost,
         v1::MetricKind::Unspecified => return Err(MeasurementError::Range("metrics.kind")),
     };
     Ok(MetricSpec {
         number: u16::try_from(metric.number).map_err(|_| MeasurementError::Range("metrics.number"))?,
         key: metric.key,
-        kind,
+        counting,
         lost_is_bad: metric.lost_is_bad,
     })
 }

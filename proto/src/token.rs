@@ -13,7 +13,8 @@ use siphasher::sip::SipHasher24;
 use twox_hash::XxHash3_64;
 
 const VERSION: u128 = 1;
-const TICK_MASK: u32 = (1 << 28) - 1;
+/// The bits of a tick that a token has room for.
+pub const TICK_MASK: u32 = (1 << 28) - 1;
 
 /// What a token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

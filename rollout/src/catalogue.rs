@@ -10,7 +10,9 @@ mod distance;
 mod key;
 mod own;
 
+use crate::measure::Per;
 pub use key::{KeyError, MetricKey};
+
 pub use own::{OwnDefinition, Resolved, Resolver, UnknownMetric};
 
 /// A metric of the catalogue.
@@ -30,6 +32,8 @@ pub struct Definition {
     pub better: Direction,
     /// Where it comes from unless a plan says otherwise.
     pub source: Source,
+    /// What values of it are divided by.
+    pub per: Per,
     /// What is counted, in a sentence.
     pub description: &'static str,
 }

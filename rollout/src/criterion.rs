@@ -21,8 +21,9 @@ mod number;
 mod parse;
 mod problem;
 mod sentence;
+mod worth;
 
-pub use check::check;
+pub use check::{check, check_value};
 pub use decimal::Decimal;
 pub use judge::{Estimates, holds, parity};
 pub use number::{Currency, Number, Written};

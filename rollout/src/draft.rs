@@ -220,7 +220,12 @@ impl Wish {
             BaselineSource::None if !values.is_empty() => BaselineSource::Fixed,
             source => source,
         };
-        Baseline { source, values }
+        let artifact = self.baseline.artifact.clone();
+        Baseline {
+            source,
+            values,
+            artifact,
+        }
     }
 
     fn labels(&self) -> BTreeMap<String, String> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EvidenceNumber, Micros, criterion::Estimates};
+use crate::{EvidenceNumber, HoldReason, Micros, criterion::Estimates};
 
 /// The longest time between two looks that counts as seen, while somebody looks every second.
 pub const LONGEST_GAP_US: Micros = 5_000_000;
@@ -23,20 +23,39 @@ pub struct Facts {
     pub arms: ArmTotals,
     /// The evidence of harm over the whole rollout; none as long as there is none.
     pub evidence: Option<EvidenceNumber>,
+    /// What else the guards say.
+    pub concerns: Concerns,
     /// Frames of the live agents cover the recent past.
     pub fresh: bool,
     /// A quarter of a position set is used in the current horizon.
     pub positions_full: bool,
     /// This is the first evaluation of a new leader: what lies between it and the last one was seen by nobody.
     pub resumed: bool,
-    /// The estimates of the metrics in the current visit, by key. What is not here has no data.
+    /// What comparisons read in the current visit, by [`crate::measure::subject`]. What is not here has no data.
     pub measures: BTreeMap<String, Measure>,
+    /// What the conditions of the kill switch read of the last minutes, by [`crate::measure::subject`].
+    pub recent: BTreeMap<String, Measure>,
     /// Whether the stage's criteria are proved to hold (guard.md 6); none: nothing is known yet.
     pub certified: Option<bool>,
     /// The names of the items that checks have found done.
     pub checked: Vec<String>,
     /// The longest gap since the last look that counts as seen: [`LONGEST_GAP_US`] unless time is virtual.
     pub longest_gap_us: Micros,
+}
+
+/// What the guards say beside the evidence of those that may abort.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Concerns {
+    /// The evidence of guards that may warn.
+    pub warn: Option<EvidenceNumber>,
+    /// The evidence of guards that may hold.
+    pub hold: Option<EvidenceNumber>,
+    /// The first guard that aborts without evidence, by its position.
+    pub rule: Option<usize>,
+    /// Reasons to hold, the gravest first.
+    pub holds: Vec<HoldReason>,
+    /// A guard's estimate is beyond its limit, on too little data to believe it.
+    pub is_early: bool,
 }
 
 /// What is known of one metric.
@@ -59,10 +78,12 @@ impl Default for Facts {
             delivery: Delivery::default(),
             arms: ArmTotals::default(),
             evidence: None,
+            concerns: Concerns::default(),
             fresh: false,
             positions_full: false,
             resumed: false,
             measures: BTreeMap::new(),
+            recent: BTreeMap::new(),
             certified: None,
             checked: Vec::new(),
             longest_gap_us: LONGEST_GAP_US,

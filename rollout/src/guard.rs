@@ -18,6 +18,8 @@ pub struct Guard {
     pub level: Level,
     /// Its share of the budget, relative to the others; 1 by default.
     pub weight: f64,
+    /// Classes of failures that are expected (a declined card) and left out of an error rate; at most 16.
+    pub except: Vec<String>,
 }
 
 /// What a guard may do at most.
@@ -56,6 +58,7 @@ impl Guard {
             },
             level: Level::Abort,
             weight: 1.0,
+            except: Vec::new(),
         }
     }
 

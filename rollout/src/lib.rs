@@ -10,6 +10,7 @@
 //! which is what lets a record be replayed. Storing, publishing and telling people are left to the control plane.
 
 pub mod act;
+pub mod alarm;
 pub mod calendar;
 pub mod catalogue;
 pub mod cost;
@@ -18,9 +19,12 @@ pub mod draft;
 pub mod duration;
 pub mod evidence;
 pub mod gate;
+pub mod guards;
 pub mod lint;
+pub mod measure;
 pub mod plan;
 pub mod risk;
+pub mod shown;
 pub mod simulate;
 pub mod state;
 pub mod status;
@@ -39,7 +43,7 @@ mod violation;
 
 pub use act::{Act, Acted, Refusal, act};
 pub use evidence::budget::{EvidenceNumber, Ladder};
-pub use facts::{ArmTotals, Delivery, Facts, LONGEST_GAP_US, Measure, Totals};
+pub use facts::{ArmTotals, Concerns, Delivery, Facts, LONGEST_GAP_US, Measure, Totals};
 pub use gate::{Wait, waits};
 pub use guard::{Guard, Level};
 pub use plan::{DAY_US, Plan, Unit};

@@ -5,6 +5,7 @@
 //! nothing. Times and costs are worked out only for a plan whose own rules hold, because everything else takes that for
 //! granted. Where a figure cannot be said, the reason is ([`Unknown`]).
 
+mod baseline;
 mod cost;
 mod limit;
 mod refusals;
@@ -15,6 +16,7 @@ mod warnings;
 use std::collections::BTreeMap;
 
 pub use self::{
+    baseline::lacking,
     cost::{LimitCost, Purpose, StageCost},
     threshold::ThresholdOdds,
     unknown::Unknown,

@@ -45,6 +45,7 @@ fn check_live(before: &Plan, after: &Plan, state: &State, found: &mut Vec<Violat
     frozen(found, "unit", before.unit == after.unit);
     frozen(found, "unit_by", before.unit_by == after.unit_by);
     frozen(found, "guards", before.guards == after.guards);
+    frozen(found, "baseline", before.baseline == after.baseline);
     frozen(found, "alpha", before.alpha == after.alpha);
     frozen(
         found,

@@ -122,6 +122,11 @@ pub enum AbortCause {
         /// Natural logarithm of the evidence number.
         log_evidence: f64,
     },
+    /// A limit was broken that needs no evidence: a cap on events, a level, or harm to both arms since a stage change.
+    Rule {
+        /// Position of the guard in the plan.
+        guard: usize,
+    },
     /// The abort latch was found set: a person, or another replica.
     Person,
     /// A person has fired a trigger of the plan.

@@ -5,17 +5,11 @@
 //! the verdict.
 
 use crate::{
-    AbortCause, Facts, HoldReason, Level, Micros, Phase, Plan, RollbackCause, State,
+    AbortCause, Facts, HoldReason, Level, Micros, Phase, Plan, RollbackCause, State, alarm,
     criterion::Criterion,
     evidence::budget::{self, Ladder},
-    gate::{self, Finding, Minimum, Wait},
+    gate::{self, Finding, Wait},
     step::STALE_AFTER_US,
-};
-
-/// What a rollback criterion needs before it is believed (guard.md 4f).
-const BELIEVED: Minimum = Minimum {
-    outcomes: 100,
-    units: 3,
 };
 
 /// What all facts together say, gravest first.
@@ -67,23 +61,25 @@ pub(crate) fn harm(plan: &Plan, facts: &Facts) -> Option<AbortCause> {
             log_evidence,
         });
     }
+    if let Some(guard) = facts.concerns.rule {
+        return Some(AbortCause::Rule { guard });
+    }
     facts.latched.then_some(AbortCause::Person)
 }
 
 /// The rung that the evidence has reached, no higher than its guard's level.
 pub(crate) fn ladder(plan: &Plan, facts: &Facts) -> Ladder {
-    let Some(number) = facts.evidence else {
-        return Ladder::None;
-    };
     // A guard that the plan does not know cannot be asked for its level; harm is then taken at its word.
-    let level = plan.guards.get(number.guard).map_or(Level::Abort, |guard| guard.level);
-    budget::level(number.log_evidence, plan.alpha).min(level.cap())
+    let cap = |guard: usize| plan.guards.get(guard).map_or(Level::Abort, |guard| guard.level).cap();
+    let rung = |number: &budget::EvidenceNumber| budget::level(number.log_evidence, plan.alpha).min(cap(number.guard));
+    let numbers = [&facts.evidence, &facts.concerns.hold, &facts.concerns.warn];
+    numbers.into_iter().flatten().map(rung).max().unwrap_or(Ladder::None)
 }
 
 /// The rollback criterion of the current stage that holds, if one does, on a minimum of outcomes and units.
 fn rolls_back(plan: &Plan, state: &State, facts: &Facts) -> Option<RollbackCause> {
     let stage = plan.stages.get(state.stage)?;
-    let holds = |written: &Criterion| gate::on_minimum(plan, BELIEVED, facts, written) == Finding::Holds;
+    let holds = |written: &Criterion| gate::on_minimum(plan, alarm::BELIEVED, facts, written) == Finding::Holds;
     let criterion = stage.rollback.iter().position(holds)?;
     Some(RollbackCause::Criterion {
         stage: state.stage,
@@ -103,11 +99,13 @@ pub(crate) fn holds(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> V
     note(state.desk.held, HoldReason::Person);
     note(state.desk.is_fixing(), HoldReason::Fix);
     note(ladder(plan, facts) >= Ladder::Hold, HoldReason::Evidence);
+    facts.concerns.holds.iter().for_each(|reason| note(true, *reason));
     note(facts.delivery.live == 0, HoldReason::NoAgents);
     note(is_stale(state, facts, now), HoldReason::Stale);
     if reasons.is_empty() && !state.is_baking() && state.is_soaked(plan) {
         match gate::missing_data(plan, state.stage, facts) {
             Some(reason) => reasons.push(reason),
+            None if facts.concerns.is_early => reasons.push(HoldReason::Early),
             None if gate::is_inconclusive(plan, state, facts) && !may_extend(plan, state) => {
                 reasons.push(HoldReason::Inconclusive);
             }

@@ -4,6 +4,7 @@
 //! one answer is enough to mend a plan. What passes here is what every other part of this crate takes for granted.
 //! Whether flag, variants and segments exist is for those who know them.
 
+mod baseline;
 mod metrics;
 mod names;
 mod stages;

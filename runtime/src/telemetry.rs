@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -34,6 +35,8 @@ pub struct UnknownLogFormat(String);
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
+    /// What is not recorded and made when it is asked for.
+    more: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 impl FromStr for LogFormat {
@@ -58,11 +61,25 @@ impl fmt::Display for LogFormat {
 }
 
 impl Metrics {
+    /// The same, and what `more` gives each time they are rendered: whole families in the text format, of other names than
+    /// those that are recorded. For series of things that go away, which a recorder would keep for ever.
+    #[must_use]
+    pub fn with(self, more: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self {
+            more: Some(Arc::new(more)),
+            ..self
+        }
+    }
+
     /// All metrics in the Prometheus text format. Also moves recorded samples out of their buffers, which is why a
     /// process must be scraped (or render now and then) to keep its memory flat.
     pub fn render(&self) -> String {
         self.handle.run_upkeep();
-        self.handle.render()
+        let mut text = self.handle.render();
+        if let Some(more) = &self.more {
+            text.push_str(&more());
+        }
+        text
     }
 }
 
@@ -97,14 +114,14 @@ pub fn init_metrics() -> anyhow::Result<Metrics> {
     let handle = PrometheusBuilder::new()
         .install_recorder()
         .context("cannot install the metrics recorder")?;
-    Ok(Metrics { handle })
+    Ok(Metrics { handle, more: None })
 }
 
 /// A recorder that is not installed, for `metrics::with_local_recorder` in tests, and the metrics that it records.
 pub fn local_metrics() -> (PrometheusRecorder, Metrics) {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
-    (recorder, Metrics { handle })
+    (recorder, Metrics { handle, more: None })
 }
 
 /// The filter to use and, if the wanted one was invalid, what was wrong with it.
@@ -143,5 +160,17 @@ mod tests {
         let (recorder, metrics) = local_metrics();
         metrics::with_local_recorder(&recorder, || metrics::gauge!("tidegate_level").set(2.5));
         assert!(metrics.render().contains("tidegate_level 2.5"));
+    }
+
+    #[test]
+    fn what_is_made_when_it_is_asked_for_follows_what_was_recorded() {
+        let (recorder, metrics) = local_metrics();
+        metrics::with_local_recorder(&recorder, || metrics::gauge!("tidegate_level").set(2.5));
+        let metrics = metrics.with(|| "tidegate_made 1\n".to_owned());
+        let text = metrics.render();
+        assert!(
+            text.contains("tidegate_level 2.5") && text.ends_with("\ntidegate_made 1\n"),
+            "{text:?}"
+        );
     }
 }

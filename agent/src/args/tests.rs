@@ -124,6 +124,14 @@ fn ofrep_has_a_port_of_its_own_unless_it_is_turned_off() {
 }
 
 #[test]
+fn otlp_has_a_port_of_its_own_only_if_it_is_asked_for() {
+    assert_eq!(args(&[]).unwrap().otlp, None, "a collector may sit there");
+    assert_eq!(args(&["--otlp", "127.0.0.1:4317"]).unwrap().otlp.unwrap().port(), 4_317);
+    let message = args(&["--otlp", "4317"]).unwrap_err().to_string();
+    assert!(message.contains("give it as 127.0.0.1:4317, or none"), "{message}");
+}
+
+#[test]
 fn what_a_control_plane_has_too_is_named_apart_in_the_environment() {
     use clap::CommandFactory as _;
     let command = Args::command();

@@ -7,18 +7,17 @@
 use std::{collections::VecDeque, time::Duration};
 
 use evaluation::Measurement;
-use prost::Message as _;
 use proto::v1;
 
 use super::{
-    counters::{Drained, STEP_TICKS, USEFUL_TICKS},
-    slice::{Slice, cell},
+    counters::Drained,
+    slice::Slice,
+    tally::{STEP_TICKS, USEFUL_TICKS},
+    wire,
 };
 
 /// Frames that may wait for their ack, per rollout.
 const WAITING_LIMIT: usize = 64;
-/// A frame is split between cells beyond this many bytes, so that it fits a message.
-const FRAME_BYTES: usize = 512 * 1024;
 /// Bounds of the interval that the control plane may name, in ticks.
 const INTERVAL_BOUNDS: (u32, u32) = (1, 600);
 
@@ -65,6 +64,11 @@ impl Outbox {
         (interval_over || self.stepped_back(through)) && self.waiting.len() < WAITING_LIMIT
     }
 
+    /// Whether a frame up to this tick could be cut before it is due.
+    pub(crate) fn may_hurry(&self, through: u32) -> bool {
+        self.next_tick <= through && self.waiting.len() < WAITING_LIMIT
+    }
+
     /// Whether any tick up to this one is in no frame.
     pub(crate) fn behind(&self, through: u32) -> bool {
         self.next_tick <= through || self.stepped_back(through)
@@ -86,30 +90,18 @@ impl Outbox {
         self.interval_ticks = ticks.clamp(INTERVAL_BOUNDS.0, INTERVAL_BOUNDS.1);
     }
 
-    /// Makes frames of what was drained up to a tick, one per horizon and the last of them up to that tick.
+    /// Makes frames of what was drained up to a tick, one per horizon (more if it is large), the last of them up to that
+    /// tick.
     pub(crate) fn cut(&mut self, measurement: &Measurement, drained: Drained, through: u32) {
         let first = self.next_tick.max(through.saturating_sub(USEFUL_TICKS)).min(through);
-        let mut dropped = drained.dropped;
-        for part in parts(measurement, drained.slices, first, through) {
-            self.push(&part, std::mem::take(&mut dropped));
+        let mut dropped = drained.unsaid.dropped;
+        for mut part in parts(measurement, drained.slices, first, through) {
+            let cells = std::mem::take(&mut part.cells);
+            for cells in wire::frames(cells, &drained.classes) {
+                self.seal(&part, cells, std::mem::take(&mut dropped));
+            }
         }
         self.next_tick = through.saturating_add(1);
-    }
-
-    fn push(&mut self, slice: &Slice, mut dropped: u64) {
-        let mut cells = Vec::new();
-        let mut bytes = 0;
-        for (key, counts) in &slice.cells {
-            let next = cell(*key, counts);
-            let next_bytes = next.encoded_len();
-            if bytes + next_bytes > FRAME_BYTES && !cells.is_empty() {
-                self.seal(slice, std::mem::take(&mut cells), std::mem::take(&mut dropped));
-                bytes = 0;
-            }
-            bytes += next_bytes;
-            cells.push(next);
-        }
-        self.seal(slice, cells, dropped);
     }
 
     fn seal(&mut self, slice: &Slice, cells: Vec<v1::Cell>, dropped: u64) {

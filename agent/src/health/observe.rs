@@ -1,144 +1,38 @@
-//! Finds out what an observation belongs to, and counts it once there.
+//! Finds out what reports belong to, and counts them once there.
 //!
 //! An exposure is named by its token, or by flag and context, which are evaluated again. Whatever cannot be counted is
 //! dropped with a reason from a closed set and never fails the sender: a service must not suffer for its telemetry.
-//! CANCELLED says that nobody knows how it would have ended; it counts nowhere, and is not dropped either.
+//! CANCELLED says that nobody knows how it would have ended; it counts nowhere, and is not dropped either: its exposures
+//! are only awaited no more. Doors that get their reports otherwise than as messages of ours count through an `Intake`.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use evaluation::{Exposure, Measurement, Snapshot};
+use evaluation::{Measurement, Snapshot};
 use proto::{
     Token, TokenError,
     v1::{self, exposure_name::Name},
 };
 
-use super::counters::{Counters, Outcome, is_measured};
+use super::{
+    caller::Caller,
+    counters::{Counters, is_measured},
+    exposed::Exposed,
+    received::{Dropped, Fault, Received},
+    report::{ErrorClass, Outcome, Report, VALUES, Value},
+    slice::CellKey,
+};
 use crate::{
     evaluate::{Selection, context, find},
-    metrics,
-    server_clock::ServerClock,
+    server_clock::{Moment, ServerClock},
     snapshot::Holder,
 };
 
-/// Observations that are read of one message.
+/// Observations or events that are read of one message.
 const OBSERVATIONS: usize = 1_000;
-/// Exposures that are read of one observation.
+/// Exposures that are read of one observation or event.
 const EXPOSURES: usize = 64;
-/// Reasons that are told to the sender.
-const REASONS: usize = 8;
 
-/// Why an exposure of an observation was not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Dropped {
-    /// More observations than a message may have.
-    TooManyObservations,
-    /// More exposures than an observation may have.
-    TooManyExposures,
-    /// The outcome is not given, or none that is known here.
-    Outcome,
-    /// It names nothing.
-    Unnamed,
-    /// The token is no token.
-    Malformed,
-    /// The token was not minted in this environment.
-    Forged,
-    /// Nothing is held that could tell.
-    NoSnapshot,
-    /// The flag is not in this agent's subscription.
-    UnknownFlag,
-    /// The flag and context lie outside every rollout.
-    NotExposed,
-    /// The rollout has ended, or is outside this agent's subscription.
-    UnknownRollout,
-    /// The rollout has not reached the stage, as far as this agent knows.
-    UnknownStage,
-}
-
-impl Dropped {
-    /// As a label.
-    fn label(self) -> &'static str {
-        match self {
-            Self::TooManyObservations => "too_many_observations",
-            Self::TooManyExposures => "too_many_exposures",
-            Self::Outcome => "outcome",
-            Self::Unnamed => "unnamed",
-            Self::Malformed => "malformed",
-            Self::Forged => "forged",
-            Self::NoSnapshot => "no_snapshot",
-            Self::UnknownFlag => "unknown_flag",
-            Self::NotExposed => "not_exposed",
-            Self::UnknownRollout => "unknown_rollout",
-            Self::UnknownStage => "unknown_stage",
-        }
-    }
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::TooManyObservations => "a message has more than 1,000 observations; the rest is not read",
-            Self::TooManyExposures => "an observation has more than 64 exposures; the rest is not read",
-            Self::Outcome => "an observation has no known outcome",
-            Self::Unnamed => "an exposure has neither a token nor a flag",
-            Self::Malformed => "a token is not 22 characters of base64url of a known version",
-            Self::Forged => "a token was not minted in this environment, or is damaged",
-            Self::NoSnapshot => "this agent holds no snapshot yet",
-            Self::UnknownFlag => "this agent does not hold the flag",
-            Self::NotExposed => "the flag and context lie outside every rollout",
-            Self::UnknownStage => "the rollout has not reached the stage, as far as this agent knows",
-            Self::UnknownRollout => "the rollout has ended or is outside this agent's subscription",
-        })
-    }
-}
-
-/// What became of observations.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// Exposures counted.
-    pub(crate) counted: u64,
-    /// Exposures dropped, by reason.
-    pub(crate) dropped: BTreeMap<Dropped, u64>,
-}
-
-impl Tally {
-    /// Adds another.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.counted += other.counted;
-        for (reason, exposures) in &other.dropped {
-            self.drop(*reason, *exposures);
-        }
-    }
-
-    fn drop(&mut self, reason: Dropped, exposures: u64) {
-        *self.dropped.entry(reason).or_default() += exposures;
-    }
-
-    fn record(&self) {
-        if self.counted > 0 {
-            metrics::observed("counted", self.counted);
-        }
-        for (reason, exposures) in &self.dropped {
-            metrics::observed(reason.label(), *exposures);
-        }
-    }
-}
-
-impl From<Tally> for v1::ObserveResponse {
-    fn from(tally: Tally) -> Self {
-        let said = |(reason, exposures): (&Dropped, &u64)| format!("{reason} ({exposures} times)");
-        Self {
-            counted: tally.counted,
-            dropped: tally.dropped.values().sum(),
-            reasons: tally.dropped.iter().map(said).take(REASONS).collect(),
-        }
-    }
-}
-
-/// Counts observations against the snapshot in use.
+/// Counts reports against the snapshot in use.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
     /// The snapshot in use.
@@ -149,78 +43,198 @@ pub(crate) struct Observer {
     pub(crate) clock: ServerClock,
 }
 
+/// One message while it is counted.
+#[derive(Debug)]
+pub(crate) struct Intake<'c> {
+    counters: &'c Counters,
+    snapshot: &'c Snapshot,
+    caller: Caller,
+    now: Moment,
+    /// The rollouts and cells that the present report has counted in.
+    counted: Vec<(u32, CellKey)>,
+    received: Received,
+}
+
 impl Observer {
-    /// Counts one message.
-    pub(crate) fn observe(&self, request: v1::ObserveRequest) -> Tally {
-        let snapshot = self.holder.load_full();
-        let mut tally = Tally::default();
-        for (index, observation) in request.observations.into_iter().enumerate() {
-            if index < OBSERVATIONS {
-                self.observation(&snapshot, observation, &mut tally);
-            } else {
-                tally.drop(Dropped::TooManyObservations, observation.exposures.len() as u64);
-            }
+    /// Begins to count what `caller` says against a snapshot.
+    pub(crate) fn intake<'c>(&'c self, snapshot: &'c Snapshot, caller: Caller) -> Intake<'c> {
+        Intake {
+            counters: &self.counters,
+            snapshot,
+            caller,
+            now: self.clock.moment(),
+            counted: Vec::new(),
+            received: Received::default(),
         }
-        tally.record();
-        tally
     }
 
-    fn observation(&self, snapshot: &Snapshot, observation: v1::Observation, tally: &mut Tally) {
-        let exposures = observation.exposures.len();
+    /// Counts one message of observations.
+    pub(crate) fn observe(&self, mut request: v1::ObserveRequest, caller: Caller) -> Received {
+        let snapshot = self.holder.load_full();
+        let mut intake = self.intake(&snapshot, caller);
+        let mut values = Vec::new();
+        for (index, observation) in request.observations.iter_mut().enumerate() {
+            if index < OBSERVATIONS {
+                intake.observation(observation, &mut values);
+            } else {
+                intake.dropped(Dropped::TooManyObservations, observation.exposures.len() as u64);
+            }
+        }
+        intake.finish()
+    }
+
+    /// Counts one message of events.
+    pub(crate) fn track(&self, mut request: v1::TrackRequest, caller: Caller) -> Received {
+        let snapshot = self.holder.load_full();
+        let mut intake = self.intake(&snapshot, caller);
+        let mut values = Vec::new();
+        for (index, event) in request.events.iter_mut().enumerate() {
+            if index < OBSERVATIONS {
+                let exposures = intake.exposures(&mut event.exposures);
+                intake.values(&event.values, &mut values);
+                intake.count(&Report::later(&values), exposures);
+            } else {
+                intake.dropped(Dropped::TooManyObservations, event.exposures.len() as u64);
+            }
+        }
+        intake.finish()
+    }
+}
+
+impl<'c> Intake<'c> {
+    /// Counts what one request turned out to be, or an event, for what it was exposed to: once for each (rollout, stage,
+    /// stratum, arm), however many exposures are of it.
+    pub(crate) fn count(&mut self, report: &Report<'_>, exposed: impl Iterator<Item = Result<Exposed, Dropped>>) {
+        self.counted.clear();
+        for exposed in exposed {
+            match exposed.and_then(|exposed| self.count_one(report, &exposed)) {
+                Ok(()) => self.received.counted += 1,
+                Err(reason) => self.dropped(reason, 1),
+            }
+        }
+    }
+
+    /// Somebody went away before it was known how a request turned out: it counts nowhere and is awaited no more.
+    pub(crate) fn cancelled(&mut self, exposed: impl Iterator<Item = Result<Exposed, Dropped>>) {
+        for exposed in exposed.flatten() {
+            if let Ok(measurement) = measured(self.snapshot, &exposed) {
+                self.counters.resolved(measurement, &exposed);
+            }
+        }
+    }
+
+    /// Exposures are not counted.
+    pub(crate) fn dropped(&mut self, reason: Dropped, exposures: u64) {
+        self.received.drop(reason, exposures);
+    }
+
+    /// Parts of a report are left out.
+    pub(crate) fn fault(&mut self, fault: Fault, times: u64) {
+        self.received.fault(fault, times);
+    }
+
+    /// Shows what became of it all.
+    pub(crate) fn finish(self) -> Received {
+        self.received.record();
+        self.received
+    }
+
+    fn count_one(&mut self, report: &Report<'_>, exposed: &Exposed) -> Result<(), Dropped> {
+        let measurement = measured(self.snapshot, exposed)?;
+        if !is_measured(measurement, &exposed.exposure) {
+            self.counters.dropped(measurement);
+            return Err(Dropped::UnknownStage);
+        }
+        let place = (exposed.exposure.rollout, CellKey::from(&exposed.exposure));
+        if !self.counted.contains(&place) {
+            self.counted.push(place);
+            let clamped = self
+                .counters
+                .reported(measurement, exposed, report, self.caller, self.now);
+            self.fault(Fault::OutsideClamp, clamped);
+        } else if report.outcome.is_some() {
+            self.counters.resolved(measurement, exposed);
+        }
+        Ok(())
+    }
+
+    fn observation<'r>(&mut self, observation: &'r mut v1::Observation, values: &mut Vec<Value<'r>>) {
+        let exposures = self.exposures(&mut observation.exposures);
         let outcome = match v1::OutcomeKind::try_from(observation.outcome) {
             Ok(v1::OutcomeKind::Ok) => Outcome::Ok,
             Ok(v1::OutcomeKind::Error) => Outcome::Error,
             Ok(v1::OutcomeKind::Timeout) => Outcome::Timeout,
-            Ok(v1::OutcomeKind::Cancelled) => return,
-            Ok(v1::OutcomeKind::Unspecified) | Err(_) => return tally.drop(Dropped::Outcome, exposures as u64),
+            Ok(v1::OutcomeKind::Cancelled) => return self.cancelled(exposures),
+            Ok(v1::OutcomeKind::Unspecified) | Err(_) => {
+                return self.dropped(Dropped::Outcome, exposures.count() as u64);
+            }
         };
-        if exposures > EXPOSURES {
-            tally.drop(Dropped::TooManyExposures, (exposures - EXPOSURES) as u64);
+        self.values(&observation.values, values);
+        let report = Report {
+            duration_us: self.duration(observation.duration_us),
+            class: self.class(&observation.error_class),
+            values,
+            sampled: observation.sampled,
+            ..Report::of(outcome)
+        };
+        self.count(&report, exposures);
+    }
+
+    /// The exposures that are read of one report.
+    fn exposures(
+        &mut self,
+        names: &mut Vec<v1::ExposureName>,
+    ) -> impl Iterator<Item = Result<Exposed, Dropped>> + use<'c> {
+        self.dropped(Dropped::TooManyExposures, names.len().saturating_sub(EXPOSURES) as u64);
+        let snapshot = self.snapshot;
+        let names = std::mem::take(names).into_iter().take(EXPOSURES);
+        names.map(move |name| exposed(snapshot, name))
+    }
+
+    /// Reads the values that can be counted.
+    fn values<'r>(&mut self, said: &'r [v1::MetricValue], values: &mut Vec<Value<'r>>) {
+        values.clear();
+        let read = &said[..said.len().min(VALUES)];
+        values.extend(read.iter().filter_map(|said| Value::new(&said.metric, said.value)));
+        self.fault(Fault::TooManyValues, (said.len() - read.len()) as u64);
+        self.fault(Fault::NotFinite, (read.len() - values.len()) as u64);
+    }
+
+    fn duration(&mut self, said: Option<i64>) -> Option<u64> {
+        let duration_us = said.map(u64::try_from);
+        self.fault(Fault::NegativeDuration, u64::from(matches!(duration_us, Some(Err(_)))));
+        duration_us?.ok()
+    }
+
+    fn class<'r>(&mut self, said: &'r str) -> Option<ErrorClass<'r>> {
+        if said.is_empty() {
+            return None;
         }
-        let mut counted = HashSet::new();
-        for name in observation.exposures.into_iter().take(EXPOSURES) {
-            let found = exposure(snapshot, name).and_then(|exposure| Ok((exposure, measured(snapshot, &exposure)?)));
-            let (exposure, measurement) = match found {
-                Ok(found) => found,
-                Err(reason) => {
-                    tally.drop(reason, 1);
-                    continue;
-                }
-            };
-            if !is_measured(measurement, &exposure) {
-                self.counters.dropped(measurement);
-                tally.drop(Dropped::UnknownStage, 1);
-                continue;
-            }
-            tally.counted += 1;
-            if counted.insert((exposure.rollout, exposure.stage, exposure.stratum, exposure.arm)) {
-                self.counters
-                    .observed(measurement, &exposure, outcome, self.clock.tick());
-            }
-        }
+        let class = ErrorClass::parse(said);
+        self.fault(Fault::ErrorClass, u64::from(class.is_none()));
+        class
     }
 }
 
-fn measured<'s>(snapshot: &'s Snapshot, exposure: &Exposure) -> Result<&'s Measurement, Dropped> {
+fn measured<'s>(snapshot: &'s Snapshot, exposed: &Exposed) -> Result<&'s Measurement, Dropped> {
     snapshot
-        .measurement(exposure.rollout)
+        .measurement(exposed.exposure.rollout)
         .map(Arc::as_ref)
         .ok_or(Dropped::UnknownRollout)
 }
 
-fn exposure(snapshot: &Snapshot, name: v1::ExposureName) -> Result<Exposure, Dropped> {
+fn exposed(snapshot: &Snapshot, name: v1::ExposureName) -> Result<Exposed, Dropped> {
     let environment = snapshot.environment().ok_or(Dropped::NoSnapshot)?;
     match name.name {
         Some(Name::Token(text)) => match Token::from_text(&text, environment.token_key) {
-            Ok(token) => Ok(token.exposure),
+            Ok(token) => Ok(Exposed::token(&token)),
             Err(TokenError::Forged) => Err(Dropped::Forged),
             Err(TokenError::Text | TokenError::Version(_) | TokenError::Field) => Err(Dropped::Malformed),
         },
         Some(Name::Flag(named)) => {
             let flag = find(snapshot, &Selection::All, &named.flag_key).ok_or(Dropped::UnknownFlag)?;
-            flag.evaluate(snapshot, &context(named.context))
-                .exposure
-                .ok_or(Dropped::NotExposed)
+            let decision = flag.evaluate(snapshot, &context(named.context));
+            decision.exposure.map(Exposed::unit).ok_or(Dropped::NotExposed)
         }
         None => Err(Dropped::Unnamed),
     }

@@ -1,17 +1,11 @@
 //! Sends frames to the control plane until they are durable.
 //!
-//! Owns the outboxes, one per measured rollout, and one stream with a backoff of its own: health must not wait for
-//! delivery, nor delivery for health. Frames are cut right after each tick has ended, and only while the stream is
-//! open; a new stream begins with everything that is not acknowledged. On drain, once services can report no more, what was
-//! counted is sent for the last time.
+//! Owns the outboxes and one stream with a backoff of its own: health must not wait for delivery, nor delivery for health.
+//! Frames are cut right after each tick has ended, and only while the stream is open; a new stream begins with everything
+//! that is not acknowledged. On drain, once services can report no more, what was counted is sent for the last time.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use prost::Message as _;
 use proto::{
     MESSAGE_LIMIT, tick,
     v1::{self, health_client::HealthClient},
@@ -22,9 +16,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming, transport::Endpoint};
 
 use super::{
-    carried::{Carried, FrameName},
+    carried::Carried,
     counters::Counters,
-    frame::Outbox,
+    outboxes::{Cut, Outboxes},
 };
 use crate::{
     identity::Identity, metrics, serve::DoorsClosed, server_clock::ServerClock, snapshot::Holder, upstream::with_causes,
@@ -47,10 +41,6 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 const AFTER_TICK_US: i64 = 10_000;
 /// Messages that may wait for the server to read.
 const OUTBOUND: usize = 8;
-/// The most frames of a message.
-const FRAMES: usize = 256;
-/// The most bytes of frames of a message, the last one excepted.
-const FRAMES_BYTES: usize = 1024 * 1024;
 
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +86,6 @@ pub(crate) struct Reporter {
     pub(crate) doors: DoorsClosed,
 }
 
-/// Outboxes by rollout.
-pub(crate) type Outboxes = BTreeMap<u32, Outbox>;
-
 impl Reporter {
     /// Runs until the process drains and what was counted is flushed.
     pub(crate) async fn run(mut self, shutdown: Shutdown) {
@@ -136,13 +123,8 @@ impl Reporter {
     /// Gives up the frames that a server which calls them malformed has seen: they cannot be changed, and would be
     /// refused for ever, with every later frame behind them. Other rollouts keep theirs, if it can be told which.
     fn abandon(&mut self, status: &Status) {
-        let suspects = self.carried.suspects(status, |frame| waits(&self.outboxes, frame));
-        let frames: usize = self
-            .outboxes
-            .iter_mut()
-            .filter(|(rollout, _)| suspects.is_empty() || suspects.contains(rollout))
-            .map(|(_, outbox)| outbox.abandon_sent())
-            .sum();
+        let suspects = self.carried.suspects(status, |frame| self.outboxes.waits(frame));
+        let frames = self.outboxes.abandon(&suspects);
         tracing::error!(
             frames,
             rollouts = ?suspects,
@@ -173,10 +155,8 @@ impl Reporter {
     async fn stream(&mut self, shutdown: &Shutdown, lively: &mut bool) -> Result<(), Ended> {
         let (sender, receiver) = mpsc::channel(OUTBOUND);
         self.carried.clear();
-        for outbox in self.outboxes.values_mut() {
-            outbox.rewind();
-        }
-        self.cut(self.clock.tick().saturating_sub(1));
+        self.outboxes.rewind();
+        self.cut(Cut::Due);
         self.send(&sender, true)?;
         let mut inbound = tokio::select! {
             opened = tokio::time::timeout(OPEN_DEADLINE, open(self.endpoint.clone(), receiver)) => match opened {
@@ -192,13 +172,13 @@ impl Reporter {
         loop {
             tokio::select! {
                 message = inbound.message() => {
-                    self.hear(message?.ok_or(Ended::Closed)?);
+                    self.outboxes.hear(message?.ok_or(Ended::Closed)?);
                     *lively = true;
                     progress = Instant::now();
                 }
                 () = tokio::time::sleep_until(tick_ends) => {
                     self.follow()?;
-                    self.cut(self.clock.tick().saturating_sub(1));
+                    self.cut(Cut::Due);
                     tick_ends = Instant::now() + until_cut(self.clock.now_us());
                 }
                 () = shutdown.draining() => return self.flush(&sender, inbound).await,
@@ -210,7 +190,7 @@ impl Reporter {
 
     /// An error if frames have waited for too long since the server last said anything.
     fn check_progress(&self, progress: &mut Instant) -> Result<(), Ended> {
-        let waiting = self.waiting();
+        let waiting = self.outboxes.waiting();
         metrics::frames_pending(waiting);
         if waiting == 0 {
             *progress = Instant::now();
@@ -230,12 +210,11 @@ impl Reporter {
         if tokio::time::timeout(DOORS_DEADLINE, self.doors.wait()).await.is_err() {
             tracing::info!("calls are still open; what they report from now on is not counted");
         }
-        let through = self.clock.tick();
-        self.cut_if(through, |outbox| outbox.behind(through));
+        self.cut(Cut::Rest);
         self.send(sender, false)?;
         let acks = async {
-            while self.waiting() > 0 {
-                self.hear(inbound.message().await?.ok_or(Ended::Closed)?);
+            while self.outboxes.waiting() > 0 {
+                self.outboxes.hear(inbound.message().await?.ok_or(Ended::Closed)?);
             }
             Ok(())
         };
@@ -243,7 +222,7 @@ impl Reporter {
             Ok(result) => result,
             Err(_) => {
                 tracing::warn!(
-                    frames = self.waiting(),
+                    frames = self.outboxes.waiting(),
                     "draining with frames that were not acknowledged"
                 );
                 Ok(())
@@ -251,44 +230,20 @@ impl Reporter {
         }
     }
 
-    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. An error if an
-    /// index means another rollout than before: an ack on the open stream would be of the other's frames.
+    /// Follows which rollouts are measured. An error if the open stream must end for it.
     fn follow(&mut self) -> Result<(), Ended> {
         let snapshot = self.holder.load_full();
-        let measured: HashMap<u32, u128> = snapshot
-            .measurements()
-            .map(|measurement| (measurement.rollout, measurement.id))
-            .collect();
-        self.counters.retain(&measured.keys().copied().collect::<HashSet<_>>());
-        let mut replaced = false;
-        self.outboxes.retain(|rollout, outbox| match measured.get(rollout) {
-            Some(id) => {
-                replaced |= !outbox.is_of(*id);
-                outbox.is_of(*id)
-            }
-            None => outbox.waiting() > 0,
-        });
-        let tick = self.clock.tick();
-        for rollout in measured {
-            self.outboxes
-                .entry(rollout.0)
-                .or_insert_with(|| Outbox::new(rollout, &self.identity.scope.environment, tick));
+        let measured: HashSet<u32> = snapshot.measurements().map(|measurement| measurement.rollout).collect();
+        self.counters.retain(&measured);
+        if self.outboxes.follow(&snapshot, self.clock.tick()) {
+            return Err(Ended::Replaced);
         }
-        if replaced { Err(Ended::Replaced) } else { Ok(()) }
+        Ok(())
     }
 
-    /// Cuts the frames that are due up to a tick.
-    fn cut(&mut self, through: u32) {
-        self.cut_if(through, |outbox| outbox.due(through));
-    }
-
-    fn cut_if(&mut self, through: u32, due: impl Fn(&Outbox) -> bool) {
+    fn cut(&mut self, which: Cut) {
         let snapshot = self.holder.load_full();
-        for (rollout, outbox) in self.outboxes.iter_mut().filter(|(_, outbox)| due(outbox)) {
-            if let Some(measurement) = snapshot.measurement(*rollout).filter(|found| outbox.is_of(found.id)) {
-                outbox.cut(measurement, self.counters.drain(measurement, through), through);
-            }
-        }
+        self.outboxes.cut(&snapshot, &self.counters, self.clock.moment(), which);
     }
 
     /// Sends what was not sent on this stream, as far as the server reads; the rest goes with the next tick.
@@ -300,54 +255,22 @@ impl Reporter {
                 Err(mpsc::error::TrySendError::Full(())) => return Ok(()),
                 Err(mpsc::error::TrySendError::Closed(())) => return Err(Ended::Closed),
             };
-            let (frames, counts) = pack(&self.outboxes);
+            let frames = self.outboxes.take_unsent();
             if frames.is_empty() && !greeting {
                 return Ok(());
             }
             greeting = false;
-            self.carried.add(&frames, |frame| waits(&self.outboxes, frame));
+            self.carried.add(&frames, |frame| self.outboxes.waits(frame));
             permit.send(v1::ReportRequest {
                 agent: self.identity.agent.to_string(),
                 epoch: self.identity.epoch,
                 frames,
             });
-            for (rollout, sent) in counts {
-                if let Some(outbox) = self.outboxes.get_mut(&rollout) {
-                    outbox.mark_sent(sent);
-                }
-            }
-        }
-    }
-
-    fn hear(&mut self, response: v1::ReportResponse) {
-        for ack in response.acks {
-            if !ack.refused.is_empty() {
-                tracing::warn!(
-                    rollout = ack.rollout,
-                    sequence = ack.sequence,
-                    reason = ack.refused,
-                    "frames refused for good"
-                );
-                metrics::frames_refused(1);
-            }
-            if let Some(outbox) = self.outboxes.get_mut(&ack.rollout) {
-                outbox.acked(ack.sequence);
-            }
-        }
-        for interval in response.intervals {
-            if let Some(outbox) = self.outboxes.get_mut(&interval.rollout) {
-                outbox.set_interval(interval.interval_us);
-            }
         }
     }
 
     fn ack_deadline(&self) -> Duration {
-        let interval = self.outboxes.values().map(Outbox::interval).max().unwrap_or_default();
-        ACK_DEADLINE + interval * BATCH_INTERVALS
-    }
-
-    fn waiting(&self) -> usize {
-        self.outboxes.values().map(Outbox::waiting).sum()
+        ACK_DEADLINE + self.outboxes.interval() * BATCH_INTERVALS
     }
 }
 
@@ -360,10 +283,6 @@ fn until_cut(now_us: i64) -> Duration {
     Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
 }
 
-fn waits(outboxes: &Outboxes, (rollout, sequence): FrameName) -> bool {
-    outboxes.get(&rollout).is_some_and(|outbox| outbox.waits_for(sequence))
-}
-
 async fn open(
     endpoint: Endpoint,
     receiver: mpsc::Receiver<v1::ReportRequest>,
@@ -374,25 +293,6 @@ async fn open(
         .map_err(|error| Ended::Unreachable(with_causes(&error)))?;
     let mut client = HealthClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
     Ok(client.report(ReceiverStream::new(receiver)).await?.into_inner())
-}
-
-/// The next message's frames, and how many of each rollout they are.
-fn pack(outboxes: &Outboxes) -> (Vec<v1::Frame>, Vec<(u32, usize)>) {
-    let mut frames = Vec::new();
-    let mut bytes = 0;
-    let mut counts = Vec::new();
-    for (rollout, outbox) in outboxes {
-        let before = frames.len();
-        for frame in outbox.unsent() {
-            if frames.len() == FRAMES || bytes > FRAMES_BYTES {
-                break;
-            }
-            bytes += frame.encoded_len();
-            frames.push(frame.clone());
-        }
-        counts.push((*rollout, frames.len() - before));
-    }
-    (frames, counts)
 }
 
 #[cfg(test)]

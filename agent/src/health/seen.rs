@@ -11,11 +11,15 @@ use evaluation::{Arm, Position};
 /// Positions of one shard: 2^14 of the 2^18.
 const SHARD_POSITIONS: usize = 1 << 14;
 
+/// Stages that a rollout may reach.
+const STRATA: usize = 16;
+const ARMS: usize = 2;
+
 /// What one shard has told about one rollout.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// By stratum, arm and metric, in the current horizon.
-    bad: HashMap<(u8, Arm, u16), Bitmap>,
+    /// By stratum and arm, and in each by metric, in the current horizon.
+    bad: [Vec<Option<Bitmap>>; STRATA * ARMS],
     /// By stage and stratum: the visit, and the positions exposed in it.
     exposed: HashMap<(u8, u8), (u32, HashSet<Position>)>,
 }
@@ -23,12 +27,18 @@ pub(crate) struct Seen {
 impl Seen {
     /// A horizon has begun: every bad position counts anew.
     pub(crate) fn begin_horizon(&mut self) {
-        self.bad.clear();
+        self.bad = Default::default();
     }
 
     /// Whether this is the position's first failure in this horizon.
     pub(crate) fn first_bad(&mut self, stratum: u8, arm: Arm, metric: u16, position: Position) -> bool {
-        self.bad.entry((stratum, arm, metric)).or_default().insert(position)
+        // Strata have 4 bits in a token.
+        let metrics = &mut self.bad[usize::from(stratum) % STRATA * ARMS + usize::from(u8::from(arm))];
+        let metric = usize::from(metric);
+        if metric >= metrics.len() {
+            metrics.resize_with(metric + 1, || None);
+        }
+        metrics[metric].get_or_insert_default().insert(position)
     }
 
     /// Whether this sampled position is exposed for the first time in this visit of the stage, in either arm.
@@ -95,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_bad_once_in_each_horizon_stratum_and_arm() {
+    fn a_position_is_bad_once_in_each_horizon_stratum_arm_and_metric() {
         let mut seen = Seen::default();
         let position = Position::new(7).unwrap();
         assert!(seen.first_bad(0, Arm::Control, 0, position));
@@ -103,6 +113,9 @@ mod tests {
         assert!(seen.first_bad(0, Arm::Treatment, 0, position));
         assert!(seen.first_bad(1, Arm::Control, 0, position));
         assert!(!seen.first_bad(1, Arm::Control, 0, position));
+        assert!(seen.first_bad(15, Arm::Treatment, 40, position));
+        assert!(seen.first_bad(15, Arm::Treatment, 3, position));
+        assert!(!seen.first_bad(15, Arm::Treatment, 40, position));
         seen.begin_horizon();
         assert!(seen.first_bad(0, Arm::Control, 0, position));
     }

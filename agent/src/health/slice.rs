@@ -1,14 +1,18 @@
 //! Counts of one rollout over some ticks of one horizon: integers that add, sets that unite.
 //!
-//! A slice has no name yet and may grow; once it is cut into a frame it never changes again.
+//! A slice has no name yet and may grow; once it is cut into frames (`wire`) it never changes again. What stands here is
+//! bounded by the measurement and by layouts: at most 272 cells (stage, stratum reached by then, arm), in each 17 classes,
+//! 640 buckets of durations, 4,096 sampled positions, and for each metric 64 sums and 2^18 positions that failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use evaluation::{Arm, Position};
-use proto::{tick, v1};
+use evaluation::{Arm, Exposure, Position};
+use proto::tick;
+
+use super::{classes::ClassNumber, counting::Step, histogram::Histogram, report::Report, sums::Sums};
 
 /// Names a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct CellKey {
     /// 0 to 15.
     pub(crate) stage: u8,
@@ -18,6 +22,16 @@ pub(crate) struct CellKey {
     pub(crate) arm: Arm,
 }
 
+impl From<&Exposure> for CellKey {
+    fn from(exposure: &Exposure) -> Self {
+        Self {
+            stage: exposure.stage,
+            stratum: exposure.stratum,
+            arm: exposure.arm,
+        }
+    }
+}
+
 /// What is counted in a cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -25,21 +39,31 @@ pub(crate) struct Counts {
     pub(crate) exposures: u64,
     /// Outcomes OK, ERROR and TIMEOUT.
     pub(crate) outcomes: u64,
+    /// Outcomes that came from a sample; contained in the outcomes.
+    pub(crate) sampled_outcomes: u64,
+    /// Exposures without an outcome by the deadline.
+    pub(crate) lost: u64,
+    /// Outcomes ERROR and TIMEOUT, and the lost: what hurries a frame.
+    pub(crate) bad: u64,
     /// The last exposure by the server's clock, in microseconds since 1970; 0: none.
     pub(crate) last_exposure_us: i64,
-    /// Sampled positions exposed for the first time.
-    pub(crate) exposed: BTreeSet<Position>,
+    /// Sampled positions exposed for the first time, in the order of their exposures.
+    pub(crate) exposed: Vec<Position>,
+    /// How long outcomes took.
+    pub(crate) durations: Histogram,
+    /// Failures by class number.
+    pub(crate) classes: Vec<u64>,
     /// By metric number.
-    pub(crate) metrics: BTreeMap<u16, MetricCounts>,
+    pub(crate) metrics: Vec<MetricCounts>,
 }
 
 /// What is counted of one metric in a cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetricCounts {
     /// Numerator and denominator, by unit bucket.
-    pub(crate) buckets: BTreeMap<u8, (i64, u64)>,
-    /// Positions that failed for the first time.
-    pub(crate) bad: BTreeSet<Position>,
+    pub(crate) sums: Sums,
+    /// Positions that failed for the first time, in the order in which they did.
+    pub(crate) bad: Vec<Position>,
 }
 
 /// Counts over some ticks of one horizon.
@@ -91,54 +115,55 @@ impl Slice {
 }
 
 impl Counts {
+    /// One more outcome, with what it says beside the metrics.
+    pub(crate) fn add_outcome(&mut self, report: &Report<'_>, class: Option<ClassNumber>) {
+        self.outcomes += 1;
+        self.bad += u64::from(report.is_bad());
+        self.sampled_outcomes += u64::from(report.sampled);
+        if let Some(duration_us) = report.duration_us {
+            self.durations.add(duration_us);
+        }
+        if let Some(class) = class {
+            add_at(&mut self.classes, class.index(), 1);
+        }
+    }
+
+    /// Adds to a metric.
+    pub(crate) fn add_step(&mut self, metric: u16, position: Position, step: Step) {
+        self.metric(usize::from(metric)).sums.add(position, step);
+    }
+
+    /// The counts of a metric by its number.
+    pub(crate) fn metric(&mut self, number: usize) -> &mut MetricCounts {
+        if number >= self.metrics.len() {
+            self.metrics.resize_with(number + 1, MetricCounts::default);
+        }
+        &mut self.metrics[number]
+    }
+
     fn add(&mut self, other: Self) {
         self.exposures += other.exposures;
         self.outcomes += other.outcomes;
+        self.sampled_outcomes += other.sampled_outcomes;
+        self.lost += other.lost;
+        self.bad += other.bad;
         self.last_exposure_us = self.last_exposure_us.max(other.last_exposure_us);
         self.exposed.extend(other.exposed);
-        for (metric, counts) in other.metrics {
-            self.metrics.entry(metric).or_default().add(counts);
+        self.durations.add_all(&other.durations);
+        for (class, count) in other.classes.into_iter().enumerate() {
+            add_at(&mut self.classes, class, count);
+        }
+        for (number, counts) in other.metrics.into_iter().enumerate() {
+            let sum = self.metric(number);
+            sum.sums.add_all(&counts.sums);
+            sum.bad.extend(counts.bad);
         }
     }
 }
 
-impl MetricCounts {
-    fn add(&mut self, other: Self) {
-        for (bucket, (num, den)) in other.buckets {
-            let sums = self.buckets.entry(bucket).or_default();
-            // One count an outcome: 2^63 of them are not reached.
-            sums.0 += num;
-            sums.1 += den;
-        }
-        self.bad.extend(other.bad);
+fn add_at(counts: &mut Vec<u64>, at: usize, count: u64) {
+    if at >= counts.len() {
+        counts.resize(at + 1, 0);
     }
-}
-
-/// A cell on the wire.
-pub(crate) fn cell(key: CellKey, counts: &Counts) -> v1::Cell {
-    v1::Cell {
-        stage: u32::from(key.stage),
-        stratum: u32::from(key.stratum),
-        arm: u32::from(u8::from(key.arm)),
-        exposures: counts.exposures,
-        outcomes: counts.outcomes,
-        lost: 0,
-        metrics: counts
-            .metrics
-            .iter()
-            .map(|(number, counts)| metric_cell(*number, counts))
-            .collect(),
-        exposed_positions: counts.exposed.iter().map(|position| position.get()).collect(),
-        last_exposure_us: counts.last_exposure_us,
-    }
-}
-
-fn metric_cell(number: u16, counts: &MetricCounts) -> v1::MetricCell {
-    v1::MetricCell {
-        metric: u32::from(number),
-        buckets: counts.buckets.keys().map(|bucket| u32::from(*bucket)).collect(),
-        num: counts.buckets.values().map(|(num, _)| *num).collect(),
-        den: counts.buckets.values().map(|(_, den)| *den).collect(),
-        bad_positions: counts.bad.iter().map(|position| position.get()).collect(),
-    }
+    counts[at] += count;
 }

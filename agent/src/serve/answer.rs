@@ -12,6 +12,8 @@ use crate::evaluate::{Named, Selection};
 pub(crate) const SELECTOR: &str = "flagd-selector";
 /// Metadata key of the flag set that a client restricted itself to.
 pub(crate) const METADATA_SET: &str = "flagSetId";
+/// Metadata key of what OpenFeature's hooks for OpenTelemetry tell as `feature_flag.version`.
+pub(crate) const METADATA_VERSION: &str = "version";
 /// Metadata key that says why the caller's default is served.
 pub(crate) const METADATA_ERROR: &str = "tidegate.error";
 
@@ -58,6 +60,7 @@ impl Described<'_> {
         }
         if let Some(named) = self.named {
             put(METADATA_TOKEN, Meta::Text(&named.token));
+            put(METADATA_VERSION, Meta::Text(&named.version));
             put(METADATA_STAGE, Meta::Number(u64::from(named.stage)));
             put(METADATA_ARM, Meta::Text(named.arm()));
             if self.decision.shadow {

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     evaluate::{Evaluator, Named, Selection, context, decide, find},
+    health::caller::Caller,
     metrics::Answers,
 };
 
@@ -77,7 +78,9 @@ impl Flagd {
         if value.is_none() && without_value == WithoutValue::NotFound && decision.reason != Reason::Disabled {
             return Err(self.not_found());
         }
-        let named = self.evaluator.expose(&snapshot, &decision);
+        let named = self
+            .evaluator
+            .expose(&snapshot, &decision, || Caller::of_metadata(headers));
         self.counts().answered(decision.reason);
         Ok(Answered {
             value,

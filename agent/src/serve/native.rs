@@ -18,11 +18,12 @@ use proto::{
     value::flag_type,
 };
 use runtime::shutdown::Shutdown;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use self::result::{failed, result};
 use crate::{
     evaluate::{Evaluator, Selection, context, decide, find},
+    health::caller::Caller,
     metrics::Several,
 };
 
@@ -44,8 +45,15 @@ impl Native {
         Self { evaluator, shutdown }
     }
 
-    /// The result of one flag for a caller that wants this type, if it wants one.
-    fn one(&self, snapshot: &Snapshot, key: &str, context: &Context, wanted: Option<FlagType>) -> v1::Result {
+    /// The result of one flag for a caller that wants this type, if it wants one; `metadata` say who it is.
+    fn one(
+        &self,
+        snapshot: &Snapshot,
+        metadata: &MetadataMap,
+        key: &str,
+        context: &Context,
+        wanted: Option<FlagType>,
+    ) -> v1::Result {
         let counts = &self.evaluator.evaluations.native;
         if snapshot.environment().is_none() {
             let message = "this agent holds no snapshot yet; its /readyz says when it does";
@@ -66,7 +74,9 @@ impl Native {
         }
         let stale_s = self.evaluator.stale_s();
         let decision = decide(snapshot, flag, context, stale_s.is_some());
-        let named = self.evaluator.expose(snapshot, &decision);
+        let named = self
+            .evaluator
+            .expose(snapshot, &decision, || Caller::of_metadata(metadata));
         counts.answered(decision.reason);
         result(flag, &decision, named, stale_s)
     }
@@ -111,10 +121,10 @@ impl evaluation_server::Evaluation for Native {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
 
     async fn resolve(&self, request: Request<v1::ResolveRequest>) -> Result<Response<v1::ResolveResponse>, Status> {
-        let asked = request.into_inner();
+        let (metadata, _, asked) = request.into_parts();
         let wanted = wanted(asked.r#type)?;
         let snapshot = self.evaluator.holder.load();
-        let result = self.one(&snapshot, &asked.flag_key, &context(asked.context), wanted);
+        let result = self.one(&snapshot, &metadata, &asked.flag_key, &context(asked.context), wanted);
         Ok(Response::new(v1::ResolveResponse {
             result: Some(result),
             revision: snapshot.revision().number,

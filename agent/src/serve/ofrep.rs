@@ -24,6 +24,7 @@ use axum::{
     routing::{get, post},
 };
 use evaluation::{Context, Snapshot};
+use proto::CALLER;
 use runtime::shutdown::Shutdown;
 use tokio::net::TcpListener;
 
@@ -39,6 +40,7 @@ use super::{
 };
 use crate::{
     evaluate::{Evaluator, Selection, decide, find},
+    health::caller::Caller,
     metrics::Several,
 };
 
@@ -164,7 +166,8 @@ impl Ofrep {
         };
         let decision = decide(&snapshot, flag, &context, stale_s.is_some());
         counts.answered(decision.reason);
-        let named = self.evaluator.expose(&snapshot, &decision);
+        let caller = || Caller::of(headers.get(CALLER).map(HeaderValue::as_bytes));
+        let named = self.evaluator.expose(&snapshot, &decision, caller);
         let described = Described {
             decision: &decision,
             selection: &selection,

@@ -8,7 +8,7 @@ use proto::v1::{self, outcomes_server};
 use runtime::shutdown::Shutdown;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::health::observe::{Observer, Tally};
+use crate::health::{caller::Caller, observe::Observer, received::Received};
 
 /// Messages that are still counted after the process began to drain; a sender that never pauses must not hold it up.
 const LAST_MESSAGES: u32 = 1_000;
@@ -33,18 +33,30 @@ impl outcomes_server::Outcomes for Outcomes {
         &self,
         request: Request<Streaming<v1::ObserveRequest>>,
     ) -> Result<Response<v1::ObserveResponse>, Status> {
-        let total = count(request.into_inner(), &self.observer, &self.shutdown).await?;
+        let caller = Caller::of_metadata(request.metadata());
+        let observe = |message| self.observer.observe(message, caller);
+        let total = count(request.into_inner(), observe, &self.shutdown).await?;
+        Ok(Response::new(total.into()))
+    }
+
+    async fn track(
+        &self,
+        request: Request<Streaming<v1::TrackRequest>>,
+    ) -> Result<Response<v1::ObserveResponse>, Status> {
+        let caller = Caller::of_metadata(request.metadata());
+        let track = |message| self.observer.track(message, caller);
+        let total = count(request.into_inner(), track, &self.shutdown).await?;
         Ok(Response::new(total.into()))
     }
 }
 
 /// Counts messages until there are no more or, when the process drains, none has arrived.
-async fn count(
-    mut messages: impl Stream<Item = Result<v1::ObserveRequest, Status>> + Unpin,
-    observer: &Observer,
+async fn count<M>(
+    mut messages: impl Stream<Item = Result<M, Status>> + Unpin,
+    count: impl Fn(M) -> Received,
     shutdown: &Shutdown,
-) -> Result<Tally, Status> {
-    let mut total = Tally::default();
+) -> Result<Received, Status> {
+    let mut total = Received::default();
     let mut last = LAST_MESSAGES;
     while last > 0 {
         let message = tokio::select! {
@@ -53,7 +65,7 @@ async fn count(
             () = shutdown.draining() => None,
         };
         let Some(message) = message else { break };
-        total.add(&observer.observe(message?));
+        total.add(&count(message?));
         last -= u32::from(shutdown.is_draining());
     }
     Ok(total)
@@ -94,27 +106,30 @@ mod tests {
         let observation = v1::Observation {
             exposures: vec![v1::ExposureName { name: Some(name) }],
             outcome: v1::OutcomeKind::Ok.into(),
-            duration_us: None,
+            ..v1::Observation::default()
         };
         v1::ObserveRequest {
             observations: vec![observation],
         }
     }
 
+    /// How many are counted of a stream once the process drains.
+    async fn counted_while_draining(messages: impl Stream<Item = Result<v1::ObserveRequest, Status>> + Unpin) -> u64 {
+        let (observer, shutdown) = (observer(), Shutdown::new());
+        shutdown.drain();
+        let observe = |message| observer.observe(message, Caller::ANYBODY);
+        count(messages, observe, &shutdown).await.unwrap().counted
+    }
+
     #[tokio::test]
     async fn what_has_arrived_when_the_process_drains_is_counted() {
-        let shutdown = Shutdown::new();
-        shutdown.drain();
         let arrived = stream::iter((0..5).map(|_| Ok(message()))).chain(stream::pending());
-        assert_eq!(count(arrived, &observer(), &shutdown).await.unwrap().counted, 5);
+        assert_eq!(counted_while_draining(arrived).await, 5);
     }
 
     #[tokio::test]
     async fn a_sender_that_never_pauses_does_not_hold_up_the_end() {
-        let shutdown = Shutdown::new();
-        shutdown.drain();
         let endless = stream::repeat_with(|| Ok(message()));
-        let counted = count(endless, &observer(), &shutdown).await.unwrap().counted;
-        assert_eq!(counted, u64::from(LAST_MESSAGES));
+        assert_eq!(counted_while_draining(endless).await, u64::from(LAST_MESSAGES));
     }
 }

@@ -58,7 +58,8 @@ impl Doors {
             clock,
         };
         let router = ofrep::router(Arc::clone(&evaluator), Pages::default(), shutdown.clone());
-        let (routes, reporter) = routes(evaluator, observer, &shutdown).unwrap();
+        let telemetry = Arc::new(Receiver::new(observer.clone()));
+        let (routes, reporter) = routes(evaluator, observer, telemetry, &shutdown).unwrap();
         let (open, closed) = doors();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ofrep = http.local_addr().unwrap();
@@ -295,7 +296,7 @@ async fn outcomes_are_counted_as_they_arrive_and_answered_when_the_process_drain
     let observation = v1::Observation {
         exposures,
         outcome: v1::OutcomeKind::Ok.into(),
-        duration_us: None,
+        ..v1::Observation::default()
     };
     sender
         .send(v1::ObserveRequest {

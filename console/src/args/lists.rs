@@ -118,6 +118,8 @@ pub(crate) enum ChangeKind {
     Environment,
     /// Scheduled changes
     Schedule,
+    /// Webhooks
+    Webhook,
 }
 
 impl ChangeKind {
@@ -129,6 +131,7 @@ impl ChangeKind {
             Self::Rollout => "rollout",
             Self::Environment => "environment",
             Self::Schedule => "schedule",
+            Self::Webhook => "webhook",
         }
     }
 }

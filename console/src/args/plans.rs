@@ -8,7 +8,7 @@ use rollout::strategy::Strategy;
 
 use super::{
     global::{key, moment},
-    rollouts::{UnitArg, strategy},
+    rollouts::{RolloutName, UnitArg, strategy},
 };
 
 /// What `plan --help` teaches.
@@ -52,7 +52,20 @@ The files are what people write before a rollout: a feature's description with i
 today, in Markdown with lists or tables, or in YAML. What a file does not say, the next one may. The risk chooses the
 strategy, unless --strategy does.";
 /// What `metrics --help` teaches.
-pub(super) const METRICS_EXAMPLES: &str = "Example:\n  tidegate metrics list";
+pub(super) const METRICS_EXAMPLES: &str = "\
+Examples:
+  tidegate metrics list
+  tidegate metrics series checkout-v2#3 --metric error-rate";
+/// What `metrics list --help` teaches.
+const METRICS_LIST_EXAMPLES: &str = "Example:\n  tidegate metrics list";
+/// What `metrics series --help` teaches.
+const SERIES_EXAMPLES: &str = "\
+Examples:
+  tidegate metrics series checkout-v2#3
+  tidegate metrics series checkout-v2 --metric p99 --points 1000 -o json
+
+Each point is the sum of the batches since the one before, of both arms, with the evidence of the whole rollout after it.
+Without --metric: all that the rollout counts.";
 
 /// What to do about plans.
 #[derive(Debug, Subcommand)]
@@ -92,8 +105,29 @@ pub(crate) enum PlanCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum MetricsCommand {
     /// List the built-in metrics: names, kinds and units
-    #[command(visible_alias = "ls", after_help = METRICS_EXAMPLES)]
+    #[command(visible_alias = "ls", after_help = METRICS_LIST_EXAMPLES)]
     List,
+    /// Show the metrics of a rollout over time
+    #[command(after_help = SERIES_EXAMPLES)]
+    Series(SeriesArgs),
+}
+
+/// Which metrics, of which rollout.
+#[derive(Debug, Args)]
+pub(crate) struct SeriesArgs {
+    #[command(flatten)]
+    pub(crate) rollout: RolloutName,
+    /// One metric (default: all that are counted)
+    #[arg(long, value_name = "METRIC", value_parser = metric)]
+    pub(crate) metric: Option<String>,
+    /// At most so many points of each; what lies between two is added up
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) points: u32,
+}
+
+fn metric(text: &str) -> Result<String, String> {
+    let key = rollout::catalogue::MetricKey::new(text).map_err(|error| error.to_string())?;
+    Ok(key.as_str().to_owned())
 }
 
 /// One plan.

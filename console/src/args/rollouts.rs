@@ -1,8 +1,10 @@
 //! Options of the commands about rollouts: which there are, and which rollout is meant.
 //!
-//! Where a plan comes from is in `source.rs`, what a person can do to a rollout in `acts.rs`.
+//! Where a plan comes from is in `source.rs`, what a person can do to a rollout in `acts.rs`, how one is judged again in
+//! `replay.rs`.
 
 mod acts;
+mod replay;
 mod source;
 
 use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
@@ -10,6 +12,7 @@ use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 use self::acts::{ExtendArgs, StepBackArgs, TriggerArgs};
 pub(crate) use self::{
     acts::{ActArgs, CertainArgs, IssueCommand, TickArgs},
+    replay::WhatIfArgs,
     source::{CreateRolloutArgs, InlinePlan, PlanSource, StartArgs, UnitArg, strategy},
 };
 use super::plans::{PlanFile, ScenarioArgs};
@@ -151,6 +154,12 @@ pub(crate) enum RolloutCommand {
     /// Show its record: every transition, what was known at each stage's exit, every act
     #[command(after_help = "Example:\n  tidegate rollout record checkout-v2#3 -o json > record.json")]
     Record(RolloutName),
+    /// Judge it again from its log and batches: does all agree?
+    #[command(after_help = replay::REPLAY_EXAMPLES)]
+    Replay(RolloutName),
+    /// Judge it again by other limits: what would they have done?
+    #[command(after_help = replay::WHAT_IF_EXAMPLES)]
+    WhatIf(WhatIfArgs),
 }
 
 /// One rollout.

@@ -22,7 +22,7 @@ cycle, or at the end of a file that has none. Everything else in the file stays 
 pub(super) const EVENTS_EXAMPLES: &str = "\
 Examples:
   tidegate events
-  tidegate events --type rollout_aborted --type verify_outcome
+  tidegate events --type rollout_aborted --type alert
   tidegate events --follow --after 417-0
 
 One CloudEvent a line, as JSON. The position of the last line is what --after takes, so nothing is missed and nothing comes
@@ -83,6 +83,8 @@ pub(crate) enum EventType {
     RolloutCompleted,
     /// How it turned out, and how far it had come
     VerifyOutcome,
+    /// Something that people should know of, or look at now
+    Alert,
 }
 
 impl EventType {
@@ -97,6 +99,7 @@ impl EventType {
             Self::RolloutStuck => "rollout_stuck",
             Self::RolloutCompleted => "rollout_completed",
             Self::VerifyOutcome => "verify_outcome",
+            Self::Alert => "alert",
         }
     }
 }

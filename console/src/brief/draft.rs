@@ -129,6 +129,8 @@ impl Draft {
         if self.problems.len() > 0 {
             return Err(self.problems.into_lines().0);
         }
+        let measured = || self.brief.baseline.iter().find_map(traffic::of_metric);
+        self.brief.traffic_per_day = self.brief.traffic_per_day.or_else(measured);
         self.brief.risk = self.risk.finish();
         Ok(self.brief)
     }

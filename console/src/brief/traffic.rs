@@ -1,9 +1,15 @@
 //! How much traffic there is in a day: `15,000 a day`, `1.2M/day`, `40 per second`, `10 rps`.
 
-use super::metric::number;
+use super::{
+    field::plain,
+    metric::{BaselineLine, number},
+};
 
 /// A day, in seconds.
 pub(super) const DAY: u32 = 86_400;
+
+/// Metrics of a baseline that say it too, if their value has a time: `Transactions: 15,000 a day`.
+const METRICS: [&str; 4] = ["transactions", "requests", "orders", "calls"];
 
 /// Words for a length of time, in seconds.
 const PERIODS: [(&[&str], u32); 5] = [
@@ -36,6 +42,20 @@ pub(super) fn per_day(value: &str, named: Option<u32>) -> Result<u64, String> {
     } else {
         Err(what())
     }
+}
+
+/// The amount that a line of the baseline says, if it is about one.
+pub(super) fn of_metric(line: &BaselineLine) -> Option<u64> {
+    let name = plain(&line.metric);
+    let named = METRICS.iter().any(|metric| {
+        name == *metric
+            || [" per day", " a day", "/day"]
+                .iter()
+                .any(|time| name.strip_suffix(time) == Some(metric))
+    });
+    let day = (named && name.ends_with("day")).then_some(DAY);
+    let value = format!("{} {}", line.value, line.unit);
+    named.then(|| per_day(&value, day).ok()).flatten()
 }
 
 fn period(word: &str) -> Option<u32> {
@@ -92,6 +112,28 @@ mod tests {
         ];
         for (value, named, expected) in cases {
             assert_eq!(per_day(value, named).ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_the_baseline_may_say_the_traffic() {
+        let cases = [
+            ("Transactions", "15,000", "a day", Some(15_000)),
+            ("requests", "40", "per second", Some(3_456_000)),
+            ("Transactions per day", "15,000", "", Some(15_000)),
+            ("Orders/day", "900", "", Some(900)),
+            ("Transactions", "15,000", "", None),
+            ("Transaction value", "15", "a day", None),
+            ("Complaints", "3", "a day", None),
+        ];
+        for (metric, value, unit, expected) in cases {
+            let line = BaselineLine {
+                metric: metric.into(),
+                value: value.into(),
+                unit: unit.into(),
+                remark: String::new(),
+            };
+            assert_eq!(of_metric(&line), expected, "{metric}: {value} {unit}");
         }
     }
 }

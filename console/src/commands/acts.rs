@@ -65,6 +65,8 @@ pub(super) async fn run(global: &Global, command: RolloutCommand) -> Result<(), 
         | RolloutCommand::Start(_)
         | RolloutCommand::Retry(_)
         | RolloutCommand::Simulate(_)
+        | RolloutCommand::Replay(_)
+        | RolloutCommand::WhatIf(_)
         | RolloutCommand::List(_)
         | RolloutCommand::Get(_)
         | RolloutCommand::Watch(_)

@@ -8,7 +8,7 @@ use proto::v1;
 use serde::Serialize;
 use tonic::Status;
 
-use super::{confirm::confirm, draft, lint, pages};
+use super::{confirm::confirm, draft, lint, pages, series};
 use crate::{
     args::{Global, MetricsCommand, PlanCommand, PlanDeleteArgs, PlanGetArgs, PlanUpdateArgs},
     connect::Session,
@@ -190,6 +190,7 @@ struct MetricView {
 pub(super) async fn metrics(global: &Global, command: MetricsCommand) -> Result<(), Error> {
     match command {
         MetricsCommand::List => list_metrics(global).await,
+        MetricsCommand::Series(options) => series::series(global, &options).await,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Commands about rollouts that show them, make them and give them plans. What a person does to one is in `acts.rs`,
-//! a start in `start.rs`, following one in `watch.rs`, walks in virtual time in `lint.rs`.
+//! a start in `start.rs`, following one in `watch.rs`, walks in virtual time in `lint.rs`, judging one again in `replay.rs`.
 
 use jiff::Timestamp;
 use proto::v1;
 use tonic::Status;
 
-use super::{acts, confirm::confirm, lint, pages, start, watch};
+use super::{acts, confirm::confirm, lint, pages, replay, start, watch};
 use crate::{
     args::{CreateRolloutArgs, EditArgs, Global, RetryArgs, RolloutCommand},
     connect::Session,
@@ -34,6 +34,8 @@ pub(super) async fn run(global: &Global, command: RolloutCommand) -> Result<End,
         RolloutCommand::List(options) => list(global, options.active, options.limit).await?,
         RolloutCommand::Watch(rollout) => return watch::follow(global, rollout.name).await,
         RolloutCommand::Record(rollout) => show_record(global, rollout.name).await?,
+        RolloutCommand::Replay(rollout) => return replay::replay(global, rollout.name).await,
+        RolloutCommand::WhatIf(options) => replay::what_if(global, &options).await?,
         act => acts::run(global, act).await?,
     }
     Ok(End::Done)

@@ -1,10 +1,13 @@
 //! Follows a rollout: on a terminal a tree that is drawn in place, elsewhere each transition, each change of its numbers
-//! in a line, and its end.
+//! in a line, each guard that stands otherwise, and its end.
 //!
 //! The exit code is the rollout's end. If the control plane goes away before it, that is said and is an error: the
 //! rollout itself goes on without anyone watching.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use proto::v1;
@@ -16,7 +19,7 @@ use crate::{
     connect::Session,
     error::{End, Error},
     print::{self, Format, Paint},
-    view::{rollout::RolloutView, rollout_text, rollout_tree},
+    view::{guard, rollout::RolloutView, rollout_text, rollout_tree},
 };
 
 /// How often a drawn tree is drawn again, so that its clocks run.
@@ -30,6 +33,8 @@ type Changes = Streaming<v1::WatchRolloutResponse>;
 struct Written {
     sequence: u64,
     line: String,
+    /// How each guard stood.
+    guards: BTreeMap<String, String>,
     end: String,
 }
 
@@ -49,6 +54,12 @@ impl Written {
         if line != self.line {
             news.push(line.clone());
             self.line = line;
+        }
+        for guard in &rollout.guard_views {
+            let stood = self.guards.insert(guard.harm.clone(), guard.standing.clone());
+            if stood.is_some_and(|stood| stood != guard.standing) {
+                news.push(guard::line(guard));
+            }
         }
         let end = rollout.end.as_ref().map(rollout_text::end).unwrap_or_default();
         if end != self.end {
@@ -167,6 +178,18 @@ mod tests {
         };
         assert_eq!(written.news(&rollout).len(), 2, "the transition and the line");
         assert!(written.news(&rollout).is_empty());
+        let guard = |standing: &str| v1::GuardView {
+            harm: "error-rate > 1x control".into(),
+            standing: standing.into(),
+            ..v1::GuardView::default()
+        };
+        rollout.guard_views = vec![guard("none")];
+        assert!(
+            written.news(&rollout).is_empty(),
+            "how a guard stands at first is no news"
+        );
+        rollout.guard_views = vec![guard("warn")];
+        assert_eq!(written.news(&rollout), ["guard error-rate > 1x control: warn"]);
         rollout.wanted_buckets = 5_000;
         assert_eq!(written.news(&rollout).len(), 1, "the line");
         rollout.transitions.push(transition(2, "advanced"));

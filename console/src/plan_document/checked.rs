@@ -57,7 +57,7 @@ pub(super) fn window(text: &str) -> Result<(), String> {
 }
 
 /// `890 ms`, `0.8 %`.
-pub(super) fn amount(text: &str) -> Result<(), String> {
+pub(crate) fn amount(text: &str) -> Result<(), String> {
     text.parse::<Number>().map(drop).map_err(|problem| problem.to_string())
 }
 
@@ -128,20 +128,28 @@ pub(super) fn map(
     check: Check,
     problems: &mut Problems,
 ) -> BTreeMap<String, String> {
-    let path = fields.path(name);
-    let Some(node) = fields.take(name) else {
-        return BTreeMap::new();
-    };
+    match fields.take(name) {
+        Some(node) => map_of(node, &fields.path(name), check, problems),
+        None => BTreeMap::new(),
+    }
+}
+
+/// A map of names to texts, from its node at `path`; empty for a document.
+pub(super) fn map_of(node: &Node, path: &str, check: Check, problems: &mut Problems) -> BTreeMap<String, String> {
     match &node.kind {
         Kind::Map(map) => map
             .iter()
             .filter_map(|(name, value)| {
-                let text = of(value, &format!("{path}.{}", name.text), check, problems)?;
+                let field = match path {
+                    "" => name.text.clone(),
+                    path => format!("{path}.{}", name.text),
+                };
+                let text = of(value, &field, check, problems)?;
                 Some((name.text.clone(), text))
             })
             .collect(),
         Kind::Null | Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) | Kind::List(_) => {
-            problems.expected(node, &path, "a map of names and texts");
+            problems.expected(node, path, "a map of names and texts");
             BTreeMap::new()
         }
     }

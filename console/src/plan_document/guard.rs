@@ -48,6 +48,7 @@ fn read_one(node: &Node, path: &str, problems: &mut Problems) -> Option<v1::Guar
         limit: values::ratio(&mut fields, "limit", problems),
         level: read_level(&mut fields, problems).into(),
         weight: values::ratio(&mut fields, "weight", problems),
+        except: checked::list(&mut fields, "except", checked::key, problems),
     };
     match (has_harm, has_metric || has_limit, has_metric) {
         (true, false, _) | (false, _, true) => {}
@@ -89,5 +90,6 @@ fn write_one(guard: &v1::Guard) -> Tree {
         ("limit", values::write_number(guard.limit)),
         ("level", values::level_name(guard.level()).and_then(Tree::text)),
         ("weight", values::write_number(guard.weight)),
+        ("except", checked::write(&guard.except)),
     ])
 }

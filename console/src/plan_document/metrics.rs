@@ -41,6 +41,9 @@ fn read_metric(node: &Node, path: &str, problems: &mut Problems) -> Option<v1::O
         kind: values::word(&mut fields, "kind", &KINDS, problems),
         unit: values::word(&mut fields, "unit", &UNITS, problems),
         better: values::word(&mut fields, "better", &DIRECTIONS, problems),
+        per: values::word(&mut fields, "per", &["value", "exposure"], problems),
+        minimum: checked::one(&mut fields, "minimum", checked::any, problems),
+        maximum: checked::one(&mut fields, "maximum", checked::any, problems),
     };
     fields.finish(problems);
     Some(metric)
@@ -54,6 +57,9 @@ pub(super) fn write_own(metrics: &[v1::OwnMetric]) -> Option<Tree> {
             ("kind", Tree::text(&metric.kind)),
             ("unit", Tree::text(&metric.unit)),
             ("better", Tree::text(&metric.better)),
+            ("per", Tree::text(&metric.per)),
+            ("minimum", Tree::text(&metric.minimum)),
+            ("maximum", Tree::text(&metric.maximum)),
         ])
     };
     (!metrics.is_empty()).then(|| Tree::List(metrics.iter().map(metric).collect()))
@@ -68,6 +74,7 @@ pub(super) fn read_baseline(fields: &mut Fields<'_>, problems: &mut Problems) ->
     let baseline = v1::Baseline {
         source: values::word(&mut inner, "source", &sources, problems),
         values: checked::map(&mut inner, "values", checked::amount, problems),
+        artifact: checked::one(&mut inner, "artifact", checked::key, problems),
     };
     inner.finish(problems);
     Some(baseline)
@@ -77,6 +84,7 @@ pub(super) fn read_baseline(fields: &mut Fields<'_>, problems: &mut Problems) ->
 pub(super) fn write_baseline(baseline: &v1::Baseline) -> Tree {
     Tree::fields([
         ("source", Tree::text(&baseline.source)),
+        ("artifact", Tree::text(&baseline.artifact)),
         ("values", checked::write_map(&baseline.values)),
     ])
 }

@@ -4,9 +4,11 @@ use proto::v1;
 use serde::Serialize;
 
 use super::{
+    amount::amount,
     desk::CriterionView,
     rollout::{CountsView, EvidenceView, RolloutView, TransitionView},
     rollout_text,
+    side::ReadingView,
 };
 use crate::{
     duration,
@@ -32,18 +34,7 @@ struct ExitView {
     counts: Option<CountsView>,
     evidence: Option<EvidenceView>,
     criteria: Vec<CriterionView>,
-    metrics: Vec<MetricView>,
-}
-
-/// Rates are fractions, durations microseconds, money units.
-#[derive(Debug, Serialize)]
-struct MetricView {
-    metric: String,
-    treatment: Option<f64>,
-    control: Option<f64>,
-    baseline: Option<f64>,
-    outcomes: u64,
-    units: u64,
+    metrics: Vec<ReadingView>,
 }
 
 impl RecordView {
@@ -69,20 +60,7 @@ impl ExitView {
             counts: exit.counts.as_ref().map(CountsView::of),
             evidence: exit.evidence.as_ref().map(EvidenceView::of),
             criteria: exit.criteria.iter().map(CriterionView::of).collect(),
-            metrics: exit.metrics.iter().map(MetricView::of).collect(),
-        }
-    }
-}
-
-impl MetricView {
-    fn of(metric: &v1::MetricReading) -> Self {
-        Self {
-            metric: metric.metric.clone(),
-            treatment: metric.treatment,
-            control: metric.control,
-            baseline: metric.baseline,
-            outcomes: metric.outcomes,
-            units: metric.units,
+            metrics: exit.metrics.iter().map(ReadingView::of).collect(),
         }
     }
 }
@@ -142,13 +120,15 @@ fn left(exit: &v1::StageExit, plan: &v1::Plan) -> String {
 }
 
 fn metrics(metrics: &[v1::MetricReading]) -> String {
-    let figure = |number: Option<f64>| number.map_or_else(|| "no data".into(), |number| number.to_string());
+    let figure = |metric: &v1::MetricReading, number: Option<f64>| {
+        number.map_or_else(|| "no data".into(), |number| amount(&metric.unit, number))
+    };
     let rows = metrics.iter().map(|metric| {
         [
             metric.metric.clone(),
-            figure(metric.treatment),
-            figure(metric.control),
-            figure(metric.baseline),
+            figure(metric, metric.treatment),
+            figure(metric, metric.control),
+            figure(metric, metric.baseline),
             count(metric.outcomes),
             count(metric.units),
         ]
@@ -176,6 +156,7 @@ mod tests {
             }],
             metrics: vec![v1::MetricReading {
                 metric: "error-rate".into(),
+                unit: "fraction".into(),
                 treatment: Some(0.008),
                 outcomes: 12_000,
                 ..Default::default()
@@ -206,7 +187,7 @@ mod tests {
             "left canary, visit 2",
             "soaked 1h, by transition 7",
             "criterion error-rate < 1 %: holds",
-            "0.008",
+            "0.80 %",
             "no data",
             "12,000",
             "6 approved [canary] by ann",

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::{
     desk::{ApprovalView, CriterionView, IssueView, ItemView, StepView, WaitingView},
+    guard::GuardView,
     rollout_text,
+    side::SideView,
 };
 use crate::{duration, flag_document::Percent, plan_document::PlanDocument, print};
 
@@ -56,6 +58,23 @@ pub(crate) struct RolloutView {
     question: String,
     retry_of: String,
     reshuffled: bool,
+    guards: Vec<CriterionView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guard_views: Vec<GuardView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side_by_side: Option<SideView>,
+    levels: Vec<LevelView>,
+}
+
+/// As the wire has it.
+#[derive(Debug, Serialize)]
+struct LevelView {
+    metric: String,
+    treatment: Option<f64>,
+    control: Option<f64>,
+    at: Option<String>,
+    source: String,
+    missing: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +144,19 @@ pub(crate) struct TransitionView {
     actor: String,
 }
 
+impl LevelView {
+    fn of(level: &v1::LevelReading) -> Self {
+        Self {
+            metric: level.metric.clone(),
+            treatment: level.treatment,
+            control: level.control,
+            at: print::timestamp(level.at_us),
+            source: level.source.clone(),
+            missing: level.missing.clone(),
+        }
+    }
+}
+
 impl RolloutView {
     /// Of a rollout that the control plane sent.
     pub(crate) fn of(rollout: &v1::Rollout) -> Self {
@@ -170,6 +202,10 @@ impl RolloutView {
             question: rollout.question.clone(),
             retry_of: rollout.retry_of.clone(),
             reshuffled: rollout.reshuffled,
+            guards: rollout.guards.iter().map(CriterionView::of).collect(),
+            guard_views: rollout.guard_views.iter().map(GuardView::of).collect(),
+            side_by_side: rollout.side_by_side.as_ref().map(SideView::of),
+            levels: rollout.levels.iter().map(LevelView::of).collect(),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! A rollout as a tree: its stages, done, current and ahead, and under the current one all that it waits for.
+//! A rollout as a tree: its stages, done, current and ahead, and under the current one all that it waits for; below it the
+//! guards, and both arms side by side.
 //!
 //! Times run on between two messages of the control plane, because a clock that stands still looks like a rollout that
 //! does. What is known is not changed: only the soak of a running clock grows, up to its dwell.
 
 use proto::v1;
 
-use super::{plan, rollout_text, walk};
+use super::{guard, plan, rollout_text, side, walk};
 use crate::{
     duration,
     print::{self, Paint, Tone, percent, plain},
@@ -85,7 +86,24 @@ pub(crate) fn lines(rollout: &v1::Rollout, now_us: i64, passed_us: i64, paint: P
             .as_ref()
             .map(|end| format!("end: {}", rollout_text::end(end))),
     );
+    lines.extend(tables(rollout, paint));
     lines.extend(next(rollout, now_us, paint));
+    lines
+}
+
+/// The guards, and both arms side by side; an empty line before each.
+fn tables(rollout: &v1::Rollout, paint: Paint) -> Vec<String> {
+    let tables = [guard::table(rollout), side::table(rollout)];
+    let mut lines = Vec::new();
+    for table in tables.iter().flatten() {
+        lines.push(String::new());
+        let (header, rows) = table.split_once('\n').unwrap_or((table, ""));
+        lines.push(paint.tone(Tone::Strong, header));
+        lines.extend(rows.lines().map(str::to_owned));
+    }
+    if !lines.is_empty() && !rollout.next_steps.is_empty() {
+        lines.push(String::new());
+    }
     lines
 }
 

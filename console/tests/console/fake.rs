@@ -45,10 +45,18 @@ pub(crate) struct State {
     pub(crate) record: v1::GetRecordResponse,
     /// By key, every version, the oldest first.
     pub(crate) stored_plans: BTreeMap<String, Vec<v1::StoredPlan>>,
+    /// By key.
+    pub(crate) baselines: BTreeMap<String, v1::StoredBaseline>,
+    /// Measurements, in the order in which they came.
+    pub(crate) pushed: Vec<v1::Measurement>,
     /// What lint says of every plan.
     pub(crate) lint: v1::LintPlanResponse,
     /// What every walk gives.
     pub(crate) walk: v1::SimulateRolloutResponse,
+    /// The pages of every series.
+    pub(crate) series: Vec<v1::GetSeriesResponse>,
+    /// What every replay gives.
+    pub(crate) replay: v1::ReplayRolloutResponse,
     /// Where flags stand.
     pub(crate) statuses: Vec<v1::StatusOfFlag>,
     /// What each stream of events sends before it is cut; the last one stays open if it is followed.
@@ -61,6 +69,8 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<String, v1::Segment>,
     /// By id.
     pub(crate) schedules: BTreeMap<String, v1::Schedule>,
+    /// By key.
+    pub(crate) webhooks: BTreeMap<String, v1::Webhook>,
     /// What each stream sends before it is cut; the last one stays open.
     pub(crate) streams: Vec<Vec<v1::WatchChangesResponse>>,
     /// Documents of a copy that are refused.
@@ -113,6 +123,9 @@ impl Fake {
             .add_service(v1::configuration_server::ConfigurationServer::new(fake.clone()))
             .add_service(v1::inspection_server::InspectionServer::new(fake.clone()))
             .add_service(v1::plans_server::PlansServer::new(fake.clone()))
+            .add_service(v1::measurements_server::MeasurementsServer::new(fake.clone()))
+            .add_service(v1::baselines_server::BaselinesServer::new(fake.clone()))
+            .add_service(v1::webhooks_server::WebhooksServer::new(fake.clone()))
             .add_service(v1::flag_status_server::FlagStatusServer::new(fake.clone()));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
         tokio::spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });

@@ -2,6 +2,7 @@
 
 mod acts;
 mod apply;
+mod baselines;
 mod contexts;
 mod documents;
 mod fake;
@@ -10,9 +11,12 @@ mod inspection;
 mod lists;
 mod offline;
 mod plans;
+mod push;
+mod replays;
 mod rollout_server;
 mod rollouts;
 mod schedules;
 mod segments;
 mod status;
 mod streams;
+mod webhooks;

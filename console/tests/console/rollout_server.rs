@@ -125,6 +125,29 @@ impl v1::rollouts_server::Rollouts for Fake {
         Ok(Response::new(self.state().record.clone()))
     }
 
+    async fn replay_rollout(&self, request: Request<v1::ReplayRolloutRequest>) -> Answer<v1::ReplayRolloutResponse> {
+        let request = request.into_inner();
+        let mut state = self.state();
+        let other = request.other.map(|other| {
+            let guards: Vec<String> = other.guards.into_iter().map(|guard| guard.harm).collect();
+            (guards, other.alpha)
+        });
+        state.asked.push(format!("replay {} {other:?}", request.rollout));
+        Ok(Response::new(state.replay.clone()))
+    }
+
+    async fn get_series(&self, request: Request<v1::GetSeriesRequest>) -> Answer<v1::GetSeriesResponse> {
+        let request = request.into_inner();
+        let mut state = self.state();
+        state.asked.push(format!(
+            "series {} {} {} {:?}",
+            request.rollout, request.metric, request.points, request.page_token
+        ));
+        let page = if request.page_token.is_empty() { 0 } else { 1 };
+        let page = state.series.get(page).cloned();
+        page.map(Response::new).ok_or_else(|| Status::not_found("no page"))
+    }
+
     async fn simulate_rollout(
         &self,
         request: Request<v1::SimulateRolloutRequest>,

@@ -18,7 +18,16 @@ use crate::{
 };
 
 /// Kinds of subjects that change.
-const KINDS: [&str; 6] = ["flag", "segment", "plan", "rollout", "environment", "schedule"];
+const KINDS: [&str; 8] = [
+    "flag",
+    "segment",
+    "plan",
+    "rollout",
+    "environment",
+    "schedule",
+    "baseline",
+    "webhook",
+];
 
 /// The service `tidegate.v1.Changes`.
 #[derive(Debug)]

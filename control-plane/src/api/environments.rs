@@ -186,6 +186,7 @@ fn uses(state: &State, fleet: &Fleet, environment: &Key, now_us: i64) -> Vec<Str
     let archived = archived.count();
     let segments = state.segments_of(environment, None).count();
     let plans = state.plans_of(environment, None).count();
+    let baselines = state.baselines_of(environment, None).count();
     let pending = state
         .schedules_of(environment)
         .filter(|record| record.is_pending())
@@ -211,6 +212,7 @@ fn uses(state: &State, fleet: &Fleet, environment: &Key, now_us: i64) -> Vec<Str
         ),
         (segments, format!("has {segments} segments; delete them first")),
         (plans, format!("has {plans} plans; delete them first")),
+        (baselines, format!("has {baselines} baselines; delete them first")),
         (held, format!("has {held} rollouts under way; abort them first")),
         (pending, format!("has {pending} pending schedules; cancel them first")),
         (

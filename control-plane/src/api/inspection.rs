@@ -59,7 +59,8 @@ impl InspectionApi {
             environment,
             flag,
             revision: Some(revision).filter(|revision| *revision > 0),
-            context: read_context(context.unwrap_or_default())?,
+            context: read_context(context.unwrap_or_default())
+                .map_err(|description| invalid(&[violation("context", description)]))?,
         })
     }
 
@@ -138,14 +139,13 @@ impl Inspection for InspectionApi {
     }
 }
 
-/// A context as agents read it: what is no number is null.
-fn read_context(fields: Struct) -> Result<Context, Status> {
+/// A context as agents read it: what is no number is null. Or what is wrong with it.
+pub(super) fn read_context(fields: Struct) -> Result<Context, String> {
     let bytes = fields.encoded_len();
-    let wrong = |description: String| invalid(&[violation("context", description)]);
     if bytes > CONTEXT_LIMIT {
-        return Err(wrong(format!("has {bytes} bytes, the limit is {CONTEXT_LIMIT}")));
+        return Err(format!("has {bytes} bytes, the limit is {CONTEXT_LIMIT}"));
     }
-    let deep = || wrong(format!("is nested more than {DEPTH_LIMIT} levels deep"));
+    let deep = || format!("is nested more than {DEPTH_LIMIT} levels deep");
     let mut context = Context::new();
     for (name, value) in fields.fields {
         context = context.with(name, json(value, DEPTH_LIMIT - 1).ok_or_else(deep)?);

@@ -8,7 +8,9 @@ mod edit;
 mod find;
 mod planned;
 mod record;
+mod replay;
 mod retry;
+mod series;
 mod simulate;
 mod start;
 mod watch;
@@ -23,7 +25,10 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-pub(super) use self::planned::{refuse as refuse_plan, stored_plan, wanted_plan};
+pub(super) use self::{
+    find::found as found_rollout,
+    planned::{refuse as refuse_plan, stored_plan, wanted_plan},
+};
 use super::{
     page::{self, Page},
     refusal,
@@ -33,8 +38,6 @@ use crate::{identity::Actor, record::RolloutRecord, state::State, truth::CommitE
 
 /// How often something is tried against what happens at the same time.
 const TRIES: usize = 16;
-/// How many characters of a name are repeated: a key, and a number.
-const SHOWN: usize = 220;
 
 /// The service `tidegate.v1.Rollouts`.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub(crate) struct RolloutsApi {
     shutdown: Shutdown,
     /// Starts take their turns: each takes the next index of its environment.
     starts: tokio::sync::Mutex<()>,
+    /// Replays take their turns, too: each keeps a processor busy.
+    replays: tokio::sync::Mutex<()>,
 }
 
 impl RolloutsApi {
@@ -52,16 +57,13 @@ impl RolloutsApi {
             view,
             shutdown,
             starts: tokio::sync::Mutex::default(),
+            replays: tokio::sync::Mutex::default(),
         }
     }
 
     fn found(&self, state: &State, environment: &str, name: &str) -> Result<Arc<RolloutRecord>, Status> {
         let environment = refusal::environment(state, environment)?;
-        find::find(state, &environment, name).cloned().ok_or_else(|| {
-            // It travels in a header.
-            let name = name.chars().take(SHOWN).collect::<String>();
-            Status::not_found(format!("rollout {name} does not exist in environment {environment}"))
-        })
+        found_rollout(state, &environment, name)
     }
 
     /// A rollout as it is in a state, whole.
@@ -231,6 +233,20 @@ impl Rollouts for RolloutsApi {
         request: Request<v1::SimulateRolloutRequest>,
     ) -> Result<Response<v1::SimulateRolloutResponse>, Status> {
         Ok(Response::new(self.simulate(request.into_inner())?))
+    }
+
+    async fn replay_rollout(
+        &self,
+        request: Request<v1::ReplayRolloutRequest>,
+    ) -> Result<Response<v1::ReplayRolloutResponse>, Status> {
+        Ok(Response::new(self.replay(request.into_inner()).await?))
+    }
+
+    async fn get_series(
+        &self,
+        request: Request<v1::GetSeriesRequest>,
+    ) -> Result<Response<v1::GetSeriesResponse>, Status> {
+        Ok(Response::new(self.series(request.into_inner()).await?))
     }
 }
 

@@ -2,18 +2,23 @@
 //!
 //! Nothing is decided here; every number is read from the same state that the engine reads.
 
+mod guards;
 mod parts;
+mod side;
 mod stages;
 
+use std::{cmp::Reverse, sync::Arc};
+
 use proto::v1;
-use rollout::{EvidenceNumber, Facts, evidence::budget};
+use rollout::{EvidenceNumber, Facts, Phase, evidence::budget};
 
 pub(super) use self::{
+    guards::unit_of,
     parts::{exit, planned, transition, waits},
     stages::measured,
 };
 use crate::{
-    engine::facts::{self, Sources},
+    engine::facts::{self, Gathered, Sources},
     evidence::{ArmCounts, Counts},
     plan_wire,
     record::{End, EndCause, RolloutRecord},
@@ -49,15 +54,46 @@ impl View {
 
     /// A rollout as it is now, with what it would do from here on.
     pub(super) fn whole(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
-        let mut rollout = self.rollout(state, record, now_us);
-        rollout.next_steps = parts::next_steps(&record.plan, &self.sources.progress(state, record), now_us);
-        rollout
+        v1::Rollout {
+            next_steps: parts::next_steps(&record.plan, &self.sources.progress(state, record), now_us),
+            ..self.seen(state, record, now_us)
+        }
+    }
+
+    /// The rollouts that are under way, the newest first: so many of them as they are now, and how many there are besides.
+    pub(crate) fn under_way(&self, most: usize, now_us: i64) -> (Vec<v1::Rollout>, usize) {
+        let state = self.truth.state();
+        let is_under_way = |record: &&Arc<RolloutRecord>| {
+            let phase = record.state.phase;
+            !record.standing && (phase.is_live() || phase == Phase::Aborting)
+        };
+        let mut records: Vec<_> = state.rollouts.values().filter(is_under_way).collect();
+        records.sort_by_key(|record| Reverse(record.id));
+        let omitted = records.len().saturating_sub(most);
+        let shown = records.iter().take(most);
+        (shown.map(|record| self.seen(&state, record, now_us)).collect(), omitted)
+    }
+
+    /// A rollout as it is now, with its guards and both arms.
+    fn seen(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
+        let gathered = self.sources.gather(state, record, false, now_us);
+        let evidence = state.evidence_of(record.id);
+        v1::Rollout {
+            guard_views: guards::views(record, &evidence, &gathered, now_us),
+            side_by_side: Some(side::side(record, &evidence, &gathered.known.measures)),
+            ..self.of(state, record, &gathered, now_us)
+        }
     }
 
     /// A rollout as it is now.
     pub(super) fn rollout(&self, state: &State, record: &RolloutRecord, now_us: i64) -> v1::Rollout {
+        let gathered = self.sources.gather(state, record, false, now_us);
+        self.of(state, record, &gathered, now_us)
+    }
+
+    fn of(&self, state: &State, record: &RolloutRecord, gathered: &Gathered, now_us: i64) -> v1::Rollout {
         let progress = self.sources.progress(state, record);
-        let known = self.sources.gather(state, record, false, now_us).known;
+        let known = &gathered.known;
         let evidence = state.evidence_of(record.id);
         let reach = self.sources.reach(state, record, now_us);
         let unreached = self.unreached(record, &reach);
@@ -105,7 +141,7 @@ impl View {
             end: record.end.as_ref().map(|end| end_shown(record, end)),
             transitions: record.transitions.iter().map(transition).collect(),
             hold_reasons: progress.holds.iter().map(|reason| reason.name().to_owned()).collect(),
-            waits: waits_now(record, &progress, &known, now_us),
+            waits: waits_now(record, &progress, known, now_us),
             next_steps: Vec::new(),
             dwell_us: stages::dwell_us(&record.plan, &progress),
             permanent: record
@@ -116,10 +152,10 @@ impl View {
             extensions: progress.extensions,
             baking_since_us: progress.baking_since_us.unwrap_or(0),
             measured_buckets: stages::measured(&facts::visit_counts(record, &evidence)),
-            criteria: stages::criteria(&record.plan, &progress, &known),
-            guards: stages::guards(&record.plan, &known),
+            criteria: stages::criteria(&record.plan, &progress, known),
+            guards: stages::guards(&record.plan, &gathered.examination),
             approvals: parts::approvals(&record.plan, desk),
-            items: stages::items(&record.plan, &progress, &known),
+            items: stages::items(&record.plan, &progress, known),
             issues: parts::issues(&record.plan, desk),
             acknowledged_at_us: desk.acknowledged_at_us.unwrap_or(0),
             archived: desk.archived,
@@ -129,6 +165,9 @@ impl View {
             question: stuck.map(|stuck| stuck.question(now_us)).unwrap_or_default(),
             retry_of: record.retry_of.map(|id| retried(state, record, id)).unwrap_or_default(),
             reshuffled: record.reshuffled,
+            guard_views: Vec::new(),
+            side_by_side: None,
+            levels: parts::levels(self.sources.levels.shown(record.id, now_us)),
         }
     }
 }
@@ -154,6 +193,7 @@ pub(super) fn is_settled(record: &RolloutRecord, now_us: i64) -> bool {
         EndCause::Time => true,
         EndCause::Evidence
         | EndCause::Person
+        | EndCause::Rule
         | EndCause::Trigger
         | EndCause::Criterion
         | EndCause::Withdrawn

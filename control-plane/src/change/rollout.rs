@@ -14,7 +14,10 @@ use crate::{
     events,
     identity::Actor,
     record::{Active, EndCause, Exit, FlagRecord, Latch, RolloutRecord, Soak},
-    store::{Guard, Txn, keys, model},
+    store::{
+        Guard, Item, Txn, keys,
+        model::{self, ModelError},
+    },
     stuck::Stuck,
 };
 
@@ -25,6 +28,17 @@ pub(crate) struct Count {
     pub(crate) value: u32,
     /// When that was written; none: never.
     pub(crate) revision: Option<u64>,
+}
+
+impl Count {
+    /// As the store has it.
+    pub(crate) fn read(item: Option<&Item>) -> Result<Self, ModelError> {
+        let value = item.map_or(Ok(0), |item| model::read_count(&item.value))?;
+        Ok(Self {
+            value,
+            revision: item.map(|item| item.modified),
+        })
+    }
 }
 
 /// Creates a rollout: its index is taken, and nothing is held.
@@ -242,7 +256,8 @@ pub(crate) fn still_served(flag: &FlagRecord, variant: &str) -> Vec<String> {
     list.into_iter().chain(rules).chain(default).collect()
 }
 
-fn unchanged(record: &RolloutRecord) -> Txn {
+/// A transaction that holds while a rollout is as it was seen.
+pub(super) fn unchanged(record: &RolloutRecord) -> Txn {
     let key = keys::rollout(&record.environment, record.id);
     Txn::default().guard(Guard::Unchanged(key, record.revision))
 }
@@ -349,6 +364,7 @@ impl EndCause {
     pub(crate) fn of_abort(cause: &rollout::AbortCause) -> Self {
         match cause {
             rollout::AbortCause::Evidence { .. } => Self::Evidence,
+            rollout::AbortCause::Rule { .. } => Self::Rule,
             rollout::AbortCause::Person => Self::Person,
             rollout::AbortCause::Trigger(_) => Self::Trigger,
         }

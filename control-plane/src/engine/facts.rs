@@ -1,19 +1,27 @@
 //! Facts: all that a step reads, gathered from one revision of the state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use evaluation::{Key, Serve};
-use rollout::{Delivery, Facts, Guard, LONGEST_GAP_US, Measure, criterion::Estimates, plan::Item};
+use rollout::{
+    Concerns, Delivery, Facts, HoldReason, LONGEST_GAP_US,
+    guards::{self, Examination},
+    plan::Item,
+};
 
 use crate::{
     engine::soaks::Soaks,
-    evidence::{ArmCounts, Counts, EvidenceRecord},
+    evidence::{Counts, EvidenceRecord, Examined},
     health::coverage::Coverage,
+    levels::Levels,
     publish::Publisher,
     record::{FlagRecord, RolloutRecord},
     state::State,
     sync::fleet::{self, Fleet, Reach},
 };
+
+/// Fewer dropped outcomes say nothing about the rest.
+const FEWEST_DROPPED: u64 = 100;
 
 /// What is known, and what the record keeps of it.
 #[derive(Debug)]
@@ -24,8 +32,12 @@ pub(crate) struct Gathered {
     pub(super) totals: Counts,
     /// For the record of a stage's exit.
     pub(super) visit: Counts,
+    /// What the guards say.
+    pub(crate) examination: Examination,
+    /// Levels that they read.
+    pub(crate) levels: guards::Levels,
     /// How much the visit has soaked by now.
-    pub(super) soaked_us: Option<i64>,
+    pub(super) soaked_us: i64,
     /// Batches that they rest on.
     pub(super) batches: u64,
     /// The store revision of the evidence that was read; 0: there is none.
@@ -40,6 +52,7 @@ impl Gathered {
     pub(crate) fn latched(mut self) -> Self {
         self.known.latched = true;
         self.known.evidence = None;
+        self.known.concerns = Concerns::default();
         self
     }
 }
@@ -55,6 +68,8 @@ pub(crate) struct Sources {
     pub(crate) coverage: Coverage,
     /// How much rollouts have soaked.
     pub(crate) soaks: Soaks,
+    /// Levels that are read from outside.
+    pub(crate) levels: Levels,
 }
 
 impl Sources {
@@ -68,17 +83,26 @@ impl Sources {
         let evidence = state.evidence_of(record.id);
         let reach = self.reach(state, record, now_us);
         let visit = visit_counts(record, &evidence);
+        let examined = Examined {
+            rollout: record,
+            evidence: &evidence,
+        };
+        let levels = self.levels.of(record.id, now_us);
+        let examination = examined.examine(&levels, now_us);
+        let arms = visit.totals();
         let known = Facts {
             latched: state.latches.contains_key(&record.id),
             off: is_off(state, record),
             delivery: reach.delivery,
-            arms: visit.totals(),
-            evidence: evidence.number(&record.plan, &record.state),
+            arms,
+            evidence: examination.standing.abort,
+            concerns: concerns(&examination, &visit, &evidence),
             fresh: self.coverage.fresh(record.id, now_us),
             positions_full: evidence.full_horizon as usize == record.state.horizons.len(),
             resumed,
-            measures: measures(&visit),
-            certified: None,
+            measures: examined.readings(&levels, arms.treatment.units, now_us),
+            recent: examined.recent(&levels, flag_changed_us(state, record), now_us),
+            certified: guards::certified(&record.plan, &record.state, &examined.seen()),
             checked: checked(state, record, reach.delivery),
             longest_gap_us: LONGEST_GAP_US,
         };
@@ -86,7 +110,9 @@ impl Sources {
             known,
             totals: evidence.totals(),
             visit,
-            soaked_us: Some(self.progress(state, record).soaked_us),
+            examination,
+            levels,
+            soaked_us: self.progress(state, record).soaked_us,
             batches: evidence.batches,
             evidence_revision: evidence.revision,
             live: reach.live,
@@ -115,31 +141,44 @@ fn flag<'s>(state: &'s State, record: &RolloutRecord) -> Option<&'s FlagRecord> 
     state.flag(&record.environment, &flag).map(|record| &**record)
 }
 
+/// When the flag of a rollout was last written.
+fn flag_changed_us(state: &State, record: &RolloutRecord) -> i64 {
+    flag(state, record).map_or(0, |record| record.updated_at_us)
+}
+
 /// Whether the flag of a rollout is killed, disabled or gone.
 fn is_off(state: &State, record: &RolloutRecord) -> bool {
     flag(state, record).is_none_or(|record| record.flag.killed || !record.flag.enabled)
 }
 
 /// Counts of the current visit of the current stage.
-pub(crate) fn visit_counts(record: &RolloutRecord, evidence: &Arc<EvidenceRecord>) -> Counts {
+pub(crate) fn visit_counts(record: &RolloutRecord, evidence: &EvidenceRecord) -> Counts {
     let visit = record.state.visits.last().map_or(0, |visit| visit.visit);
     evidence.visit(record.state.stage as u8, visit)
 }
 
-/// The estimates of what is measured: the error rate.
-pub(crate) fn measures(visit: &Counts) -> BTreeMap<String, Measure> {
-    let rate = |arm: &ArmCounts| (arm.outcomes > 0).then(|| arm.bad as f64 / arm.outcomes as f64);
-    let treatment = visit.totals().treatment;
-    let measure = Measure {
-        estimates: Estimates {
-            treatment: rate(&visit.treatment),
-            control: rate(&visit.control),
-            baseline: None,
-        },
-        outcomes: treatment.outcomes,
-        units: treatment.units,
-    };
-    [(Guard::ERROR_RATE.to_owned(), measure)].into()
+/// What the guards say beside the evidence of those that may abort, and whether outcomes can be gone by at all.
+fn concerns(examination: &Examination, visit: &Counts, evidence: &EvidenceRecord) -> Concerns {
+    let mut holds = examination.holds.clone();
+    if is_unsound(visit, evidence) {
+        holds.push(HoldReason::Telemetry);
+        holds.sort_unstable();
+    }
+    Concerns {
+        warn: examination.standing.warn,
+        hold: examination.standing.hold,
+        rule: examination.rule,
+        holds,
+        is_early: examination.is_early,
+    }
+}
+
+/// Whether more than a tenth of the outcomes was dropped, of a hundred at least.
+fn is_unsound(visit: &Counts, evidence: &EvidenceRecord) -> bool {
+    let outcomes = evidence.totals();
+    let all = outcomes.treatment.outcomes.saturating_add(outcomes.control.outcomes);
+    let counted = visit.treatment.outcomes.saturating_add(visit.control.outcomes);
+    counted > 0 && evidence.dropped >= FEWEST_DROPPED && evidence.dropped.saturating_mul(9) > all
 }
 
 /// The items that a look at the state finds done.

@@ -101,7 +101,7 @@ fn txn(
     facts: &Gathered,
     actor: &Actor,
 ) -> Option<Txn> {
-    let exit = self::exit(state, before, &after, facts, actor.at_us);
+    let exit = self::exit(before, &after, facts, actor.at_us);
     Some(match transition {
         Transition::ClockStarted
         | Transition::GateReached
@@ -195,10 +195,10 @@ pub(crate) fn yielded(state: &State, record: &RolloutRecord, facts: &Gathered, a
 }
 
 /// What was known of the stage that a rollout stands in, when it leaves it; none before its first.
-fn exit(state: &State, before: &RolloutRecord, after: &RolloutRecord, facts: &Gathered, at_us: i64) -> Option<Exit> {
+fn exit(before: &RolloutRecord, after: &RolloutRecord, facts: &Gathered, at_us: i64) -> Option<Exit> {
     let visit = before.state.visits.last()?;
     let stage = before.plan.stages.get(visit.stage)?;
-    let soaked_us = facts.soaked_us.unwrap_or_else(|| state.soaked(before).soaked_us);
+    let soaked_us = facts.soaked_us;
     let criteria = stage.success.iter().map(|criterion| {
         let finding = gate::criterion(&before.plan, stage, &facts.known, criterion);
         (criterion.to_string(), finding.name().to_owned())
@@ -250,6 +250,7 @@ fn reason(state: &State, record: &RolloutRecord, cause: EndCause, actor: &Actor)
         (
             EndCause::Evidence
             | EndCause::Person
+            | EndCause::Rule
             | EndCause::Trigger
             | EndCause::Criterion
             | EndCause::Withdrawn

@@ -63,17 +63,26 @@ fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
             horizon,
             log_evidence,
         } => {
-            let guard = record.plan.guards.get(*guard);
-            let metric = guard.map_or("harm", |guard| guard.harm.metric.as_str());
             format!(
-                "{metric} of treatment is worse than control: evidence {:.0} (abort at {:.0}), horizon {horizon}",
+                "{}: evidence {:.0} (abort at {:.0}), horizon {horizon}",
+                harm(record, *guard),
                 shown(*log_evidence),
                 1.0 / record.plan.alpha
             )
         }
+        AbortCause::Rule { guard } => format!("{}: a limit that needs no evidence", harm(record, *guard)),
         AbortCause::Person => "aborted by hand".to_owned(),
         AbortCause::Trigger(name) => format!("manual trigger {name}"),
     }
+}
+
+/// What a guard says is harm.
+fn harm(record: &RolloutRecord, guard: usize) -> String {
+    let guard = record.plan.guards.get(guard);
+    guard.map_or_else(
+        || "harm".to_owned(),
+        |guard| Criterion::Compare(guard.harm.clone()).to_string(),
+    )
 }
 
 /// What a person did, as the audit calls it.

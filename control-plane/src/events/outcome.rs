@@ -42,7 +42,7 @@ impl<'r> Outcome<'r> {
         let (component, pattern) = (label("component")?, label("pattern")?);
         let (won, share) = match record.end.as_ref()?.cause {
             EndCause::Completed => (true, record.plan.deployed(record.state.stage)),
-            EndCause::Evidence | EndCause::Person | EndCause::Trigger => {
+            EndCause::Evidence | EndCause::Rule | EndCause::Person | EndCause::Trigger => {
                 (false, Share::new(record.acked_buckets).unwrap_or(Share::ALL))
             }
             EndCause::Criterion | EndCause::Withdrawn | EndCause::Edit | EndCause::Time => return None,

@@ -14,6 +14,19 @@ pub(crate) struct Position {
     pub(crate) index: u32,
 }
 
+impl Position {
+    /// Before every other.
+    pub(crate) const FIRST: Self = Self { revision: 0, index: 0 };
+
+    /// Behind all events of a revision.
+    pub(crate) fn behind(revision: u64) -> Self {
+        Self {
+            revision,
+            index: u32::MAX,
+        }
+    }
+}
+
 /// A text that is no position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not the id of an event of this stream, such as 417-0")]

@@ -10,6 +10,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use evaluation::Key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use uuid::Uuid;
 
 use super::{Event, position::Position};
 use crate::{
@@ -52,6 +53,8 @@ pub(crate) struct Told {
     pub(crate) position: Position,
     /// The environment that it is of.
     pub(crate) environment: Key,
+    /// The rollout that it is about.
+    pub(crate) rollout: Uuid,
     /// The event.
     pub(crate) event: Event,
 }
@@ -276,7 +279,7 @@ pub(super) async fn swept(store: &dyn Store) -> Result<u64, ReadError> {
 fn told(revision: u64, values: &[(Bytes, Bytes)]) -> Result<Vec<Told>, ModelError> {
     let mut told = Vec::new();
     for (key, value) in values {
-        let Some(keys::Subject::Events(environment)) = keys::subject(key) else {
+        let Some(keys::Subject::Events(environment, rollout)) = keys::subject(key) else {
             return Err(ModelError::Field("key"));
         };
         for event in model::read_events(value)? {
@@ -284,6 +287,7 @@ fn told(revision: u64, values: &[(Bytes, Bytes)]) -> Result<Vec<Told>, ModelErro
             told.push(Told {
                 position: Position { revision, index },
                 environment: environment.clone(),
+                rollout,
                 event,
             });
         }

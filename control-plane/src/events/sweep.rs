@@ -1,7 +1,8 @@
 //! Sweeps old events: the newest stay, by the revision that brought them.
 //!
 //! The events of a revision go together, so that what is left keeps its place in the stream; how far was swept is written
-//! in the same transaction, so that a reader who comes too late is told and skips nothing unawares.
+//! in the same transaction, so that a reader who comes too late is told and skips nothing unawares. What was not put before
+//! webhooks yet stays, however much it is.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::reader::{ReadError, kept, swept};
 use crate::{
     store::{Store, Txn, keys, model},
     truth::Truth,
+    webhooks,
 };
 
 /// Keys of events that are kept, each of one moment of a rollout.
@@ -32,7 +34,7 @@ pub(crate) async fn run(truth: Truth, shutdown: Shutdown) {
             () = shutdown.draining() => return,
         }
         let swept = tokio::select! {
-            swept = sweep(truth.store(), KEPT) => swept,
+            swept = sweep_unneeded(&truth) => swept,
             () = shutdown.draining() => return,
         };
         match swept {
@@ -43,11 +45,18 @@ pub(crate) async fn run(truth: Truth, shutdown: Shutdown) {
     }
 }
 
-/// Takes away the oldest events until no more than so many keys are left, or those of one revision more; how many went.
-pub(super) async fn sweep(store: &dyn Store, most: usize) -> Result<usize, ReadError> {
+async fn sweep_unneeded(truth: &Truth) -> Result<usize, ReadError> {
+    let needed_after = webhooks::needed_after(truth).await?;
+    sweep(truth.store(), KEPT, needed_after).await
+}
+
+/// Takes away the oldest events until no more than so many keys are left, or those of one revision more; none that came
+/// after a revision. How many went.
+pub(super) async fn sweep(store: &dyn Store, most: usize, needed_after: u64) -> Result<usize, ReadError> {
     let mut found = kept(store).await?;
     found.sort_unstable();
-    let mut surplus = found.len().saturating_sub(most);
+    let unneeded = found.partition_point(|kept| kept.revision <= needed_after);
+    let mut surplus = found.len().saturating_sub(most).min(unneeded);
     // A revision that is not surplus as a whole stays.
     while surplus > 0
         && found

@@ -1,12 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod schema;
+pub(crate) mod schema;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use rollout::{Act, HoldReason, Share, Unit};
 
-use super::*;
+use super::{
+    alert::{About, Alert, Severity},
+    *,
+};
 use crate::{
     builders::{START_US, World, actor, advanced, flag, moved, plan_of, sources, started},
     change,
@@ -111,13 +114,57 @@ fn parsed(event: &Event) -> Json {
     serde_json::from_str(&event.json).unwrap()
 }
 
-fn schema_of_events() -> Json {
+pub(crate) fn schema_of_events() -> Json {
     serde_json::from_str(include_str!("../../../schemas/events.json")).unwrap()
 }
 
 fn is_stuck(record: &RolloutRecord) -> Event {
     let now_us = START_US + 18 * DAY_US;
     stuck(record, Stuck::of(record, now_us).unwrap(), now_us)
+}
+
+/// Errors above a limit.
+fn alerted() -> Alert {
+    Alert {
+        severity: Severity::Critical,
+        about: About::Critical("error-rate > 2x control".to_owned()),
+        title: "error-rate is 3.1 %, more than 2x control".to_owned(),
+        metric: Some("error-rate".to_owned()),
+        value: Some(0.031),
+        limit: Some(0.016),
+    }
+}
+
+#[test]
+fn an_alert_says_what_it_is_about_and_what_was_measured() {
+    let data = parsed(&alert::event(&at_ten(), &alerted(), START_US))["data"].clone();
+    let expected = [
+        ("severity", json!("critical")),
+        ("about", json!("critical")),
+        ("criterion", json!("error-rate > 2x control")),
+        ("metric", json!("error-rate")),
+        ("value", json!(0.031)),
+        ("limit", json!(0.016)),
+        ("deployed_pct", json!(10)),
+        ("sequence", json!(1)),
+    ];
+    for (field, value) in expected {
+        assert_eq!(data[field], value, "{field}");
+    }
+    let held = Alert {
+        about: About::Hold(HoldReason::Stale),
+        metric: None,
+        value: None,
+        limit: None,
+        ..alerted()
+    };
+    let value = parsed(&alert::event(&at_ten(), &held, START_US));
+    assert_eq!(
+        schema::wrong(&schema_of_events(), &value),
+        Vec::<String>::new(),
+        "{value}"
+    );
+    assert_eq!(value["data"]["about"], "hold.stale");
 }
 
 #[test]
@@ -130,7 +177,8 @@ fn every_transition_is_told_by_its_types_and_every_type_is_as_the_schema_has_it(
         assert_eq!(types, expected, "{:?}", record.transitions.last());
         events
     });
-    for event in events.chain([is_stuck(&at_ten())]).collect::<Vec<_>>() {
+    let alert = alert::event(&at_ten(), &alerted(), START_US);
+    for event in events.chain([is_stuck(&at_ten()), alert]).collect::<Vec<_>>() {
         kinds.insert(event.kind);
         let value = parsed(&event);
         assert_eq!(schema::wrong(&schema, &value), Vec::<String>::new(), "{value}");

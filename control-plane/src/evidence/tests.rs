@@ -1,10 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use ::rollout::{DAY_US, Horizon};
+use ::rollout::{DAY_US, Horizon, Unit};
 use proptest::prelude::*;
 
 use super::*;
-use crate::builders::{SECOND_US, START_US, rollout_of};
+use crate::{
+    builders::{SECOND_US, START_US, rollout_of},
+    record::RolloutRecord,
+};
 
 fn arm(outcomes: u64, sampled_units: u64, unit_buckets: u64) -> ArmCounts {
     ArmCounts {
@@ -18,9 +21,9 @@ fn arm(outcomes: u64, sampled_units: u64, unit_buckets: u64) -> ArmCounts {
 
 /// Evidence of so many newly bad units of each arm in a horizon, all of one stratum.
 fn seen(horizon: u32, stratum: u8, treatment: u64, control: u64) -> EvidenceRecord {
-    let found = HorizonEvidence {
-        strata: [(stratum, (treatment, control))].into(),
-        onset: None,
+    let found = HorizonCounts {
+        strata: [((0, stratum), (treatment, control))].into(),
+        ..HorizonCounts::default()
     };
     EvidenceRecord {
         batches: 1,
@@ -29,15 +32,24 @@ fn seen(horizon: u32, stratum: u8, treatment: u64, control: u64) -> EvidenceReco
     }
 }
 
+/// The number of the guards that may abort.
+fn number(record: &RolloutRecord, evidence: &EvidenceRecord) -> Option<EvidenceNumber> {
+    let examined = Examined {
+        rollout: record,
+        evidence,
+    };
+    examined.examine(&BTreeMap::new(), START_US).standing.abort
+}
+
 #[test]
 fn there_is_no_number_before_anything_was_seen() {
     let record = rollout_of(Unit::Unit, &[5, 50], 60 * SECOND_US);
-    assert_eq!(EvidenceRecord::default().number(&record.plan, &record.state), None);
+    assert_eq!(number(&record, &EvidenceRecord::default()), None);
     let sealed = EvidenceRecord {
         batches: 1,
         ..EvidenceRecord::default()
     };
-    let number = sealed.number(&record.plan, &record.state).unwrap();
+    let number = number(&record, &sealed).unwrap();
     assert!(number.log_evidence <= 0.0, "{number:?}");
 }
 
@@ -46,7 +58,7 @@ fn harm_of_treatment_is_evidence_and_harm_of_control_is_not() {
     let record = rollout_of(Unit::Unit, &[50], 60 * SECOND_US);
     let number = |treatment, control| {
         let evidence = seen(1, 0, treatment, control);
-        evidence.number(&record.plan, &record.state).unwrap().log_evidence
+        number(&record, &evidence).unwrap().log_evidence
     };
     let abort = -record.plan.alpha.ln();
     assert!(number(60, 5) > abort);
@@ -57,7 +69,7 @@ fn harm_of_treatment_is_evidence_and_harm_of_control_is_not() {
 #[test]
 fn a_stratum_that_the_plan_does_not_know_compares_nothing() {
     let record = rollout_of(Unit::Unit, &[50], 60 * SECOND_US);
-    let number = |evidence: EvidenceRecord| evidence.number(&record.plan, &record.state);
+    let number = |evidence: EvidenceRecord| number(&record, &evidence);
     let nothing = EvidenceRecord {
         batches: 1,
         ..EvidenceRecord::default()
@@ -80,10 +92,10 @@ fn a_number_is_the_same_to_the_last_bit_in_whatever_order_it_was_counted() {
         };
         for (horizon, stratum, treatment, control) in parts {
             let found = evidence.horizons.entry(horizon).or_default();
-            let counted = found.strata.entry(stratum).or_default();
+            let counted = found.strata.entry((0, stratum)).or_default();
             *counted = (counted.0 + treatment, counted.1 + control);
         }
-        evidence.number(&record.plan, &record.state).unwrap()
+        number(&record, &evidence).unwrap()
     };
     let (forth, back) = (count(&mut parts.into_iter()), count(&mut parts.into_iter().rev()));
     assert_eq!(forth.log_evidence.to_bits(), back.log_evidence.to_bits());
@@ -134,12 +146,13 @@ fn units_of_two_visits_are_not_added_because_they_are_the_same_units() {
 }
 
 fn arms() -> impl Strategy<Value = ArmCounts> {
-    (any::<[u64; 5]>(), 0..64u32, any::<u64>()).prop_map(|(counts, sampled, unit_buckets)| ArmCounts {
+    (any::<[u64; 6]>(), 0..64u32, any::<u64>()).prop_map(|(counts, sampled, unit_buckets)| ArmCounts {
         exposures: counts[0],
         outcomes: counts[1],
         bad: counts[2],
         lost: counts[3],
         bad_units: counts[4],
+        sampled_outcomes: counts[5],
         sampled_units: u64::from(sampled),
         unit_buckets,
     })

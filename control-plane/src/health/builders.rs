@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use evaluation::Arm;
@@ -67,9 +67,21 @@ pub(crate) fn place(stage: u8, stratum: u8, arm: Arm) -> Place {
 
 /// Outcomes of which `bad` failed, and the positions of those that failed.
 pub(crate) fn cell(place: Place, outcomes: u64, bad: u64, positions: &[u32]) -> Cell {
-    let buckets = positions.iter().fold(u64::from(outcomes > 0), |buckets, position| {
-        buckets | 1 << (position >> 12)
-    });
+    let mut buckets = BTreeMap::from([(0, (0, 0))]);
+    let (mut bad_left, mut left) = (bad, outcomes);
+    for bucket in positions
+        .iter()
+        .map(|position| (position >> 12) as u8)
+        .filter(|bucket| *bucket != 0)
+    {
+        let (num, den) = (bad_left.min(1), left.min(1));
+        let sums = buckets.entry(bucket).or_insert((0, 0));
+        *sums = (sums.0 + num, sums.1 + den);
+        (bad_left, left) = (bad_left - num, left - den);
+    }
+    buckets.insert(0, (bad_left, left));
+    let buckets = buckets.into_iter().filter(|(_, (num, den))| *num > 0 || *den > 0);
+    let buckets = buckets.map(|(bucket, (num, den))| (bucket, num as i64, den)).collect();
     Cell {
         place,
         exposures: outcomes,
@@ -78,12 +90,13 @@ pub(crate) fn cell(place: Place, outcomes: u64, bad: u64, positions: &[u32]) -> 
         last_exposure_us: 0,
         metrics: vec![MetricCell {
             metric: 0,
-            num: bad,
-            den: outcomes,
             buckets,
             bad: positions.to_vec(),
         }],
         sampled: Vec::new(),
+        durations: Vec::new(),
+        classes: Vec::new(),
+        sampled_outcomes: 0,
     }
 }
 
@@ -107,6 +120,7 @@ pub(crate) fn wire_frame(sequence: u64) -> v1::Frame {
         metrics: vec![metric],
         exposed_positions: vec![0, 64],
         last_exposure_us: tick::begins_us(tick),
+        ..v1::Cell::default()
     };
     v1::Frame {
         rollout: INDEX,
@@ -145,6 +159,7 @@ impl Shelf {
         };
         let stored = Stored {
             evidence: self.items.get(&keys::evidence(&environment, id)).cloned(),
+            sums: under(keys::sums(&environment, id)),
             positions: under(keys::positions(&environment, id)),
             samples: under(keys::samples(&environment, id)),
             marks: under(keys::marks(&environment, id)),

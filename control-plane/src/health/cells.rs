@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::Arm;
+use rollout::{evidence::arm::Buckets, measure::Durations};
 
 use super::frames::{Cell, Frame, MetricCell, Place};
 use crate::store::model::SealedCounts;
@@ -34,17 +35,19 @@ pub(crate) struct Sums {
     pub(crate) metrics: BTreeMap<u16, MetricSums>,
     /// Sampled positions that were exposed.
     pub(crate) sampled: BTreeSet<u32>,
+    /// How long outcomes took.
+    pub(crate) durations: Durations,
+    /// Failures by class.
+    pub(crate) classes: BTreeMap<String, u64>,
+    /// Outcomes that came from a sample.
+    pub(crate) sampled_outcomes: u64,
 }
 
 /// The sums of one metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MetricSums {
-    /// Bad outcomes.
-    pub(crate) num: u64,
-    /// Outcomes.
-    pub(crate) den: u64,
-    /// The unit buckets that have outcomes, one bit each.
-    pub(crate) buckets: u64,
+    /// Numerators and denominators by unit bucket.
+    pub(crate) buckets: Buckets,
     /// Positions that failed.
     pub(crate) bad: BTreeSet<u32>,
 }
@@ -58,6 +61,13 @@ impl Batch {
         }
     }
 
+    /// Adds values of one metric: (unit bucket, numerator, denominator).
+    pub(crate) fn add_value(&mut self, place: Place, metric: u16, (bucket, num, den): (u8, i64, u64)) {
+        let sums = self.cells.entry(place).or_default();
+        let buckets = &mut sums.metrics.entry(metric).or_default().buckets;
+        buckets.add(usize::from(bucket), num, den);
+    }
+
     /// Whether it has no news.
     pub(crate) fn is_empty(&self) -> bool {
         self.cells.is_empty() && self.dropped == 0
@@ -68,23 +78,16 @@ impl Batch {
         self.cells.iter().filter(move |(place, _)| place.arm == arm)
     }
 
-    /// The counts of each (metric, stratum); newly bad units are for sealing to find.
+    /// The counts of each (metric, place); newly bad units are for sealing to find.
     pub(crate) fn inputs(&self) -> BTreeMap<(u16, u8), SealedCounts> {
         let mut inputs = BTreeMap::new();
         for (place, sums) in &self.cells {
             for (metric, sums) in &sums.metrics {
                 let key = (*metric, place.stratum);
-                let counts = inputs.entry(key).or_insert_with(|| SealedCounts {
-                    metric: u32::from(*metric),
-                    stratum: u32::from(place.stratum),
-                    ..SealedCounts::default()
-                });
-                let (outcomes, bad) = match place.arm {
-                    Arm::Treatment => (&mut counts.outcomes_treatment, &mut counts.bad_treatment),
-                    Arm::Control => (&mut counts.outcomes_control, &mut counts.bad_control),
-                };
-                *outcomes = outcomes.saturating_add(sums.den);
-                *bad = bad.saturating_add(sums.num);
+                let counts = inputs
+                    .entry(key)
+                    .or_insert_with(|| SealedCounts::new(*metric, place.stratum));
+                counts.add(place.arm, (place.stage, place.visit), &sums.buckets);
             }
         }
         inputs
@@ -98,6 +101,14 @@ impl Sums {
         self.lost = self.lost.saturating_add(cell.lost);
         self.last_exposure_us = self.last_exposure_us.max(cell.last_exposure_us);
         self.sampled.extend(&cell.sampled);
+        self.sampled_outcomes = self.sampled_outcomes.saturating_add(cell.sampled_outcomes);
+        for (bucket, count) in &cell.durations {
+            self.durations.add(*bucket, *count);
+        }
+        for (class, count) in &cell.classes {
+            let sum = self.classes.entry(class.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
         for metric in &cell.metrics {
             self.metrics.entry(metric.metric).or_default().add(metric);
         }
@@ -106,9 +117,9 @@ impl Sums {
 
 impl MetricSums {
     fn add(&mut self, cell: &MetricCell) {
-        self.num = self.num.saturating_add(cell.num);
-        self.den = self.den.saturating_add(cell.den);
-        self.buckets |= cell.buckets;
+        for (bucket, num, den) in &cell.buckets {
+            self.buckets.add(usize::from(*bucket), *num, *den);
+        }
         self.bad.extend(&cell.bad);
     }
 }

@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 
 use evaluation::{Arm, Key, Violation};
 use proto::{status::violation, tick, v1};
-use rollout::{Visit, evidence::unit::POSITIONS};
+use rollout::{
+    Visit,
+    evidence::unit::POSITIONS,
+    measure::{Counting, DURATION_BUCKETS, Per},
+};
 
 use super::frames::{Cell, Checked, Frame, MetricCell, Place};
 use crate::{record::RolloutRecord, state::State};
-
-/// How many metrics agents measure for a rollout: the error rate, number 0.
-const MEASURED: usize = 1;
 
 /// Frames of one message.
 pub(crate) const FRAMES_LIMIT: usize = 256;
@@ -28,6 +29,14 @@ const COUNT_LIMIT: u64 = 1 << 40;
 const LISTED: usize = 20;
 /// Exposed positions are those whose low bits are 0.
 const SAMPLE_MASK: u32 = 63;
+/// The greatest sum of values of one frame and bucket, in millionths, whatever its sign.
+const SUM_LIMIT: u64 = 1 << 60;
+/// Classes of failures of one cell, `other` included.
+const CLASSES_LIMIT: usize = 17;
+/// Letters of a class.
+const CLASS_LIMIT: usize = 64;
+/// Sub-buckets of each doubling in a histogram.
+const SCALE: u32 = 16;
 /// As many sampled positions as there are.
 const SAMPLES_LIMIT: usize = (POSITIONS / (SAMPLE_MASK + 1)) as usize;
 
@@ -182,6 +191,8 @@ fn check_cells(
         check_counts(faults, &path, cell, now_us);
         let place = check_place(faults, &path, cell, rollout);
         let metrics = check_metrics(faults, &path, &cell.metrics, rollout);
+        let durations = check_durations(faults, &path, cell.durations.as_ref());
+        let classes = check_classes(faults, &path, &cell.classes);
         if let Some(place) = place {
             checked.push(Cell {
                 place,
@@ -191,6 +202,9 @@ fn check_cells(
                 last_exposure_us: cell.last_exposure_us,
                 metrics,
                 sampled: cell.exposed_positions.clone(),
+                durations,
+                classes,
+                sampled_outcomes: cell.sampled_outcomes,
             });
         }
     }
@@ -202,6 +216,7 @@ fn check_counts(faults: &mut Faults, path: &str, cell: &v1::Cell, now_us: i64) {
         ("exposures", cell.exposures),
         ("outcomes", cell.outcomes),
         ("lost", cell.lost),
+        ("sampled_outcomes", cell.sampled_outcomes),
     ] {
         faults.check(
             count <= COUNT_LIMIT,
@@ -297,7 +312,7 @@ fn check_metrics(
     metrics: &[v1::MetricCell],
     rollout: Option<&RolloutRecord>,
 ) -> Vec<MetricCell> {
-    let measured = rollout.map_or(usize::from(u16::MAX), |_| MEASURED);
+    let measured = rollout.map_or(usize::from(u16::MAX), |rollout| rollout.counted.len());
     let mut numbers = BTreeSet::new();
     let mut checked = Vec::with_capacity(metrics.len());
     for (number, cell) in metrics.iter().enumerate() {
@@ -321,12 +336,20 @@ fn check_metrics(
             || format!("{path}.bad_positions"),
             "must be below 2^18 and ascend",
         );
-        let (num, den, buckets) = check_buckets(faults, &path, cell);
+        let counting = rollout
+            .zip(metric)
+            .and_then(|(rollout, metric)| rollout.counted.get(usize::from(metric)))
+            .map(|counted| &counted.counting);
+        let names_units = counting.is_none_or(Counting::names_units);
+        faults.check(
+            names_units || cell.bad_positions.is_empty(),
+            || format!("{path}.bad_positions"),
+            "must be empty: this metric does not compare units",
+        );
+        let buckets = check_buckets(faults, &path, cell, counting);
         if let Some(metric) = metric {
             checked.push(MetricCell {
                 metric,
-                num,
-                den,
                 buckets,
                 bad: cell.bad_positions.clone(),
             });
@@ -335,31 +358,107 @@ fn check_metrics(
     checked
 }
 
-/// (Sum of the numerators, sum of the denominators, buckets with a denominator).
-fn check_buckets(faults: &mut Faults, path: &str, cell: &v1::MetricCell) -> (u64, u64, u64) {
+/// (Bucket, numerator, denominator) of the buckets that have counts.
+fn check_buckets(
+    faults: &mut Faults,
+    path: &str,
+    cell: &v1::MetricCell,
+    counting: Option<&Counting>,
+) -> Vec<(u8, i64, u64)> {
     let buckets = &cell.buckets;
     let numbers = buckets.iter().all(|bucket| *bucket < 64) && ascend(buckets);
     faults.check(numbers, || format!("{path}.buckets"), "must be 0 to 63 and ascend");
     let alike = cell.num.len() == buckets.len() && cell.den.len() == buckets.len();
     faults.check(alike, || format!("{path}.buckets"), "must be as many as num and den");
     if !numbers || !alike {
-        return (0, 0, 0);
+        return Vec::new();
     }
-    let (mut num, mut den, mut spoke) = (0_u64, 0_u64, 0_u64);
+    let mut checked = Vec::with_capacity(buckets.len());
     for (at, bucket) in buckets.iter().enumerate() {
-        let (bad, all) = (cell.num[at], cell.den[at]);
+        let (num, den) = (cell.num[at], cell.den[at]);
         faults.check(
-            all <= COUNT_LIMIT,
+            den <= COUNT_LIMIT,
             || format!("{path}.den[{at}]"),
             "must be at most 2^40",
         );
-        let within = u64::try_from(bad).is_ok_and(|bad| bad <= all);
-        faults.check(within, || format!("{path}.num[{at}]"), "must be between 0 and its den");
-        num = num.saturating_add(u64::try_from(bad).unwrap_or(0));
-        den = den.saturating_add(all);
-        spoke |= u64::from(all > 0) << bucket;
+        check_num(faults, || format!("{path}.num[{at}]"), (num, den), counting);
+        if num != 0 || den != 0 {
+            checked.push((*bucket as u8, num, den));
+        }
     }
-    (num, den, spoke)
+    checked
+}
+
+/// A numerator: of counts at most its denominator, of values within what each of them may count for.
+fn check_num(faults: &mut Faults, field: impl Fn() -> String, (num, den): (i64, u64), counting: Option<&Counting>) {
+    match counting {
+        Some(Counting::Sum {
+            per, minimum, maximum, ..
+        }) => {
+            faults.check(
+                num.unsigned_abs() <= SUM_LIMIT,
+                &field,
+                "must be within 2^60 millionths",
+            );
+            let (least, most) = (
+                i128::from(*minimum) * i128::from(den),
+                i128::from(*maximum) * i128::from(den),
+            );
+            let is_within = *per == Per::Exposure || (least..=most).contains(&i128::from(num));
+            faults.check(is_within, &field, "is beyond what so many values may count for");
+        }
+        Some(counting) if !counting.is_part() => {
+            let is_count = u64::try_from(num).is_ok_and(|num| num <= COUNT_LIMIT);
+            faults.check(is_count, &field, "must be between 0 and 2^40");
+        }
+        Some(_) | None => {
+            let within = u64::try_from(num).is_ok_and(|num| num <= den);
+            faults.check(within, &field, "must be between 0 and its den");
+        }
+    }
+}
+
+fn check_durations(faults: &mut Faults, path: &str, durations: Option<&v1::Durations>) -> Vec<(u16, u64)> {
+    let Some(durations) = durations else {
+        return Vec::new();
+    };
+    let field = |name: &'static str| move || format!("{path}.durations.{name}");
+    faults.check(durations.scale == SCALE, field("scale"), "must be 16");
+    let buckets = &durations.buckets;
+    let numbers = buckets.iter().all(|bucket| (*bucket as usize) < DURATION_BUCKETS) && ascend(buckets);
+    faults.check(numbers, field("buckets"), "must be below 640 and ascend");
+    let alike = buckets.len() == durations.counts.len();
+    faults.check(alike, field("buckets"), "must be as many as counts");
+    let bounded = durations.counts.iter().all(|count| *count <= COUNT_LIMIT);
+    faults.check(bounded, field("counts"), "must be at most 2^40");
+    if durations.scale != SCALE || !numbers || !alike {
+        return Vec::new();
+    }
+    let pairs = buckets.iter().zip(&durations.counts);
+    pairs.map(|(bucket, count)| (*bucket as u16, *count)).collect()
+}
+
+fn check_classes(faults: &mut Faults, path: &str, classes: &[v1::ClassCount]) -> Vec<(String, u64)> {
+    let field = || format!("{path}.classes");
+    faults.check(classes.len() <= CLASSES_LIMIT, field, "holds at most 17 classes");
+    let well_formed = classes.iter().all(|class| is_class(&class.class));
+    faults.check(
+        well_formed,
+        field,
+        "must be up to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit",
+    );
+    let bounded = classes.iter().all(|class| class.count <= COUNT_LIMIT);
+    faults.check(bounded, field, "must count at most 2^40");
+    let kept = classes.iter().take(CLASSES_LIMIT);
+    kept.map(|class| (class.class.clone(), class.count)).collect()
+}
+
+fn is_class(class: &str) -> bool {
+    let begins = class.starts_with(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+    let letters = class
+        .bytes()
+        .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || b"._-".contains(&letter));
+    begins && letters && class.len() <= CLASS_LIMIT
 }
 
 fn ascend(numbers: &[u32]) -> bool {

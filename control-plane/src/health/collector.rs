@@ -28,7 +28,7 @@ use super::{
     coverage::Coverage,
     frames::{Checked, Frame, Reporter},
     ledger::{Accepted, Due, Ledger},
-    load::load,
+    load::{LoadError, load},
     marks, metrics as names, pace,
     sessions::{Reply, Sessions},
 };
@@ -199,16 +199,11 @@ impl Collector {
 
     /// Brings a frame to its ledger; what became of it, in a word, or how its stream must end.
     async fn accept(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) -> Result<&'static str, Status> {
-        let ledger = match self.ledgers.entry(frame.rollout) {
-            Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(place) => {
-                let loaded = load(&self.store, &frame.environment, frame.rollout, frame.index).await;
-                place.insert(loaded.map_err(|error| {
-                    tracing::error!(rollout = %frame.rollout, %error, "evidence cannot be loaded; nothing is counted");
-                    again("the evidence of a rollout cannot be read at present")
-                })?)
-            }
-        };
+        let ledger = self.ledger_of(&frame.environment, frame.rollout, frame.index).await;
+        let ledger = ledger.map_err(|error| {
+            tracing::error!(rollout = %frame.rollout, %error, "evidence cannot be loaded; nothing is counted");
+            again("the evidence of a rollout cannot be read at present")
+        })?;
         match ledger.accept(reporter, frame, now_us) {
             Accepted::New => Ok("accepted"),
             Accepted::Known { durable } => {
@@ -227,6 +222,7 @@ impl Collector {
         let state = self.states.borrow().clone();
         self.survey(&state, now_us);
         self.forget(&state, now_us);
+        self.take_pushed(&state).await;
         let mut txns = self.unfinished();
         loop {
             txns.extend(self.seal(&state, now_us));
@@ -246,6 +242,32 @@ impl Collector {
             |reporter| ledgers.values().any(|ledger| ledger.is_awaited_by(reporter)),
             now_us,
         );
+    }
+
+    /// Brings what was pushed to its ledgers.
+    async fn take_pushed(&mut self, state: &State) {
+        let mut rollouts = state.waiting.keys().map(|(rollout, _)| *rollout).collect::<Vec<_>>();
+        rollouts.dedup();
+        for id in rollouts {
+            // Without its rollout nothing can be counted; it is taken away with the rest of what was pushed.
+            let Some(rollout) = state.rollouts.values().find(|rollout| rollout.id == id) else {
+                continue;
+            };
+            match self.ledger_of(&rollout.environment, id, rollout.index).await {
+                Ok(ledger) => ledger.accept_pushed(state.waiting_of(id).map(|waiting| &**waiting)),
+                Err(error) => {
+                    tracing::error!(rollout = %rollout.name(), %error, "evidence cannot be loaded; what was pushed waits");
+                }
+            }
+        }
+    }
+
+    /// The ledger of a rollout, loaded if need be.
+    async fn ledger_of(&mut self, environment: &Key, rollout: Uuid, index: u32) -> Result<&mut Ledger, LoadError> {
+        Ok(match self.ledgers.entry(rollout) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => place.insert(load(&self.store, environment, rollout, index).await?),
+        })
     }
 
     /// Learns who is live, and tells how far the state shows what they reported.

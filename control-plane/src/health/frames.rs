@@ -1,7 +1,6 @@
 //! Frames as the rest of this room knows them: checked, resolved, and without what nobody reads.
 //!
-//! Only `check` builds them. The 64 unit buckets of a metric are summed there, because the tests so far read sums and
-//! which buckets spoke; whoever needs the variance between units keeps the buckets from there on.
+//! Only `check` builds them.
 
 use std::sync::Arc;
 
@@ -84,6 +83,12 @@ pub(crate) struct Cell {
     pub(crate) metrics: Vec<MetricCell>,
     /// Sampled positions that were exposed.
     pub(crate) sampled: Vec<u32>,
+    /// How long outcomes took: (bucket, count).
+    pub(crate) durations: Vec<(u16, u64)>,
+    /// Failures by class.
+    pub(crate) classes: Vec<(String, u64)>,
+    /// Outcomes that came from a sample.
+    pub(crate) sampled_outcomes: u64,
 }
 
 /// The counts of one metric in one cell.
@@ -91,12 +96,8 @@ pub(crate) struct Cell {
 pub(crate) struct MetricCell {
     /// Number of the metric.
     pub(crate) metric: u16,
-    /// Sum of the numerators: bad outcomes.
-    pub(crate) num: u64,
-    /// Sum of the denominators: outcomes. Not below `num`.
-    pub(crate) den: u64,
-    /// The unit buckets that have outcomes, one bit each.
-    pub(crate) buckets: u64,
+    /// The unit buckets that have counts: (bucket, numerator, denominator).
+    pub(crate) buckets: Vec<(u8, i64, u64)>,
     /// Positions that failed.
     pub(crate) bad: Vec<u32>,
 }
@@ -118,6 +119,6 @@ impl Cell {
 
 impl MetricCell {
     fn is_silent(&self) -> bool {
-        self.den == 0 && self.bad.is_empty()
+        self.buckets.is_empty() && self.bad.is_empty()
     }
 }

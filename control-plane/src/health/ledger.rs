@@ -15,6 +15,7 @@ use super::{
     cells::Batch,
     frames::{Frame, Reporter},
     marks::{self, Mark, Marks},
+    pushes::Pushes,
 };
 use crate::{evidence::EvidenceRecord, record::RolloutRecord, store::Txn};
 
@@ -39,6 +40,8 @@ pub(crate) struct Ledger {
     pub(super) durable: Marks,
     /// Frames that are not sealed, by horizon.
     pub(super) open: BTreeMap<u32, Open>,
+    /// Pushed measurements that are not sealed.
+    pub(super) pushes: Pushes,
     /// Positions that failed, by horizon, then (metric, stratum).
     pub(super) failed: BTreeMap<u32, BTreeMap<(u16, u8), Positions>>,
     /// Sampled positions, by (stage, visit).
@@ -112,6 +115,7 @@ impl Ledger {
             accepted: HashMap::new(),
             durable: Marks::default(),
             open: BTreeMap::new(),
+            pushes: Pushes::default(),
             failed: BTreeMap::new(),
             samples: BTreeMap::new(),
             record: EvidenceRecord::default(),
@@ -181,15 +185,19 @@ impl Ledger {
 
     /// Whether the record holds every count that was accepted.
     pub(crate) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.open.values().all(|open| open.batch.is_empty())
+        self.pending.is_none() && self.pushes.is_empty() && self.open.values().all(|open| open.batch.is_empty())
     }
 
     /// What is worth a transaction. `covers` says whether the fleet has reported up to a tick.
     ///
-    /// A batch is due each interval, once the fleet has reported past its first news, or after three intervals.
+    /// A batch is due each interval, once the fleet has reported past its first news, or after three intervals. What was
+    /// pushed waits for nobody.
     pub(crate) fn due(&self, interval_us: i64, covers: impl Fn(u32) -> bool, now_us: i64) -> Due {
         if self.pending.is_some() {
             return Due::Nothing;
+        }
+        if self.pushes.is_due(now_us) {
+            return Due::Batch;
         }
         let since = |time_us: i64| now_us.saturating_sub(time_us);
         if let Some(open) = self.open.values().find(|open| !open.batch.is_empty()) {
@@ -216,11 +224,18 @@ impl Ledger {
         }
     }
 
-    /// Seals the oldest batch with news, or, if there is no news at all, the marks of the frames without any.
+    /// Seals what was pushed, or the oldest batch with news, or, if there is no news at all, the marks of the frames
+    /// without any.
     ///
     /// The transaction must be committed, or the ledger loaded anew. None if no frame waits, or one is pending already.
     pub(crate) fn seal(&mut self, rollout: &RolloutRecord, now_us: i64) -> Option<Txn> {
-        if self.pending.is_some() || self.open.is_empty() {
+        if self.pending.is_some() {
+            return None;
+        }
+        if self.pushes.is_due(now_us) {
+            return self.seal_all_pushed(rollout, now_us);
+        }
+        if self.open.is_empty() {
             return None;
         }
         self.forget(now_us);
@@ -249,6 +264,17 @@ impl Ledger {
             txn: txn.clone(),
             writes_evidence,
             acks,
+        });
+        Some(txn)
+    }
+
+    /// Seals what was pushed; there is nobody to tell but those who asked, and they were told when it was durable.
+    fn seal_all_pushed(&mut self, rollout: &RolloutRecord, now_us: i64) -> Option<Txn> {
+        let txn = self.seal_pushed(rollout, now_us)?;
+        self.pending = Some(Sealed {
+            txn: txn.clone(),
+            writes_evidence: true,
+            acks: Vec::new(),
         });
         Some(txn)
     }

@@ -37,6 +37,7 @@ pub(crate) enum LoadError {
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) evidence: Option<Item>,
+    pub(super) sums: Vec<Item>,
     pub(super) positions: Vec<Item>,
     pub(super) samples: Vec<Item>,
     pub(super) marks: Vec<Item>,
@@ -51,6 +52,7 @@ pub(crate) async fn load(
 ) -> Result<Ledger, LoadError> {
     let stored = Stored {
         evidence: store.get(&keys::evidence(environment, rollout)).await?,
+        sums: all(store, &keys::sums(environment, rollout)).await?,
         positions: all(store, &keys::positions(environment, rollout)).await?,
         samples: all(store, &keys::samples(environment, rollout)).await?,
         marks: all(store, &keys::marks(environment, rollout)).await?,
@@ -77,6 +79,15 @@ impl Ledger {
         if let Some(item) = &stored.evidence {
             ledger.record = model::read_evidence(&item.value, item.modified)?;
             ledger.sealed_at_us = ledger.record.sealed_at_us;
+        }
+        let prefix = keys::sums(&ledger.environment, rollout);
+        for item in &stored.sums {
+            let [stage, a, b, c, d] = suffix(&prefix, item, "sums.visit")?;
+            let visit = (stage, u32::from_be_bytes([a, b, c, d]));
+            ledger
+                .record
+                .sums
+                .insert(visit, Arc::new(model::read_sums(&item.value)?));
         }
         ledger.failed = read_positions(&keys::positions(&ledger.environment, rollout), &stored.positions)?;
         ledger.samples = read_samples(&keys::samples(&ledger.environment, rollout), &stored.samples)?;

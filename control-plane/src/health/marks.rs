@@ -20,7 +20,7 @@ pub(crate) const KEPT_US: i64 = 2 * 60 * 60 * 1_000_000;
 /// Reporters of one page.
 const PAGE_ROOM: usize = 4_096;
 /// Pages of one rollout: they fit into a transaction beside everything else.
-const PAGES_LIMIT: usize = 64;
+const PAGES_LIMIT: usize = 60;
 /// Reporters of one rollout.
 pub(crate) const REPORTERS_LIMIT: usize = PAGES_LIMIT * PAGE_ROOM;
 /// How long a missing frame is waited for.

@@ -10,6 +10,8 @@ pub(crate) const MESSAGES_REFUSED: &str = "tidegate_health_messages_refused_tota
 pub(crate) const BATCHES_SEALED: &str = "tidegate_health_batches_sealed_total";
 /// Transactions of sealed batches that did not commit, by why.
 pub(crate) const SEALS_FAILED: &str = "tidegate_health_seals_failed_total";
+/// Measurements that were pushed, by what became of them.
+pub(crate) const PUSHED: &str = "tidegate_measurements_pushed_total";
 /// Rollouts whose evidence is in memory.
 pub(crate) const LEDGERS: &str = "tidegate_health_ledgers";
 
@@ -19,5 +21,6 @@ pub(crate) fn describe() {
     describe_counter!(MESSAGES_REFUSED, "messages of agents that were refused as malformed");
     describe_counter!(BATCHES_SEALED, "batches of evidence sealed");
     describe_counter!(SEALS_FAILED, "transactions of batches that did not commit, by why");
+    describe_counter!(PUSHED, "measurements that were pushed, by what became of them");
     describe_gauge!(LEDGERS, "rollouts whose evidence is held in memory");
 }

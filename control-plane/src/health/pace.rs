@@ -38,7 +38,7 @@ pub(crate) fn interval_us(rollout: &RolloutRecord, evidence: &EvidenceRecord, no
 
 fn warns(rollout: &RolloutRecord, evidence: &EvidenceRecord) -> bool {
     evidence
-        .number(&rollout.plan, &rollout.state)
+        .number
         .is_some_and(|number| budget::level(number.log_evidence, rollout.plan.alpha) >= Ladder::Warn)
 }
 
@@ -47,7 +47,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{evidence::HorizonEvidence, health::builders::rollout};
+    use crate::health::builders::rollout;
 
     #[test]
     fn a_rollout_is_hot_after_a_stage_change_and_after_its_end() {
@@ -73,13 +73,13 @@ mod tests {
     fn evidence_at_the_warn_level_keeps_a_rollout_hot() {
         let rollout = rollout();
         let later = rollout.state.entered_at_us + 2 * STAGE_HOT_US;
-        let horizon = HorizonEvidence {
-            strata: [(0, (12, 0))].into(),
-            onset: None,
+        let number = rollout::EvidenceNumber {
+            guard: 0,
+            horizon: 1,
+            log_evidence: 3.0,
         };
         let evidence = EvidenceRecord {
-            batches: 1,
-            horizons: [(1, horizon)].into(),
+            number: Some(number),
             ..EvidenceRecord::default()
         };
         assert_eq!(interval_us(&rollout, &evidence, later), HOT_US);

@@ -5,20 +5,19 @@
 //! first, then by place), so that the same frames in any order give the same evidence to the last bit. Control goes
 //! first because a position that fails in both arms of one batch counts for control (guard.md 4a).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use evaluation::Arm;
 use rollout::{
-    Plan, Unit,
-    evidence::{
-        request::{self, BatchCounts, Onset},
-        unit::{Positions, newly_bad},
-    },
+    Unit,
+    evidence::unit::{Positions, newly_bad},
+    guards::VisitKey,
 };
 
 use super::{
     cells::{Batch, Sums},
+    fold::fold,
     frames::Place,
     ledger::{Ledger, Samples},
 };
@@ -27,34 +26,36 @@ use crate::{
     record::RolloutRecord,
     store::{
         Guard, Txn, keys,
-        model::{self, PositionPage, SampleSet, SealedBatch, SealedCounts},
+        model::{self, PositionPage, SampleSet, SealedBatch, SealedCounts, SealedSamples},
     },
 };
 
-/// The number of the metric that the tests judge: the error rate of the plan's first guard.
-const JUDGED: u16 = 0;
+/// Classes of failures that are kept apart in one visit and arm.
+const MOST_CLASSES: usize = 16;
+/// The rest.
+const OTHER: &str = "other";
+/// The number of the counting whose outcomes are shown as good and bad: the error rate.
+const ERRORS: u16 = 0;
 
 /// The counts of a batch by (metric, stratum).
 type Inputs = BTreeMap<(u16, u8), SealedCounts>;
 
 impl Ledger {
-    /// Counts a batch and returns its transaction. At most 128 operations: the evidence, the inputs, 32 pages of
-    /// positions, 16 visits, 64 pages of marks.
+    /// Counts a batch and returns its transaction. At most 126 operations: the evidence, the inputs, 32 pages of positions,
+    /// samples and sums of 16 visits, 60 pages of marks.
     pub(super) fn batch_txn(&mut self, horizon: u32, batch: &Batch, rollout: &RolloutRecord, now_us: i64) -> Txn {
-        let inputs = self.count(horizon, batch, rollout);
-        self.record.batches += 1;
-        self.record.sealed_at_us = now_us;
-        self.sealed_at_us = now_us;
-        let log_evidence = self
-            .record
-            .number(&rollout.plan, &rollout.state)
-            .map(|number| number.log_evidence);
-        let inputs = SealedBatch::write(now_us, horizon, inputs.into_values().collect(), log_evidence);
+        let sealed = self.count(horizon, batch, rollout, now_us);
         let (environment, id) = (&self.environment, self.rollout);
         let mut txn = self
             .marks_txn_guarded()
             .put(keys::evidence(environment, id), model::write_evidence(&self.record))
-            .put(keys::batch(environment, id, self.record.batches), inputs);
+            .put(keys::batch(environment, id, self.record.batches), sealed.write());
+        let visits: BTreeSet<VisitKey> = batch.cells.keys().map(|place| (place.stage, place.visit)).collect();
+        for visit in visits {
+            if let Some(sums) = self.record.sums.get(&visit) {
+                txn = txn.put(keys::sums_of(environment, id, visit), model::write_sums(sums));
+            }
+        }
         for (page, value) in self.failed.get_mut(&horizon).map(dirty_pages).unwrap_or_default() {
             txn = txn.put(keys::position_page(&self.environment, id, horizon, page), value);
         }
@@ -91,39 +92,41 @@ impl Ledger {
     }
 
     /// Adds a batch to the record, the positions and the samples.
-    fn count(&mut self, horizon: u32, batch: &Batch, rollout: &RolloutRecord) -> Inputs {
+    fn count(&mut self, horizon: u32, batch: &Batch, rollout: &RolloutRecord, now_us: i64) -> SealedBatch {
+        let mut sealed = SealedBatch::new(now_us, horizon, &rollout.state);
         let mut inputs = batch.inputs();
         for arm in [Arm::Control, Arm::Treatment] {
             for (place, sums) in batch.of(arm) {
                 let failed = match rollout.plan.unit {
                     Unit::Unit => self.newly_failed(horizon, place, sums, &mut inputs),
                     // Each request is a unit of its own.
-                    Unit::Request => sums.metrics.get(&JUDGED).map_or(0, |sums| sums.num),
+                    Unit::Request => bad_of(sums),
                 };
-                let sampled = if sums.sampled.is_empty() {
-                    0
-                } else {
-                    newly_sampled(self.samples.entry((place.stage, place.visit)).or_default(), place, sums)
-                };
-                let counts = self.record.visit_mut(place.stage, place.visit);
-                let counts = match arm {
-                    Arm::Treatment => &mut counts.treatment,
-                    Arm::Control => &mut counts.control,
-                };
-                add(counts, sums, failed, sampled);
+                let sampled = self.newly_sampled(place, sums, &mut sealed);
+                self.add(place, sums, failed, sampled);
             }
         }
         let exposures = batch.of(Arm::Treatment).map(|(_, sums)| sums.last_exposure_us);
         let last_us = &mut self.record.last_treatment_exposure_us;
         *last_us = exposures.fold(*last_us, i64::max);
         self.record.dropped = self.record.dropped.saturating_add(batch.dropped);
-        self.test(horizon, &inputs, rollout);
-        inputs
+        let is_full = self
+            .failed
+            .get(&horizon)
+            .is_some_and(|sets| sets.values().any(Positions::is_quarter_full));
+        if is_full {
+            self.record.full_horizon = self.record.full_horizon.max(horizon);
+        }
+        sealed.counts = inputs.into_values().collect();
+        fold(&mut self.record, &sealed, rollout);
+        self.sealed_at_us = now_us;
+        sealed.log_evidence = self.record.number.map(|number| number.log_evidence);
+        sealed
     }
 
-    /// Takes the failed positions of one place in; how many are new for the judged metric.
+    /// Takes the failed positions of one place in; how many are new for the error rate.
     fn newly_failed(&mut self, horizon: u32, place: &Place, sums: &Sums, inputs: &mut Inputs) -> u64 {
-        let mut judged = 0;
+        let mut errors = 0;
         for (metric, sums) in sums.metrics.iter().filter(|(_, sums)| !sums.bad.is_empty()) {
             let seen = self
                 .failed
@@ -140,74 +143,69 @@ impl Ledger {
                 counts.newly_bad_treatment += treatment;
                 counts.newly_bad_control += control;
             }
-            judged += if *metric == JUDGED { treatment + control } else { 0 };
+            errors += if *metric == ERRORS { treatment + control } else { 0 };
         }
-        judged
+        errors
     }
 
-    /// Takes the inputs into the test of the plan.
-    fn test(&mut self, horizon: u32, inputs: &Inputs, rollout: &RolloutRecord) {
-        let judged = inputs.iter().filter(|((metric, _), _)| *metric == JUDGED);
-        match rollout.plan.unit {
-            Unit::Unit => {
-                for ((_, stratum), counts) in judged {
-                    let evidence = self.record.horizons.entry(horizon).or_default();
-                    let (treatment, control) = evidence.strata.entry(*stratum).or_default();
-                    *treatment += counts.newly_bad_treatment;
-                    *control += counts.newly_bad_control;
-                }
-                let is_full = self
-                    .failed
-                    .get(&horizon)
-                    .is_some_and(|sets| sets.values().any(Positions::is_quarter_full));
-                if is_full {
-                    self.record.full_horizon = self.record.full_horizon.max(horizon);
-                }
-            }
-            Unit::Request => {
-                let compared = judged.filter(|((_, stratum), _)| is_compared(&rollout.plan, *stratum));
-                let strata = compared.map(|(_, counts)| batch_counts(counts)).collect::<Vec<_>>();
-                let Some((_, ratio)) = rollout.plan.harm_guard() else {
-                    return;
-                };
-                if strata.iter().any(|stratum| stratum.bad() > 0) {
-                    let w0 = request::w0(ratio, rollout.plan.max_control_rate);
-                    let evidence = self.record.horizons.entry(horizon).or_default();
-                    evidence.onset.get_or_insert_with(Onset::new).update(
-                        planned_batches(horizon, rollout),
-                        &strata,
-                        w0,
-                    );
-                }
-            }
+    /// Takes the sampled positions of one place in; how many are new. One that both arms of a batch show is control's.
+    fn newly_sampled(&mut self, place: &Place, sums: &Sums, sealed: &mut SealedBatch) -> u64 {
+        if sums.sampled.is_empty() {
+            return 0;
+        }
+        let samples = self.samples.entry((place.stage, place.visit)).or_default();
+        let new = newly_sampled(samples, place, sums);
+        if new > 0 {
+            let is_treatment = place.arm == Arm::Treatment;
+            sealed.samples.push(SealedSamples {
+                stage: u32::from(place.stage),
+                visit: place.visit,
+                stratum: u32::from(place.stratum),
+                treatment: if is_treatment { new } else { 0 },
+                control: if is_treatment { 0 } else { new },
+            });
+        }
+        new
+    }
+
+    /// Adds what one place had to what is shown of its visit.
+    fn add(&mut self, place: &Place, sums: &Sums, failed: u64, sampled: u64) {
+        let counts = self.record.visit_mut(place.stage, place.visit);
+        let visit = match place.arm {
+            Arm::Treatment => &mut counts.treatment,
+            Arm::Control => &mut counts.control,
+        };
+        add(visit, sums, failed, sampled);
+        let shown = self.record.sums_mut((place.stage, place.visit));
+        let shown = match place.arm {
+            Arm::Treatment => &mut shown.treatment,
+            Arm::Control => &mut shown.control,
+        };
+        for (bucket, count) in sums.durations.iter() {
+            shown.durations.add(bucket, count);
+        }
+        for (class, count) in &sums.classes {
+            add_class(&mut shown.classes, class, *count);
         }
     }
 }
 
-/// How many batches the stage of a horizon is planned for.
-fn planned_batches(horizon: u32, rollout: &RolloutRecord) -> u64 {
-    let position = usize::try_from(horizon).ok().and_then(|number| number.checked_sub(1));
-    let stage = position
-        .and_then(|position| rollout.state.horizons.get(position))
-        .map(|horizon| horizon.stage);
-    let stage = stage.and_then(|stage| rollout.plan.stages.get(stage));
-    request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()))
+/// Adds to a class, or to `other` once there are enough.
+fn add_class(classes: &mut BTreeMap<String, u64>, class: &str, count: u64) {
+    let is_kept = classes.len() < MOST_CLASSES || classes.contains_key(class);
+    let sum = classes
+        .entry(if is_kept { class } else { OTHER }.to_owned())
+        .or_default();
+    *sum = sum.saturating_add(count);
 }
 
-fn is_compared(plan: &Plan, stratum: u8) -> bool {
-    plan.wanted(usize::from(stratum)).is_compared()
+fn bad_of(sums: &Sums) -> u64 {
+    let errors = sums.metrics.get(&ERRORS);
+    let bad = errors.map_or(0, |sums| sums.buckets.sums().fold(0_i128, |sum, (num, _)| sum + num));
+    u64::try_from(bad).unwrap_or(0)
 }
 
-fn batch_counts(counts: &SealedCounts) -> BatchCounts {
-    BatchCounts {
-        n_t: counts.outcomes_treatment,
-        k_t: counts.bad_treatment,
-        n_c: counts.outcomes_control,
-        k_c: counts.bad_control,
-    }
-}
-
-/// Takes the sampled positions of one place in; how many are new. One that both arms of a batch show is control's.
+/// Takes sampled positions in; how many are new.
 fn newly_sampled(samples: &mut Samples, place: &Place, sums: &Sums) -> u64 {
     let mut new = 0;
     for position in &sums.sampled {
@@ -221,14 +219,18 @@ fn newly_sampled(samples: &mut Samples, place: &Place, sums: &Sums) -> u64 {
 }
 
 fn add(arm: &mut ArmCounts, sums: &Sums, failed: u64, sampled: u64) {
-    let judged = sums.metrics.get(&JUDGED);
     arm.exposures = arm.exposures.saturating_add(sums.exposures);
     arm.outcomes = arm.outcomes.saturating_add(sums.outcomes);
     arm.lost = arm.lost.saturating_add(sums.lost);
-    arm.bad = arm.bad.saturating_add(judged.map_or(0, |sums| sums.num));
+    arm.sampled_outcomes = arm.sampled_outcomes.saturating_add(sums.sampled_outcomes);
+    // What was lost is bad to the tests and shown by itself: no arm has more failures than outcomes.
+    arm.bad = arm.bad.saturating_add(bad_of(sums).saturating_sub(sums.lost));
     arm.bad_units = arm.bad_units.saturating_add(failed);
     arm.sampled_units = arm.sampled_units.saturating_add(sampled);
-    arm.unit_buckets |= judged.map_or(0, |sums| sums.buckets);
+    if let Some(errors) = sums.metrics.get(&ERRORS) {
+        let speaking = errors.buckets.sums().enumerate().filter(|(_, (_, den))| *den > 0);
+        arm.unit_buckets |= speaking.fold(0, |buckets, (bucket, _)| buckets | 1 << bucket);
+    }
 }
 
 /// The pages of a horizon that changed, each with the bitmaps of all its sets.

@@ -7,7 +7,8 @@ use rollout::{
     Guard, Level,
     calendar::Window,
     catalogue::{Direction, Kind, OwnDefinition, Unit},
-    criterion::{Comparison, Criterion, Limit, Relation},
+    criterion::{Comparison, Criterion, Decimal, Limit, Relation},
+    measure::Per,
     plan::{Baseline, BaselineSource, Duty, Item, KillSwitch, People, Stakeholder, TickedBy},
     risk::{Assessment, Rated, Reversibility, Risk},
 };
@@ -75,6 +76,7 @@ fn read_guard(path: &str, wire: &v1::Guard, reading: &mut Reading) -> Guard {
         level,
         weight,
         harm: harm.unwrap_or_else(|| Guard::no_worse_than_control().harm),
+        except: wire.except.clone(),
     }
 }
 
@@ -105,6 +107,7 @@ fn read_ratio(path: &str, wire: &v1::Guard, level: Level, weight: f64, reading: 
             guard.harm.relation = Relation::Below;
         }
     }
+    guard.except.clone_from(&wire.except);
     guard
 }
 
@@ -134,6 +137,7 @@ pub(super) fn write_guard(guard: &Guard) -> v1::Guard {
             Criterion::Compare(guard.harm.clone()).to_string()
         },
         weight: guard.weight,
+        except: guard.except.clone(),
     }
 }
 
@@ -161,9 +165,38 @@ pub(super) fn read_metrics(metrics: Vec<v1::OwnMetric>, reading: &mut Reading) -
                         |one| one.1,
                     )
                     .0,
+                per: read_per(&format!("{path}.per"), &wire.per, reading),
+                minimum: read_decimal(&format!("{path}.minimum"), &wire.minimum, reading),
+                maximum: read_decimal(&format!("{path}.maximum"), &wire.maximum, reading),
             }
         })
         .collect()
+}
+
+fn read_per(field: &str, text: &str, reading: &mut Reading) -> Option<Per> {
+    match text {
+        "" => None,
+        "value" => Some(Per::Value),
+        "exposure" => Some(Per::Exposure),
+        other => {
+            reading.report(field, format!("must be value or exposure, not {other:?}"));
+            None
+        }
+    }
+}
+
+fn read_decimal(field: &str, text: &str, reading: &mut Reading) -> Option<Decimal> {
+    if text.is_empty() {
+        return None;
+    }
+    let read = Decimal::parse(text);
+    if read.is_none() {
+        reading.report(
+            field,
+            format!("must be a decimal number with at most six places, not {text:?}"),
+        );
+    }
+    read
 }
 
 /// A metric of a plan's own as the wire has it.
@@ -173,6 +206,14 @@ pub(super) fn write_metric(own: &OwnDefinition) -> v1::OwnMetric {
         kind: kind_name(own.kind).to_owned(),
         unit: unit_name(own.unit).to_owned(),
         better: direction_name(own.better).to_owned(),
+        per: match own.per {
+            None => "",
+            Some(Per::Value) => "value",
+            Some(Per::Exposure) => "exposure",
+        }
+        .to_owned(),
+        minimum: own.minimum.map(|least| least.to_string()).unwrap_or_default(),
+        maximum: own.maximum.map(|most| most.to_string()).unwrap_or_default(),
     }
 }
 
@@ -269,15 +310,20 @@ pub(super) fn read_baseline(wire: v1::Baseline, reading: &mut Reading) -> Baseli
             values.insert(key, value);
         }
     }
-    let default = if values.is_empty() {
-        BaselineSource::None
-    } else {
-        BaselineSource::Fixed
+    let artifact = (!wire.artifact.is_empty()).then_some(wire.artifact);
+    let default = match (&artifact, values.is_empty()) {
+        (Some(_), _) => BaselineSource::Captured,
+        (None, true) => BaselineSource::None,
+        (None, false) => BaselineSource::Fixed,
     };
     let source = reading.named("baseline.source", &wire.source, default, &BaselineSource::ALL, |one| {
         one.name()
     });
-    Baseline { source, values }
+    Baseline {
+        source,
+        values,
+        artifact,
+    }
 }
 
 /// A baseline as the wire has it.
@@ -287,6 +333,7 @@ pub(super) fn write_baseline(baseline: &Baseline) -> Option<v1::Baseline> {
         values: (baseline.values.iter())
             .map(|(key, value)| (key.clone(), value.to_string()))
             .collect(),
+        artifact: baseline.artifact.clone().unwrap_or_default(),
     })
 }
 

@@ -60,6 +60,9 @@ fn whole() -> v1::Plan {
         kind: "count".to_owned(),
         unit: "count".to_owned(),
         better: "lower".to_owned(),
+        per: "exposure".into(),
+        minimum: "-1.5".into(),
+        maximum: "100".into(),
     }];
     plan.warning = vec!["error-rate > 1 %".to_owned()];
     plan.critical = vec!["error-rate > 1.6 %".to_owned()];
@@ -70,7 +73,8 @@ fn whole() -> v1::Plan {
         conditions: vec!["error-rate > 5 %".to_owned()],
     });
     plan.baseline = Some(v1::Baseline {
-        source: "fixed".to_owned(),
+        source: "captured".to_owned(),
+        artifact: "checkout-20261129".to_owned(),
         values: [
             ("error-rate".to_owned(), "0.8 %".to_owned()),
             ("p95".to_owned(), "890 ms".to_owned()),

@@ -1,13 +1,22 @@
 //! Where things lie in the store: `/tg/v1/<kind>/<environment>/<key or id>`, numbers big-endian.
 //!
-//! The only file that builds a key; `health/load.rs` reads the numbers at the end of the keys of its own pages. Once
-//! released, a layout is never changed, only added to.
+//! The only place that builds a key (those of webhooks and of what is pushed are in files beside it); `health/load.rs`
+//! reads the numbers at the end of the keys of its own pages. Once released, a layout is never changed, only added to.
+
+mod pushes;
+mod webhooks;
 
 use bytes::Bytes;
 use evaluation::Key;
 use uuid::Uuid;
 
 use crate::members::ChunkId;
+
+pub(crate) use pushes::{behind_pushed, push_waiting, pushed, pushes, rollout_of_pushed};
+pub(crate) use webhooks::{
+    all_delivered, all_deliveries, all_waiting, delivered, deliveries, queued, tally, waiting, webhook,
+    webhook_register,
+};
 
 const ROOT: &str = "/tg/v1/";
 
@@ -30,18 +39,30 @@ pub(crate) enum Subject {
     Soak(Key, Uuid),
     /// That it was told that a visit of a rollout's stage is stuck.
     Stuck(Key, Uuid, u32),
+    /// That it was alerted in a visit of a rollout's stage, and of what.
+    Alerted(Key, Uuid, u32, String),
     /// The abort latch of a rollout.
     Latch(Key, Uuid),
     /// The evidence of a rollout.
     Evidence(Key, Uuid),
+    /// The sums of one visit of a stage: (stage, visit).
+    Sums(Key, Uuid, (u8, u32)),
+    /// Measurements of a rollout that were pushed and are not counted yet.
+    Waiting(Key, Uuid, Uuid),
     /// A scheduled change.
     Schedule(Key, Uuid),
     /// A segment of an environment.
     Segment(Key, Key),
+    /// A baseline of an environment.
+    Baseline(Key, Key),
     /// A chunk of the member lists of an environment's segments.
     Chunk(Key, ChunkId),
     /// Written whenever an environment gets or leaves a place in the order.
     Arrangement,
+    /// A webhook.
+    Webhook(Key),
+    /// Written whenever a webhook is created.
+    WebhookRegister,
     /// Written with every document that comes to be in an environment.
     Population(Key),
     /// Written with every change of what an environment's documents read of each other.
@@ -49,7 +70,7 @@ pub(crate) enum Subject {
     /// An audit record.
     Act(Key, Uuid),
     /// Events of one moment of a rollout.
-    Events(Key),
+    Events(Key, Uuid),
 }
 
 fn path(kind: &str, environment: &Key, rest: &[u8]) -> Vec<u8> {
@@ -71,7 +92,7 @@ fn with(mut key: Vec<u8>, parts: &[&[u8]]) -> Bytes {
 }
 
 /// The prefixes that hold live state, read at the start.
-pub(crate) fn state_prefixes() -> [Vec<u8>; 10] {
+pub(crate) fn state_prefixes() -> [Vec<u8>; 12] {
     let kinds = [
         "environment",
         "flag",
@@ -82,6 +103,8 @@ pub(crate) fn state_prefixes() -> [Vec<u8>; 10] {
         "schedule",
         "segment",
         "plan",
+        "baseline",
+        "webhook",
         "meta",
     ];
     kinds.map(|kind| format!("{ROOT}{kind}/").into_bytes())
@@ -191,6 +214,14 @@ pub(crate) fn stuck(environment: &Key, id: Uuid, visit: u32) -> Bytes {
     )
 }
 
+/// That it was alerted in a visit of a rollout's stage; of what is a word.
+pub(crate) fn alerted(environment: &Key, id: Uuid, visit: u32, word: &str) -> Bytes {
+    with(
+        path("rollout", environment, id.as_bytes()),
+        &[b"/alert/", &visit.to_be_bytes(), word.as_bytes()],
+    )
+}
+
 /// The prefix of all events.
 pub(crate) fn outbox() -> Vec<u8> {
     format!("{ROOT}outbox/").into_bytes()
@@ -212,6 +243,14 @@ pub(crate) fn stuck_told(environment: &Key, id: Uuid, sequence: u64) -> Bytes {
     )
 }
 
+/// An alert of a rollout after a transition; of what is a word.
+pub(crate) fn alert(environment: &Key, id: Uuid, sequence: u64, word: &str) -> Bytes {
+    with(
+        path("outbox", environment, id.as_bytes()),
+        &[&sequence.to_be_bytes(), &[2], word.as_bytes()],
+    )
+}
+
 /// The revision up to which events are no longer kept.
 pub(crate) fn swept() -> Bytes {
     format!("{ROOT}meta/outbox").into()
@@ -222,6 +261,11 @@ pub(crate) fn plan(environment: &Key, key: &Key) -> Bytes {
     path("plan", environment, key.as_bytes()).into()
 }
 
+/// A baseline.
+pub(crate) fn baseline(environment: &Key, key: &Key) -> Bytes {
+    path("baseline", environment, key.as_bytes()).into()
+}
+
 /// The abort latch of a rollout.
 pub(crate) fn latch(environment: &Key, id: Uuid) -> Bytes {
     path("latch", environment, id.as_bytes()).into()
@@ -230,6 +274,16 @@ pub(crate) fn latch(environment: &Key, id: Uuid) -> Bytes {
 /// The evidence of a rollout.
 pub(crate) fn evidence(environment: &Key, id: Uuid) -> Bytes {
     path("evidence", environment, id.as_bytes()).into()
+}
+
+/// The prefix of the sums of a rollout's visits.
+pub(crate) fn sums(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/sums/"])
+}
+
+/// The sums of one visit of a stage.
+pub(crate) fn sums_of(environment: &Key, id: Uuid, (stage, visit): (u8, u32)) -> Bytes {
+    with(sums(environment, id).into(), &[&[stage], &visit.to_be_bytes()])
 }
 
 /// The prefix of a rollout's pages of positions.
@@ -324,8 +378,14 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
     if kind == "environment" {
         return Some(Subject::Environment(text_key(rest)?));
     }
+    if kind == "webhook" {
+        return Some(Subject::Webhook(text_key(rest)?));
+    }
     if kind == "meta" && rest == b"arrangement" {
         return Some(Subject::Arrangement);
+    }
+    if kind == "meta" && rest == b"webhooks" {
+        return Some(Subject::WebhookRegister);
     }
     let (environment, rest) = split(rest)?;
     let environment = Key::parse(environment).ok()?;
@@ -333,10 +393,25 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
         "flag" => Some(Subject::Flag(environment, text_key(rest)?)),
         "active" => Some(Subject::Active(environment, text_key(rest)?)),
         "latch" => Some(Subject::Latch(environment, Uuid::from_slice(rest).ok()?)),
-        "evidence" => Some(Subject::Evidence(environment, Uuid::from_slice(rest).ok()?)),
+        "evidence" => {
+            let (id, part) = rest.split_at_checked(16)?;
+            let id = Uuid::from_slice(id).ok()?;
+            if let Some(push) = part.strip_prefix(b"/push/") {
+                return Some(Subject::Waiting(environment, id, Uuid::from_slice(push).ok()?));
+            }
+            match part.strip_prefix(b"/sums/") {
+                Some([stage, visit @ ..]) => {
+                    let visit = u32::from_be_bytes(visit.try_into().ok()?);
+                    Some(Subject::Sums(environment, id, (*stage, visit)))
+                }
+                Some([]) => None,
+                None => part.is_empty().then_some(Subject::Evidence(environment, id)),
+            }
+        }
         "schedule" => Some(Subject::Schedule(environment, Uuid::from_slice(rest).ok()?)),
         "segment" => Some(Subject::Segment(environment, text_key(rest)?)),
         "plan" => Some(Subject::Plan(environment, text_key(rest)?)),
+        "baseline" => Some(Subject::Baseline(environment, text_key(rest)?)),
         "meta" => match rest {
             b"population" => Some(Subject::Population(environment)),
             b"references" => Some(Subject::References(environment)),
@@ -347,13 +422,21 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
             Some(Subject::Chunk(environment, ChunkId(u128::from_be_bytes(id))))
         }
         "audit" => Some(Subject::Act(environment, Uuid::from_slice(rest).ok()?)),
-        "outbox" => Some(Subject::Events(environment)),
+        "outbox" => {
+            let (id, _) = rest.split_at_checked(16)?;
+            Some(Subject::Events(environment, Uuid::from_slice(id).ok()?))
+        }
         "rollout" => {
             let (id, part) = rest.split_at_checked(16)?;
             let id = Uuid::from_slice(id).ok()?;
             if let Some(visit) = part.strip_prefix(b"/stuck/") {
                 let visit = u32::from_be_bytes(visit.try_into().ok()?);
                 return Some(Subject::Stuck(environment, id, visit));
+            }
+            if let Some((visit, word)) = part.strip_prefix(b"/alert/").and_then(|told| told.split_at_checked(4)) {
+                let visit = u32::from_be_bytes(visit.try_into().ok()?);
+                let word = std::str::from_utf8(word).ok()?.to_owned();
+                return Some(Subject::Alerted(environment, id, visit, word));
             }
             match part {
                 b"" => Some(Subject::Rollout(environment, id)),
@@ -400,11 +483,33 @@ mod tests {
             (exposure(&production, id), Subject::Exposure(production.clone(), id)),
             (soak(&production, id), Subject::Soak(production.clone(), id)),
             (stuck(&production, id, 7), Subject::Stuck(production.clone(), id, 7)),
-            (moved(&production, id, 7), Subject::Events(production.clone())),
-            (stuck_told(&production, id, 7), Subject::Events(production.clone())),
+            (
+                alerted(&production, id, 7, "hold.stale"),
+                Subject::Alerted(production.clone(), id, 7, "hold.stale".to_owned()),
+            ),
+            (moved(&production, id, 7), Subject::Events(production.clone(), id)),
+            (stuck_told(&production, id, 7), Subject::Events(production.clone(), id)),
+            (
+                alert(&production, id, 7, "abort"),
+                Subject::Events(production.clone(), id),
+            ),
+            (
+                baseline(&production, &checkout),
+                Subject::Baseline(production.clone(), checkout.clone()),
+            ),
             (latch(&production, id), Subject::Latch(production.clone(), id)),
             (evidence(&production, id), Subject::Evidence(production.clone(), id)),
+            (
+                sums_of(&production, id, (3, 7)),
+                Subject::Sums(production.clone(), id, (3, 7)),
+            ),
+            (
+                push_waiting(&production, id, Uuid::nil()),
+                Subject::Waiting(production.clone(), id, Uuid::nil()),
+            ),
             (audit(&production, id), Subject::Act(production.clone(), id)),
+            (webhook(&checkout), Subject::Webhook(checkout.clone())),
+            (webhook_register(), Subject::WebhookRegister),
         ] {
             assert_eq!(subject(&key), Some(expected));
         }
@@ -414,6 +519,11 @@ mod tests {
             history("flag", &production, &checkout, 1),
             transition(&production, id, 1),
             swept(),
+            queued(),
+            waiting(id, crate::events::position::Position::behind(7)),
+            delivered(id, 7),
+            tally(id),
+            pushed(&production, id, "TICKET-17"),
         ] {
             assert_eq!(subject(&key), None);
         }

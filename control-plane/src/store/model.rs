@@ -5,8 +5,10 @@
 
 mod agent;
 mod audit;
+mod baseline;
 mod batch;
 mod condition;
+mod counted;
 mod desk;
 mod end;
 mod evidence;
@@ -14,16 +16,27 @@ mod exit;
 mod flag;
 mod outbox;
 mod plan;
+mod push;
 mod rollout;
 mod schedule;
 mod segment;
 mod state;
+mod sums;
 mod version;
+mod webhook;
 
 pub(crate) use agent::KnownAgent;
 pub(crate) use audit::{Act, AuditRecord};
-pub(crate) use batch::{MarkPage, PositionPage, SampleSet, SealedBatch, SealedCounts, StoredMark};
+pub(crate) use baseline::{read_baseline, write_baseline};
+pub(crate) use batch::{
+    MarkPage, PositionPage, SampleSet, SealedArm, SealedBatch, SealedCounts, SealedSamples, StoredMark,
+};
+pub(crate) use push::{read_pushed, read_waiting, write_pushed, write_waiting};
+pub(crate) use sums::{read_sums, write_sums};
 pub(crate) use version::{Document, VersionRecord, read_version, write_version};
+pub(crate) use webhook::{
+    read_delivery, read_position, read_tally, read_webhook, write_delivery, write_position, write_tally, write_webhook,
+};
 
 use bytes::Bytes;
 use prost::Message;

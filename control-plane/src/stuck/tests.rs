@@ -79,3 +79,14 @@ fn what_everybody_has_is_never_stuck() {
     record.state.phase = Phase::Baking;
     assert_eq!(Stuck::of(&record, much_later_us), None);
 }
+
+#[test]
+fn a_start_for_everybody_at_once_can_be_stuck_before_it_begins() {
+    let mut record = started(plan_of("checkout", Unit::Unit, &[100], 0), 1);
+    record.state.phase = Phase::AwaitingStart;
+    let now_us = START_US + 18 * DAY_US;
+    let question = Stuck::of(&record, now_us).unwrap().question(now_us);
+    assert_eq!(question, "not started for 18 days: start it or roll it back?");
+    record.state.phase = Phase::Soak;
+    assert_eq!(Stuck::of(&record, now_us), None);
+}

@@ -151,7 +151,13 @@ fn reached_evidence(rollout: &v1::Rollout, reached: &v1::Evidence) -> String {
     let guard = rollout.plan.as_ref().and_then(|plan| plan.guards.get(place));
     let guard = guard.map_or_else(
         || "error-rate".to_owned(),
-        |guard| format!("{}, limit {} x control", guard.metric, guard.limit),
+        |guard| {
+            if guard.harm.is_empty() {
+                format!("{}, limit {} x control", guard.metric, guard.limit)
+            } else {
+                guard.harm.clone()
+            }
+        },
     );
     let abort = evidence(reached.log_abort);
     format!(

@@ -47,6 +47,18 @@ pub(crate) fn evidence(log: f64) -> String {
     }
 }
 
+/// Treatment outcomes that any test at 1 % needs on average to find a rate of `bad` against one of `base`, with this share
+/// in treatment: ln(100) over the least sum of divergences to a common rate (Wald 1945).
+pub(crate) fn bound(bad: f64, base: f64, share: f64) -> u64 {
+    let weight = (1.0 - share) / share;
+    let common = (bad + weight * base) / (1.0 + weight);
+    let divergence = |rate: f64| {
+        let part = |of: f64, to: f64| if of > 0.0 { of * (of / to).ln() } else { 0.0 };
+        part(rate, common) + part(1.0 - rate, 1.0 - common)
+    };
+    (100_f64.ln() / (divergence(bad) + weight * divergence(base))).round() as u64
+}
+
 /// How long: `38 ms`, `12.4 s`, `3:05 min`.
 pub(crate) fn took(duration: Duration) -> String {
     let ms = duration.as_millis();
@@ -84,6 +96,13 @@ mod tests {
         );
         assert_eq!([0.0, 0.008, 0.07, 1.0].map(percent), ["0 %", "0.8 %", "7 %", "100 %"]);
         assert_eq!((rate(3, 400), rate(0, 0)), ("0.75 %".to_owned(), "-".to_owned()));
+    }
+
+    #[test]
+    fn the_bound_is_that_of_the_calibration() {
+        assert_eq!(bound(0.016, 0.008, 0.05).div_ceil(5), 1_575_u64.div_ceil(5));
+        assert_eq!(bound(0.04, 0.008, 0.05), 154);
+        assert_eq!(bound(0.04, 0.008, 0.5), 387);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use proto::v1::{self, flags_client::FlagsClient, fleet_client::FleetClient, rollouts_client::RolloutsClient};
+use proto::v1::{
+    self, audit_client::AuditClient, flags_client::FlagsClient, fleet_client::FleetClient, plans_client::PlansClient,
+    rollouts_client::RolloutsClient,
+};
 use tonic::{
     Code, IntoRequest, Request, Status, Streaming,
     metadata::MetadataValue,
@@ -114,6 +117,48 @@ impl Operator {
             .into_inner()
             .rollout
             .context("the control plane gave no rollout back")
+    }
+
+    /// Stores a plan, whatever is there under its key.
+    pub(crate) async fn put_plan(&self, plan: v1::Plan) -> anyhow::Result<()> {
+        let mut plans = PlansClient::new(self.channel.clone());
+        let (environment, key) = (ENVIRONMENT.to_owned(), plan.key.clone());
+        let request = v1::CreatePlanRequest {
+            environment: environment.clone(),
+            plan: Some(plan.clone()),
+        };
+        match plans.create_plan(asked(request)).await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::AlreadyExists => {}
+            Err(status) => return Err(said("create the plan", &key, &status)),
+        }
+        let request = v1::UpdatePlanRequest {
+            environment,
+            plan: Some(plan),
+            ..v1::UpdatePlanRequest::default()
+        };
+        let updated = plans.update_plan(asked(request)).await;
+        updated
+            .map(|_| ())
+            .map_err(|status| said("update the plan", &key, &status))
+    }
+
+    /// The last thing that was done to a flag.
+    pub(crate) async fn last_act(&self, flag: &str) -> anyhow::Result<v1::AuditRecord> {
+        let request = v1::ListAuditRequest {
+            environment: ENVIRONMENT.to_owned(),
+            key: flag.to_owned(),
+            page_size: 1,
+            ..v1::ListAuditRequest::default()
+        };
+        let listed = AuditClient::new(self.channel.clone()).list_audit(asked(request)).await;
+        let listed = listed.map_err(|status| said("read the audit of", flag, &status))?;
+        listed
+            .into_inner()
+            .records
+            .into_iter()
+            .next()
+            .context("nothing was audited")
     }
 
     /// A rollout as it is now.

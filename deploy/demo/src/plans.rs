@@ -52,8 +52,67 @@ pub(crate) fn plan(flag: &str) -> v1::Plan {
         treatment: "on".to_owned(),
         control: "off".to_owned(),
         stages: STAGES.map(stage).to_vec(),
+        guards: guards(),
         bake_us: Some(micros(BAKE)),
         ..v1::Plan::default()
+    }
+}
+
+/// Treatment's share of the first stage, a fraction.
+pub(crate) fn first_share() -> f64 {
+    f64::from(STAGES[0].1) / 100_000.0
+}
+
+/// What trips the kill switch that stands.
+pub(crate) const KILL_CONDITION: &str = "error-rate > 5 %";
+/// What both arms break in the outage.
+pub(crate) const ERROR_LIMIT: &str = "error-rate > 5 %";
+
+/// What may not get worse beside errors: what the shop earns, what an answer of its assistant costs, how long it takes.
+fn guards() -> Vec<v1::Guard> {
+    let guard = |harm: &str| v1::Guard {
+        harm: harm.to_owned(),
+        ..v1::Guard::default()
+    };
+    [
+        "error-rate > 1x control",
+        "revenue < 0.7x control",
+        "cost-per-query > $0.50",
+        "p95 > 2 s",
+    ]
+    .map(guard)
+    .to_vec()
+}
+
+/// A plan that is only kept: its kill switch stands without any rollout.
+pub(crate) fn stand_by(flag: &str) -> v1::Plan {
+    v1::Plan {
+        key: format!("{flag}-stand-by"),
+        kill_switch: Some(v1::KillSwitch {
+            auto_trip: true,
+            conditions: vec![KILL_CONDITION.to_owned()],
+            ..v1::KillSwitch::default()
+        }),
+        ..plan(flag)
+    }
+}
+
+/// Half of everybody for long, under an error rate that may not be passed.
+pub(crate) fn under_limits(flag: &str) -> v1::Plan {
+    let guard = v1::Guard {
+        harm: ERROR_LIMIT.to_owned(),
+        ..v1::Guard::default()
+    };
+    let half = v1::Stage {
+        name: "half".to_owned(),
+        buckets: 50_000,
+        dwell_us: micros(Duration::from_secs(3_600)),
+        ..v1::Stage::default()
+    };
+    v1::Plan {
+        stages: vec![half],
+        guards: vec![guard],
+        ..plan(flag)
     }
 }
 

@@ -25,6 +25,11 @@ use crate::{
 /// How long the work of a request takes, at least and at most.
 const WORK_MS: std::ops::Range<u64> = 1..5;
 
+/// What a checkout that works earns, in dollars.
+const REVENUE: f64 = 12.5;
+/// What the assistant of a checkout costs, in dollars.
+const COST: f64 = 0.04;
+
 #[derive(Debug)]
 struct Service {
     tidegate: Client,
@@ -80,9 +85,11 @@ async fn checkout(State(service): State<Arc<Service>>, Query(who): Query<Checkou
         .iter()
         .map(|evaluation| evaluation as &dyn Exposed)
         .collect();
-    service
-        .tidegate
-        .report_all(&exposed, Outcome::of(&worked), Some(begun.elapsed()));
+    let mut report = Outcome::of(&worked).value("cost-per-query", COST);
+    if worked.is_ok() {
+        report = report.value("revenue", REVENUE);
+    }
+    service.tidegate.report_all(&exposed, report, Some(begun.elapsed()));
     match worked {
         Ok(()) => (StatusCode::OK, PATHS[path]),
         Err(Fault) => (StatusCode::INTERNAL_SERVER_ERROR, PATHS[path]),

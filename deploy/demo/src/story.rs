@@ -10,8 +10,15 @@ use proto::v1;
 use tokio::time::Instant;
 
 use crate::{
-    args::DemoArgs, ending, faults::PATHS, figures::percent, operator::Operator, plans, ports::Ports, screen::Screen,
-    watch,
+    args::DemoArgs,
+    ending,
+    faults::PATHS,
+    figures::{self, percent},
+    operator::Operator,
+    outage, plans,
+    ports::Ports,
+    screen::Screen,
+    standing, watch,
 };
 
 /// How long anything but a rollout may take.
@@ -65,14 +72,31 @@ pub(crate) async fn tell(ports: &Ports, args: &DemoArgs, screen: &Screen) -> any
         "3  A good rollout: {good} fails as rarely as the old path, {}",
         percent(args.base_rate)
     ));
-    let first = act(&operator, good, screen).await?;
+    let first = Box::pin(act(&operator, good, screen)).await?;
 
     screen.title(format_args!("4  {}", second_title(harmful, args)));
-    let second = act(&operator, harmful, screen).await?;
+    if args.fault > args.base_rate && args.base_rate > 0.0 {
+        let bound = figures::bound(args.fault, args.base_rate, plans::first_share());
+        screen.line(format_args!(
+            "no honest test finds it, on average, in fewer than {} treatment outcomes",
+            figures::count(bound)
+        ));
+    }
+    let second = Box::pin(act(&operator, harmful, screen)).await?;
+
+    screen.title(format_args!(
+        "5  A kill switch that stands: {good}, no rollout, nobody at the console"
+    ));
+    let tripped = standing::tell(&operator, ports, good, args.base_rate, screen).await?;
+
+    screen.title("6  A shared outage while a rollout is under way");
+    prepare(&operator, harmful, screen).await?;
+    delivered(&operator).await?;
+    let held = outage::tell(&operator, ports, harmful, args.base_rate, screen).await?;
 
     let good_went_well = judged(good, first, Some(Verdict::Completed), screen);
     let harmful_went_well = judged(harmful, second, expected(args.fault, args.base_rate), screen);
-    Ok(good_went_well && harmful_went_well)
+    Ok(good_went_well && harmful_went_well && tripped && held)
 }
 
 fn second_title(flag: &str, args: &DemoArgs) -> String {

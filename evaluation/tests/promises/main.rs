@@ -10,6 +10,7 @@
 mod builders;
 
 mod arbitrary;
+mod attributions;
 mod audiences;
 mod chance;
 mod entries;

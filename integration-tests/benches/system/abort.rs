@@ -35,7 +35,7 @@ pub(crate) async fn run(effort: Effort) {
         let mut treated = Vec::new();
         let (mut decided, mut applied, mut zero) = (Sample::default(), Sample::default(), Sample::default());
         for _ in 0..effort.aborts {
-            let end = one(CONTROL * factor).await;
+            let end = Box::pin(one(CONTROL * factor)).await;
             treated.push(end.treated);
             decided.add(end.decided);
             applied.add(end.applied);

@@ -2,17 +2,22 @@
 //!
 //! Each rollout is of a flag of its own and soaks in a stage that lasts longer than the bench, behind one real agent
 //! that reports about all of them. The steps that are timed are starts with a start time: from that time until the
-//! transition was decided, as the record has it; the write that follows is in `delivery`.
+//! transition was decided, as the record has it, and until a flagd client of the agent has its event: by then it was
+//! decided, written, published, delivered and applied.
 
-use std::time::Duration;
-
-use integration_tests::{flags, plans, system::System, wait};
-use proto::v1;
-
-use crate::{
-    Effort,
-    sample::{Sample, ms},
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use integration_tests::{agent::Agent, evaluator::Evaluator, flags, plans, system::System, wait};
+use proto::{
+    flagd::evaluation_v2::{EventStreamRequest, service_client::ServiceClient},
+    v1,
+};
+use tokio::task::JoinHandle;
+
+use crate::{Effort, sample::Sample};
 
 /// How many rollouts are started at the same time.
 const AT_ONCE: usize = 16;
@@ -28,7 +33,7 @@ const REST: Duration = Duration::from_secs(20);
 pub(crate) async fn run(effort: Effort) {
     println!("\n## Many rollouts on one control plane (one agent, every stage soaking)\n");
     println!(
-        "| active rollouts | processor time per second | of a core | resident memory | due -> decided median ms | p99 ms |"
+        "| active rollouts | processor time per second | of a core | resident memory | due -> decided median / p99 ms | due -> event at a client median / p99 ms |"
     );
     println!("|---|---|---|---|---|---|");
     for count in effort.crowds {
@@ -38,7 +43,7 @@ pub(crate) async fn run(effort: Effort) {
 
 async fn one(count: usize) {
     let system = System::start().await;
-    let _agent = system.agent("bench").await;
+    let agent = system.agent("bench").await;
     start_all(&system, count).await;
     soaking(&system, count).await;
     let plane = &system.control_plane;
@@ -46,15 +51,17 @@ async fn one(count: usize) {
     tokio::time::sleep(REST).await;
     let (used, took) = (plane.processor_time() - before, began.elapsed());
     let resident = plane.resident_bytes();
-    let late = timed(&system).await;
+    let Late { decided, heard } = timed(&system, &agent).await;
     let share = used.as_secs_f64() / took.as_secs_f64();
     println!(
-        "| {count} | {:.1} ms | {:.1} % | {:.0} MiB | {} | {} |",
+        "| {count} | {:.1} ms | {:.1} % | {:.0} MiB | {} / {} | {} / {} |",
         share * 1_000.0,
         share * 100.0,
         resident as f64 / (1024.0 * 1024.0),
-        ms(late.quantile(0.5)),
-        ms(late.quantile(0.99)),
+        decided.median_ms(),
+        decided.p99_ms(),
+        heard.median_ms(),
+        heard.p99_ms(),
     );
 }
 
@@ -90,34 +97,81 @@ async fn soaking(system: &System, count: usize) {
     }
 }
 
+/// How late steps were.
+#[derive(Default)]
+struct Late {
+    decided: Sample,
+    heard: Sample,
+}
+
 /// Starts with a start time: how late they are.
-async fn timed(system: &System) -> Sample {
-    let now_us = plans::micros(
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("it is after 1970"),
-    );
-    let mut due = Vec::new();
-    for number in 0..TIMED {
-        let key = format!("timed-{number:03}");
-        system.operator.create(flags::boolean(&key)).await;
-        let at_us = now_us + AHEAD_US + APART_US * i64::try_from(number).expect("a hundred fits");
+async fn timed(system: &System, agent: &Agent) -> Late {
+    let keys: Vec<String> = (0..TIMED).map(|number| format!("timed-{number:03}")).collect();
+    for key in &keys {
+        system.operator.create(flags::boolean(key)).await;
+    }
+    let first_us = now_us() + AHEAD_US;
+    let mut due = BTreeMap::new();
+    for (number, key) in (0..).zip(&keys) {
+        let at_us = first_us + APART_US * number;
         let plan = v1::Plan {
             start_at_us: at_us,
-            ..plans::plan(&key, &[plans::half_for_long(), plans::everybody()])
+            ..plans::plan(key, &[plans::half_for_long(), plans::everybody()])
         };
-        due.push((system.operator.start(plan).await.name, at_us));
+        due.insert(key.clone(), (system.operator.start(plan).await.name, at_us));
     }
-    let mut late = Sample::default();
-    for (name, at_us) in due {
+    let listening = listen(
+        agent,
+        due.iter().map(|(key, (_, at_us))| (key.clone(), *at_us)).collect(),
+    );
+    let mut late = Late::default();
+    for (name, at_us) in due.values() {
         let started = wait::until("a start that is due", async || {
-            let rollout = system.operator.rollout(&name).await;
+            let rollout = system.operator.rollout(name).await;
             let made = rollout.transitions.iter().find(|made| made.kind == "started");
             made.map(|made| made.at_us)
                 .ok_or_else(|| format!("{name} is {:?}", rollout.phase()))
         })
         .await;
-        late.add(Duration::from_micros((started - at_us).max(0).unsigned_abs()));
+        late.decided.add(micros(started - at_us));
     }
+    late.heard = listening.await.expect("the client hears of every start");
     late
+}
+
+/// A flagd client that notes how long after its time each flag is said to have changed.
+fn listen(agent: &Agent, mut due: BTreeMap<String, i64>) -> JoinHandle<Sample> {
+    let client = Evaluator::new(agent.address);
+    tokio::spawn(async move {
+        let mut heard = Sample::default();
+        let mut service = ServiceClient::new(client.channel());
+        let events = service.event_stream(EventStreamRequest {}).await;
+        let mut events = events.expect("the agent answers").into_inner();
+        while !due.is_empty() {
+            let event = events.message().await.expect("the stream stands").expect("it goes on");
+            let at_us = now_us();
+            let Some(flags) = event.data.as_ref().and_then(|data| data.fields.get("flags")) else {
+                continue;
+            };
+            let Some(prost_types::value::Kind::StructValue(flags)) = &flags.kind else {
+                continue;
+            };
+            // What is said of a flag before its time is that it exists.
+            for key in flags.fields.keys() {
+                if let Some(due_us) = due.get(key).copied().filter(|due_us| *due_us <= at_us) {
+                    due.remove(key);
+                    heard.add(micros(at_us - due_us));
+                }
+            }
+        }
+        heard
+    })
+}
+
+fn now_us() -> i64 {
+    plans::micros(SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970"))
+}
+
+fn micros(late_us: i64) -> Duration {
+    Duration::from_micros(late_us.max(0).unsigned_abs())
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Prints markdown tables with medians and 99th percentiles. `--quick` makes fewer rounds; a name (`unary`, `delivery`,
-//! `abort`, `crowd`) runs only that one.
+//! `abort`, `crowd`, `outcomes`, `ingest`) runs only that one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
@@ -14,7 +14,10 @@ mod crowd;
 mod delivery;
 mod echo;
 mod hub;
+mod ingest;
+mod outcomes;
 mod sample;
+mod sink;
 mod unary;
 
 use std::{env, path::Path};
@@ -32,6 +35,8 @@ struct Effort {
     aborts: usize,
     /// How many rollouts there are at once.
     crowds: &'static [usize],
+    /// Streams of frames.
+    connections: usize,
 }
 
 fn main() {
@@ -44,9 +49,13 @@ fn main() {
         let address = arguments[position + 1].parse().expect("an address to listen on");
         return hub::run(address, Path::new(&arguments[position + 2]));
     }
+    if let Some(position) = arguments.iter().position(|argument| argument == "--sink") {
+        let address = arguments[position + 1].parse().expect("an address to listen on");
+        return sink::run(address);
+    }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |name: &str| {
-        !["unary", "delivery", "abort", "crowd"]
+        !["unary", "delivery", "abort", "crowd", "outcomes", "ingest"]
             .iter()
             .any(|other| arguments.iter().any(|a| a == other))
             || arguments.iter().any(|argument| argument == name)
@@ -58,6 +67,7 @@ fn main() {
             writes: 30,
             aborts: 1,
             crowds: &[100],
+            connections: 100,
         }
     } else {
         Effort {
@@ -66,6 +76,7 @@ fn main() {
             writes: 200,
             aborts: 9,
             crowds: &[100, 1_000, 10_000],
+            connections: 2_000,
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -81,7 +92,13 @@ fn main() {
             delivery::run(effort).await;
         }
         if wanted("abort") {
-            abort::run(effort).await;
+            Box::pin(abort::run(effort)).await;
+        }
+        if wanted("outcomes") {
+            outcomes::run(effort).await;
+        }
+        if wanted("ingest") {
+            ingest::run(effort).await;
         }
         if wanted("crowd") {
             crowd::run(effort).await;

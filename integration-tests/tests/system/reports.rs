@@ -32,7 +32,7 @@ fn observation(name: Option<Name>, outcome: v1::OutcomeKind) -> v1::Observation 
     v1::Observation {
         exposures,
         outcome: outcome.into(),
-        duration_us: None,
+        ..v1::Observation::default()
     }
 }
 

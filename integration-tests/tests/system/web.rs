@@ -22,7 +22,7 @@ const RESOURCE_EXHAUSTED: i32 = Code::ResourceExhausted as i32;
 const UNIMPLEMENTED: i32 = Code::Unimplemented as i32;
 
 /// What the control plane serves, beside what every gRPC server does.
-const OF_CONTROL_PLANE: [&str; 13] = [
+const OF_CONTROL_PLANE: [&str; 14] = [
     "tidegate.v1.Audit",
     "tidegate.v1.Changes",
     "tidegate.v1.Configuration",
@@ -36,6 +36,7 @@ const OF_CONTROL_PLANE: [&str; 13] = [
     "tidegate.v1.Schedules",
     "tidegate.v1.Segments",
     "tidegate.v1.Sync",
+    "tidegate.v1.Webhooks",
 ];
 /// What an agent serves.
 const OF_AGENT: [&str; 4] = [

@@ -4,6 +4,7 @@
 //! name one metric each; a test holds the table to that. What the words mean is in the parent module.
 
 use super::{Definition, Direction, Kind, Source, Unit};
+use crate::measure::Per;
 
 /// A fraction of outcomes that is better low.
 const BAD_RATE: Definition = Definition {
@@ -14,6 +15,7 @@ const BAD_RATE: Definition = Definition {
     unit: Unit::Fraction,
     better: Direction::Lower,
     source: Source::Outcome,
+    per: Per::Value,
     description: "",
 };
 /// A fraction of outcomes that is better high.
@@ -37,6 +39,7 @@ const SPENT: Definition = Definition {
 };
 /// Things that happen, better seldom.
 const EVENTS: Definition = Definition {
+    per: Per::Exposure,
     kind: Kind::Count,
     unit: Unit::Count,
     source: Source::External,
@@ -161,6 +164,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         unit: Unit::Score,
         source: Source::Event,
         description: "What users did with the feature, as the service scores it, per exposure",
+        per: Per::Exposure,
         ..GOOD_RATE
     },
     Definition {
@@ -171,6 +175,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         unit: Unit::Money,
         source: Source::Value,
         description: "Money taken, per exposure",
+        per: Per::Exposure,
         ..GOOD_RATE
     },
     Definition {
@@ -179,6 +184,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         aliases: &["conversion-rate", "conversions"],
         source: Source::Event,
         description: "Exposures that were followed by a conversion, out of all exposures",
+        per: Per::Exposure,
         ..GOOD_RATE
     },
     Definition {

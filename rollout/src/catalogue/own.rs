@@ -3,6 +3,8 @@
 //! A plan may not take a name that the catalogue already gives a meaning ([`OwnDefinition::shadows`]), aliases
 //! included; a key therefore never means two things. Refusing such a plan is left to the plan's own checks.
 
+use crate::{criterion::Decimal, measure::Per};
+
 use super::{Definition, Direction, Kind, MetricKey, Unit, distance, find, find_spelling, key, nearest};
 
 /// A metric that a plan defines.
@@ -16,6 +18,12 @@ pub struct OwnDefinition {
     pub unit: Unit,
     /// Which way is better.
     pub better: Direction,
+    /// What its values are divided by; none: counts by exposures, all else by values.
+    pub per: Option<Per>,
+    /// The least that one value counts for; none: the least of its unit.
+    pub minimum: Option<Decimal>,
+    /// The greatest that one value counts for; none: the greatest of its unit.
+    pub maximum: Option<Decimal>,
 }
 
 /// What is known of a metric, wherever it is defined.

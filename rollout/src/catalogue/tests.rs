@@ -71,6 +71,9 @@ fn a_plan_adds_metrics_and_takes_no_name_of_the_catalogue() {
         kind: Kind::Rate,
         unit: Unit::Fraction,
         better: Direction::Lower,
+        per: None,
+        minimum: None,
+        maximum: None,
     };
     let plan = [own("Cart_Abandonment")];
     let resolver = Resolver::new(&plan);

@@ -25,6 +25,15 @@ pub fn check(criterion: &Criterion, resolver: &Resolver<'_>) -> Result<(), Probl
     check_window(comparison, resolved.kind)
 }
 
+/// Refuses a value that a metric cannot have. Money may be without its currency, as what was measured is.
+pub fn check_value(metric: &MetricKey, value: Number, resolver: &Resolver<'_>) -> Result<(), Problem> {
+    let resolved = resolver.resolve(metric)?;
+    if resolved.unit == Unit::Money && value.written == Written::Plain {
+        return Ok(());
+    }
+    check_number(metric, value, resolved.unit)
+}
+
 fn check_units(comparison: &Comparison, unit: Unit) -> Result<(), Problem> {
     let metric = &comparison.metric;
     let check_base = |base: Base| match base {

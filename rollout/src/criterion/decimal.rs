@@ -25,6 +25,18 @@ impl Decimal {
         Decimal(millionths)
     }
 
+    /// Reads digits with an optional sign and at most six places; none for anything else, or what is too large.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+        if !is_number(whole) || !is_number(places) || places.len() > PLACES {
+            return None;
+        }
+        let magnitude = format!("{whole}{places:0<PLACES$}").parse().ok()?;
+        Self::signed(digits.len() < text.len(), magnitude)
+    }
+
     /// In millionths.
     pub fn millionths(self) -> i64 {
         self.0

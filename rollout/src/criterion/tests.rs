@@ -93,6 +93,9 @@ fn every_form_has_one_canonical_text_that_means_the_same() {
         kind: Kind::Rate,
         unit: Unit::Fraction,
         better: Direction::Lower,
+        per: None,
+        minimum: None,
+        maximum: None,
     }];
     for (text, canonical) in FORMS {
         let criterion = parse(text);

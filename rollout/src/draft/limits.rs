@@ -85,6 +85,7 @@ impl Known {
             harm: relative(&self.key, relation, base, millionths),
             level,
             weight: 1.0,
+            except: Vec::new(),
         })
     }
 

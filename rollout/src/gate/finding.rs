@@ -5,6 +5,7 @@ use crate::{
     catalogue::Kind,
     criterion::{self, Comparison, Criterion, Estimates},
     facts::Measure,
+    measure::subject,
     verdict,
 };
 
@@ -63,7 +64,7 @@ pub(crate) fn on_minimum(plan: &Plan, minimum: Minimum, facts: &Facts, written: 
 }
 
 fn compared(plan: &Plan, minimum: Minimum, facts: &Facts, comparison: &Comparison) -> Finding {
-    let Some(measure) = facts.measures.get(comparison.metric.as_str()) else {
+    let Some(measure) = facts.measures.get(&subject(plan, comparison)) else {
         return Finding::NoData;
     };
     let Some(holds) = criterion::holds(comparison, &with_baseline(plan, comparison.metric.as_str(), measure)) else {
@@ -80,11 +81,11 @@ fn stable(plan: &Plan, facts: &Facts) -> Finding {
     if verdict::ladder(plan, facts) != Ladder::None {
         return Finding::Fails;
     }
-    let is_measured = |metric: &str| {
-        let measure = facts.measures.get(metric);
+    let is_measured = |harm: &Comparison| {
+        let measure = facts.measures.get(&subject(plan, harm));
         measure.is_some_and(|measure| measure.estimates.treatment.is_some())
     };
-    if plan.guards.iter().all(|guard| is_measured(guard.harm.metric.as_str())) {
+    if plan.guards.iter().all(|guard| is_measured(&guard.harm)) {
         Finding::Holds
     } else {
         Finding::NoData
@@ -93,9 +94,9 @@ fn stable(plan: &Plan, facts: &Facts) -> Finding {
 
 /// Every metric that both arms have is on a par.
 fn parity(plan: &Plan, facts: &Facts) -> Finding {
-    let named = plan.guards.iter().map(|guard| guard.harm.metric.as_str());
-    let named = named.chain(plan.observed.iter().map(String::as_str));
-    let judged = named.filter_map(|metric| criterion::parity(&facts.measures.get(metric)?.estimates));
+    let named = plan.guards.iter().map(|guard| subject(plan, &guard.harm));
+    let named = named.chain(plan.observed.iter().cloned());
+    let judged = named.filter_map(|metric| criterion::parity(&facts.measures.get(&metric)?.estimates));
     let (mut seen, mut is_on_par) = (false, true);
     for on_par in judged {
         seen = true;

@@ -240,6 +240,7 @@ fn guard(text: &str) -> Guard {
         harm,
         level: Level::Abort,
         weight: 1.0,
+        except: Vec::new(),
     }
 }
 

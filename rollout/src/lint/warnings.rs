@@ -4,9 +4,8 @@ use super::{Surroundings, limit::ratio_to_control};
 use crate::{
     DAY_US, Level, Phase, Plan, Share, Stage, Unit, Violation, Wait,
     catalogue::Kind,
-    criterion::{Base, Comparison, Criterion, Limit},
+    criterion::Comparison,
     duration::Dwell,
-    plan::BaselineSource,
     risk::{Assessment, Risk},
     simulate::Walk,
     strategy::Strategy,
@@ -33,7 +32,7 @@ pub(super) fn check(plan: &Plan, around: &Surroundings<'_>, found: &mut Vec<Viol
     }
     check_dwells(plan, found);
     check_on_call(plan, found);
-    check_baseline(plan, found);
+    found.extend(super::baseline::lacking(plan));
     check_blind(plan, found);
 }
 
@@ -76,54 +75,6 @@ fn check_on_call(plan: &Plan, found: &mut Vec<Violation>) {
             "people.duties",
             format!("nobody is on call in: {}", left.join(", ")),
         );
-    }
-}
-
-/// What is relative to the baseline never comes true without one.
-fn check_baseline(plan: &Plan, found: &mut Vec<Violation>) {
-    let captures = match plan.baseline.source {
-        BaselineSource::Captured | BaselineSource::SameHour => true,
-        BaselineSource::None | BaselineSource::Fixed => false,
-    };
-    if captures {
-        return;
-    }
-    let mut check = |field: String, written: &Comparison| {
-        let metric = written.metric.as_str();
-        if needs_baseline(&written.limit) && !plan.baseline.values.contains_key(metric) {
-            let description = format!(
-                "{written} needs a baseline of {metric}; write baseline.values.{metric}, or let it be captured"
-            );
-            report(found, field, description);
-        }
-    };
-    for (position, guard) in plan.guards.iter().enumerate() {
-        check(format!("guards[{position}].harm"), &guard.harm);
-    }
-    let stages = plan.stages.iter().enumerate().flat_map(|(position, stage)| {
-        [("success", &stage.success), ("rollback", &stage.rollback)]
-            .map(|(list, written)| (format!("stages[{position}].{list}"), written))
-    });
-    let levels = [("warning", &plan.warning), ("critical", &plan.critical)];
-    let levels = levels.map(|(list, written)| (list.to_owned(), written));
-    for (list, criteria) in stages.chain(levels) {
-        for (position, written) in criteria.iter().enumerate() {
-            match written {
-                Criterion::Compare(comparison) => check(format!("{list}[{position}]"), comparison),
-                Criterion::Stable | Criterion::Parity => {}
-            }
-        }
-    }
-}
-
-fn needs_baseline(limit: &Limit) -> bool {
-    let base = match limit {
-        Limit::Absolute(_) => return false,
-        Limit::Times { base, .. } | Limit::Plus { base, .. } => base,
-    };
-    match base {
-        Base::Baseline | Base::BaselineSameHour => true,
-        Base::Control | Base::Fixed(_) => false,
     }
 }
 

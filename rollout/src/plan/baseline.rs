@@ -9,8 +9,10 @@ use crate::criterion::Number;
 pub struct Baseline {
     /// Where the figures come from.
     pub source: BaselineSource,
-    /// What the operator knows, by the key of a metric.
+    /// What the operator knows, by the key of a metric; of a rollout also what was taken over from the artifact.
     pub values: BTreeMap<String, Number>,
+    /// Key of the stored baseline that a rollout takes over when it is created.
+    pub artifact: Option<String>,
 }
 
 /// Where the figures of a baseline come from.
@@ -21,9 +23,9 @@ pub enum BaselineSource {
     None,
     /// The plan's own values.
     Fixed,
-    /// Captured before the first stage.
+    /// Those of a stored baseline.
     Captured,
-    /// Captured at the same hour of the week.
+    /// Those of a stored baseline that was captured at the hour of the week in which the rollout is created.
     SameHour,
 }
 
@@ -36,9 +38,29 @@ pub struct Traffic {
     pub requests_per_day: u64,
 }
 
+impl Baseline {
+    /// Takes over what was captured or imported; it goes before what the plan writes, which stands for the rest.
+    pub fn freeze(&mut self, artifact: impl IntoIterator<Item = (String, Number)>) {
+        self.values.extend(artifact);
+    }
+
+    /// Whether both are of the same artifact, so that values which one has taken over are the other's.
+    pub fn is_of_the_same(&self, other: &Baseline) -> bool {
+        self.artifact.is_some() && self.artifact == other.artifact && self.source == other.source
+    }
+}
+
 impl BaselineSource {
     /// All of them.
     pub const ALL: [BaselineSource; 4] = [Self::None, Self::Fixed, Self::Captured, Self::SameHour];
+
+    /// Whether the figures are those of a stored baseline.
+    pub fn is_captured(self) -> bool {
+        match self {
+            Self::None | Self::Fixed => false,
+            Self::Captured | Self::SameHour => true,
+        }
+    }
 
     /// As documents write it.
     pub fn name(self) -> &'static str {

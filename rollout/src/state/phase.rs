@@ -46,6 +46,16 @@ pub enum HoldReason {
     Fix,
     /// The evidence of harm is at the hold level.
     Evidence,
+    /// A limit of a guard that may hold is broken, which needs no evidence: a cap on events, a level.
+    Rule,
+    /// Both arms are worse than the limit, and treatment is not worse than control: somebody else's incident.
+    Incident,
+    /// Both arms became worse right after a stage change: it may spill over. Aborts unless it recovers in five minutes.
+    SpillOver,
+    /// The arms are not as large as their shares: bucketing or reporting is broken.
+    SampleRatio,
+    /// Too many outcomes are dropped or sampled to go by the rest.
+    Telemetry,
     /// No live agent holds the flag.
     NoAgents,
     /// Agents have not reported for ten seconds.
@@ -58,6 +68,8 @@ pub enum HoldReason {
     TooFewOutcomes,
     /// The dwell is over and an arm has fewer units than the stage asks for.
     TooFewUnits,
+    /// The dwell is over, and a guard's estimate is beyond its limit on too little data to believe it.
+    Early,
     /// The gate is neither passed nor failed, and may not extend any more.
     Inconclusive,
 }
@@ -136,17 +148,23 @@ impl Phase {
 
 impl HoldReason {
     /// All of them, the gravest first.
-    pub const ALL: [HoldReason; 11] = [
+    pub const ALL: [HoldReason; 17] = [
         HoldReason::FlagOff,
         HoldReason::Person,
         HoldReason::Fix,
         HoldReason::Evidence,
+        HoldReason::Rule,
+        HoldReason::Incident,
+        HoldReason::SpillOver,
+        HoldReason::SampleRatio,
+        HoldReason::Telemetry,
         HoldReason::NoAgents,
         HoldReason::Stale,
         HoldReason::NoTraffic,
         HoldReason::NoTreatmentTraffic,
         HoldReason::TooFewOutcomes,
         HoldReason::TooFewUnits,
+        HoldReason::Early,
         HoldReason::Inconclusive,
     ];
 
@@ -157,12 +175,18 @@ impl HoldReason {
             HoldReason::Person => "person",
             HoldReason::Fix => "fix",
             HoldReason::Evidence => "evidence",
+            HoldReason::Rule => "rule",
+            HoldReason::Incident => "incident",
+            HoldReason::SpillOver => "spill-over",
+            HoldReason::SampleRatio => "sample-ratio",
+            HoldReason::Telemetry => "telemetry",
             HoldReason::NoAgents => "no-agents",
             HoldReason::Stale => "stale",
             HoldReason::NoTraffic => "no-traffic",
             HoldReason::NoTreatmentTraffic => "no-treatment-traffic",
             HoldReason::TooFewOutcomes => "too-few-outcomes",
             HoldReason::TooFewUnits => "too-few-units",
+            HoldReason::Early => "early",
             HoldReason::Inconclusive => "inconclusive",
         }
     }
@@ -174,11 +198,17 @@ impl HoldReason {
             | HoldReason::NoTreatmentTraffic
             | HoldReason::TooFewOutcomes
             | HoldReason::TooFewUnits
+            | HoldReason::Early
             | HoldReason::Inconclusive => true,
             HoldReason::FlagOff
             | HoldReason::Person
             | HoldReason::Fix
             | HoldReason::Evidence
+            | HoldReason::Rule
+            | HoldReason::Incident
+            | HoldReason::SpillOver
+            | HoldReason::SampleRatio
+            | HoldReason::Telemetry
             | HoldReason::NoAgents
             | HoldReason::Stale => false,
         }

@@ -11,6 +11,8 @@ use crate::{
 const MOST_GUARDS: usize = 32;
 /// The most metrics in a plan.
 const MOST_METRICS: usize = 64;
+/// The most classes of failures that a guard leaves out.
+const MOST_CLASSES: usize = 16;
 /// What a ratio to control may be.
 const RATIOS: std::ops::RangeInclusive<f64> = 0.1..=100.0;
 
@@ -52,12 +54,10 @@ pub(super) fn check(plan: &Plan, found: &mut Vec<Violation>) {
     for (field, key) in looked_at.chain(primary).take(MOST_METRICS) {
         check_known(&field, key, &resolver, found);
     }
-    for key in plan.baseline.values.keys().take(MOST_METRICS) {
-        check_known(&format!("baseline.values.{key}"), key, &resolver, found);
-    }
-    if plan.observed.len() > MOST_METRICS || plan.baseline.values.len() > MOST_METRICS {
+    if plan.observed.len() > MOST_METRICS {
         report(found, "observed", format!("must be at most {MOST_METRICS} metrics"));
     }
+    super::baseline::check(plan, &resolver, found);
     let stops = !plan.guards.is_empty() || plan.stages.iter().any(|stage| !stage.rollback.is_empty());
     if !stops {
         let description = "nothing stops this rollout: write a guard, or a rollback criterion in a stage".to_owned();
@@ -78,6 +78,10 @@ fn check_own(plan: &Plan, found: &mut Vec<Violation>) {
         check_key(found, &field, &own.key);
         if plan.metrics[..position].iter().any(|other| other.key == own.key) {
             report(found, &field, format!("{:?} is defined twice", own.key));
+        }
+        if own.minimum.zip(own.maximum).is_some_and(|(least, most)| least > most) {
+            let description = "must not be above maximum".to_owned();
+            report(found, format!("metrics[{position}].minimum"), description);
         }
         if let Some(built_in) = own.shadows() {
             let description = format!(
@@ -114,6 +118,7 @@ fn check_guard(plan: &Plan, guard: &Guard, path: &str, found: &mut Vec<Violation
         let description = format!("must be above 0 and at most 1000, not {}", guard.weight);
         report(found, format!("{path}.weight"), description);
     }
+    check_except(guard, path, found);
     let Some(ratio) = ratio_to_control(&guard.harm) else {
         return;
     };
@@ -136,6 +141,34 @@ fn check_guard(plan: &Plan, guard: &Guard, path: &str, found: &mut Vec<Violation
         );
         report(found, field, description);
     }
+}
+
+/// Expected classes of failures: of an error rate alone, and as agents take them.
+fn check_except(guard: &Guard, path: &str, found: &mut Vec<Violation>) {
+    let field = format!("{path}.except");
+    if guard.except.len() > MOST_CLASSES {
+        let description = format!("must be at most {MOST_CLASSES} classes, not {}", guard.except.len());
+        report(found, field.as_str(), description);
+    }
+    if !guard.except.is_empty() && guard.harm.metric.as_str() != Guard::ERROR_RATE {
+        let description = format!("only an error rate leaves classes out, not {}", guard.harm.metric);
+        report(found, field.as_str(), description);
+    }
+    for (at, class) in guard.except.iter().enumerate().take(MOST_CLASSES) {
+        if !is_class(class) {
+            let description =
+                format!("{class:?} must be up to 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit");
+            report(found, format!("{field}[{at}]"), description);
+        }
+    }
+}
+
+/// Whether a text is a class of failures.
+fn is_class(class: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    class.len() <= 64
+        && class.starts_with(is_plain)
+        && class.chars().all(|letter| is_plain(letter) || "._-".contains(letter))
 }
 
 fn ratio_to_control(written: &Comparison) -> Option<f64> {

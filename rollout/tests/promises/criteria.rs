@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rollout::{
     Act, Facts, HoldReason, Measure, Phase, Plan, Refusal, Transition, Verdict, Wait,
-    criterion::{Decimal, Estimates, Number, Written},
+    criterion::{Criterion, Decimal, Estimates, Number, Written},
     gate::{self, Finding, Outcome, Policy},
-    judge,
+    judge, measure,
 };
 
 use crate::builders::{Rollout, SECOND_US, at, criterion, good, harmful, held, measured, silent};
@@ -181,11 +181,17 @@ fn the_data_says_of_each_criterion_what_it_can() {
             written: Written::Milliseconds,
         };
         plan.baseline.values = BTreeMap::from([("p99".to_owned(), known)]);
-        let mut facts = measured(metric, estimates);
+        let written = criterion(text);
+        let mut facts = match &written {
+            Criterion::Compare(comparison) if comparison.metric.as_str() == metric => {
+                measured(&measure::subject(&plan, comparison), estimates)
+            }
+            _ => measured(metric, estimates),
+        };
         if few {
             facts = on_few(facts, 99, 50);
         }
-        let found = gate::criterion(&plan, &plan.stages[0], &facts, &criterion(text));
+        let found = gate::criterion(&plan, &plan.stages[0], &facts, &written);
         assert_eq!(found, expected, "{text} {estimates:?}");
     }
 }

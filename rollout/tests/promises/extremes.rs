@@ -73,6 +73,8 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                     log_evidence,
                 });
                 Facts {
+                    concerns: Default::default(),
+                    recent: Default::default(),
                     latched,
                     off,
                     delivery: Delivery {

@@ -350,6 +350,9 @@ fn invariant_11_what_can_never_be_judged_is_refused() {
         kind: Kind::Mean,
         unit: Unit::Count,
         better: Direction::Higher,
+        per: None,
+        minimum: None,
+        maximum: None,
     };
     let mut plan = with("cart-size >= 3");
     assert_eq!(plan.violations().len(), 1);

@@ -42,6 +42,7 @@ fn guard(text: &str) -> Guard {
         harm,
         level: Level::Abort,
         weight: 1.0,
+        except: Vec::new(),
     }
 }
 
@@ -202,6 +203,9 @@ fn metrics_and_guards() {
         kind: Kind::Mean,
         unit: catalogue::Unit::Count,
         better: Direction::Higher,
+        per: None,
+        minimum: None,
+        maximum: None,
     };
     for (keys, field) in [
         (["carts", "carts"], "metrics[1].key"),
@@ -217,6 +221,26 @@ fn metrics_and_guards() {
             |plan| plan.guards = vec![Guard::no_worse_than_control(); 2],
             "guards[1]",
             "twice",
+        ),
+        (
+            |plan| plan.guards[0].except = named(17),
+            "guards[0].except",
+            "at most 16",
+        ),
+        (
+            |plan| plan.guards[0].except = vec!["Card declined".to_owned()],
+            "guards[0].except[0]",
+            "\"Card declined\" must be",
+        ),
+        (
+            |plan| {
+                plan.guards = vec![Guard {
+                    except: named(1),
+                    ..guard("p99 > 1 s")
+                }];
+            },
+            "guards[0].except",
+            "not p99",
         ),
         (
             |plan| plan.guards = vec![Guard::error_rate_above(0.09)],

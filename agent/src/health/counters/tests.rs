@@ -4,10 +4,17 @@ use evaluation::{Arm, Buckets, Position, StageVisit};
 use proptest::prelude::*;
 
 use super::*;
-use crate::samples::{ROLLOUT, exposure, measurement};
+use crate::{
+    health::{report::Outcome, slice::CellKey},
+    samples::{ROLLOUT, exposure, measurement, moment, report},
+};
 
 fn at(tick: u32) -> i64 {
-    tick::begins_us(tick) + 1
+    moment(tick).time_us
+}
+
+fn expose(counters: &Counters, measurement: &Measurement, unit: Exposure, tick: u32) {
+    counters.exposed(measurement, &unit, Caller::ANYBODY, moment(tick));
 }
 
 fn total(slices: &[Slice]) -> (u64, u64) {
@@ -23,7 +30,7 @@ fn bad(slices: &[Slice]) -> Vec<(Arm, u32)> {
     let positions = cells.flat_map(|(key, counts)| {
         counts
             .metrics
-            .values()
+            .iter()
             .flat_map(|metric| &metric.bad)
             .map(|p| (key.arm, p.get()))
     });
@@ -36,40 +43,33 @@ fn bad(slices: &[Slice]) -> Vec<(Arm, u32)> {
 fn exposures_and_outcomes_meet_in_the_cell_of_their_arm() {
     let (counters, measurement) = (Counters::default(), measurement());
     let unit = exposure(Arm::Treatment, 64);
-    counters.exposed(&measurement, &unit, at(100));
-    counters.observed(&measurement, &unit, Outcome::Error, 100);
-    counters.observed(&measurement, &unit, Outcome::Timeout, 100);
-    counters.observed(&measurement, &unit, Outcome::Ok, 101);
+    expose(&counters, &measurement, unit, 100);
+    report(&counters, &measurement, unit, Outcome::Error, 100);
+    report(&counters, &measurement, unit, Outcome::Timeout, 100);
+    report(&counters, &measurement, unit, Outcome::Ok, 101);
     let drained = counters.drain(&measurement, 101);
     let [slice] = &drained.slices[..] else {
         panic!("{drained:?}")
     };
     assert_eq!((slice.horizon, slice.first_tick, slice.last_tick), (1, 100, 101));
-    let counts = &slice.cells[&CellKey {
-        stage: 0,
-        stratum: 0,
-        arm: Arm::Treatment,
-    }];
+    let counts = &slice.cells[&CellKey::from(&unit)];
     assert_eq!(
         (counts.exposures, counts.outcomes, counts.last_exposure_us),
         (1, 3, at(100))
     );
     assert_eq!(counts.exposed.len(), 1);
-    let metric = &counts.metrics[&0];
-    assert_eq!(
-        metric.buckets.iter().collect::<Vec<_>>(),
-        [(&unit.position.unit_bucket(), &(2, 3))]
-    );
+    let metric = &counts.metrics[0];
+    assert_eq!(metric.sums.total(), (2, 3));
     assert_eq!(bad(&drained.slices), [(Arm::Treatment, 64)]);
 }
 
 #[test]
 fn a_tick_that_was_drained_is_closed() {
     let (counters, measurement) = (Counters::default(), measurement());
-    counters.observed(&measurement, &exposure(Arm::Control, 1), Outcome::Ok, 100);
-    counters.observed(&measurement, &exposure(Arm::Control, 1), Outcome::Ok, 101);
+    report(&counters, &measurement, exposure(Arm::Control, 1), Outcome::Ok, 100);
+    report(&counters, &measurement, exposure(Arm::Control, 1), Outcome::Ok, 101);
     assert_eq!(total(&counters.drain(&measurement, 100).slices), (0, 1));
-    counters.observed(&measurement, &exposure(Arm::Control, 2), Outcome::Ok, 100);
+    report(&counters, &measurement, exposure(Arm::Control, 2), Outcome::Ok, 100);
     assert_eq!(counters.drain(&measurement, 100), Drained::default());
     let late = counters.drain(&measurement, 101).slices;
     assert_eq!((late[0].first_tick, total(&late)), (101, (0, 2)));
@@ -79,7 +79,7 @@ fn a_tick_that_was_drained_is_closed() {
 fn a_position_is_bad_once_in_a_horizon_in_each_arm() {
     let (counters, mut measurement) = (Counters::default(), measurement());
     let fail = |measurement: &Measurement, arm, tick| {
-        counters.observed(measurement, &exposure(arm, 9), Outcome::Error, tick);
+        report(&counters, measurement, exposure(arm, 9), Outcome::Error, tick);
     };
     fail(&measurement, Arm::Control, 100);
     fail(&measurement, Arm::Control, 101);
@@ -103,8 +103,8 @@ fn a_position_is_bad_once_in_a_horizon_in_each_arm() {
 fn a_sampled_position_is_exposed_once_in_a_visit_under_the_arm_seen_first() {
     let (counters, mut measurement) = (Counters::default(), measurement());
     for arm in [Arm::Control, Arm::Treatment, Arm::Control] {
-        counters.exposed(&measurement, &exposure(arm, 128), at(100));
-        counters.exposed(&measurement, &exposure(arm, 129), at(100));
+        expose(&counters, &measurement, exposure(arm, 128), 100);
+        expose(&counters, &measurement, exposure(arm, 129), 100);
     }
     let slices = counters.drain(&measurement, 100).slices;
     let exposed: Vec<_> = slices[0]
@@ -119,7 +119,7 @@ fn a_sampled_position_is_exposed_once_in_a_visit_under_the_arm_seen_first() {
         share: Buckets::ALL,
         entered_tick: 101,
     });
-    counters.exposed(&measurement, &exposure(Arm::Treatment, 128), at(101));
+    expose(&counters, &measurement, exposure(Arm::Treatment, 128), 101);
     let slices = counters.drain(&measurement, 101).slices;
     assert_eq!(slices[0].cells.values().next().unwrap().exposed.len(), 1);
 }
@@ -131,7 +131,7 @@ fn stages_that_were_not_reached_are_not_counted() {
         stage: 1,
         ..exposure(Arm::Control, 0)
     };
-    counters.exposed(&measurement, &ahead, at(100));
+    expose(&counters, &measurement, ahead, 100);
     assert!(!is_measured(&measurement, &ahead));
     assert_eq!(counters.drain(&measurement, 100), Drained::default());
 }
@@ -141,19 +141,19 @@ fn counts_that_nobody_took_for_an_hour_are_dropped_and_said() {
     let (counters, measurement) = (Counters::default(), measurement());
     let unit = exposure(Arm::Control, 3);
     for tick in [1_000, 1_001, 1_700, 5_000] {
-        counters.observed(&measurement, &unit, Outcome::Ok, tick);
+        report(&counters, &measurement, unit, Outcome::Ok, tick);
     }
     let drained = counters.drain(&measurement, 5_000);
-    assert_eq!((total(&drained.slices), drained.dropped), ((0, 2), 2));
+    assert_eq!((total(&drained.slices), drained.unsaid.dropped), ((0, 2), 2));
 }
 
 #[test]
 fn a_clock_that_is_corrected_backwards_neither_stops_nor_loses_counts() {
     let (counters, measurement) = (Counters::default(), measurement());
     let unit = exposure(Arm::Control, 3);
-    counters.exposed(&measurement, &unit, at(8_000));
-    counters.observed(&measurement, &unit, Outcome::Ok, 8_000);
-    counters.observed(&measurement, &unit, Outcome::Ok, 1_000);
+    expose(&counters, &measurement, unit, 8_000);
+    report(&counters, &measurement, unit, Outcome::Ok, 8_000);
+    report(&counters, &measurement, unit, Outcome::Ok, 1_000);
     let drained = counters.drain(&measurement, 1_000);
     assert_eq!(total(&drained.slices), (1, 2));
     assert_eq!(drained.slices[0].last_tick, 1_000);
@@ -164,16 +164,16 @@ fn a_clock_that_is_corrected_backwards_neither_stops_nor_loses_counts() {
             .all(|counts| counts.last_exposure_us <= at(1_000))
     );
     counters.drain(&measurement, 9_000);
-    counters.observed(&measurement, &unit, Outcome::Ok, 1_002);
+    report(&counters, &measurement, unit, Outcome::Ok, 1_002);
     assert_eq!(total(&counters.drain(&measurement, 1_002).slices), (0, 1));
 }
 
 #[test]
 fn a_rollout_of_another_store_under_the_same_index_starts_anew() {
     let (counters, measurement) = (Counters::default(), measurement());
-    counters.observed(&measurement, &exposure(Arm::Control, 3), Outcome::Error, 100);
+    report(&counters, &measurement, exposure(Arm::Control, 3), Outcome::Error, 100);
     let other = Measurement { id: 78, ..measurement };
-    counters.observed(&other, &exposure(Arm::Control, 3), Outcome::Error, 100);
+    report(&counters, &other, exposure(Arm::Control, 3), Outcome::Error, 100);
     let drained = counters.drain(&other, 100);
     assert_eq!((total(&drained.slices), bad(&drained.slices).len()), ((0, 1), 1));
 }
@@ -181,7 +181,7 @@ fn a_rollout_of_another_store_under_the_same_index_starts_anew() {
 #[test]
 fn rollouts_that_are_no_longer_measured_are_forgotten() {
     let (counters, measurement) = (Counters::default(), measurement());
-    counters.observed(&measurement, &exposure(Arm::Control, 3), Outcome::Ok, 100);
+    report(&counters, &measurement, exposure(Arm::Control, 3), Outcome::Ok, 100);
     counters.retain(&HashSet::from([ROLLOUT]));
     counters.retain(&HashSet::new());
     assert_eq!(counters.drain(&measurement, 100), Drained::default());
@@ -194,7 +194,7 @@ proptest! {
         boundary in 100u32..200,
     ) {
         let counters = Counters::default();
-        let measurement = Measurement { horizon_starts: vec![1, boundary], ..measurement() };
+        let measurement = Measurement { horizon_starts: vec![1, boundary], lost_after_us: i64::MAX, ..measurement() };
         let (mut tick, mut drained, mut outcomes, mut exposures) = (100, Vec::new(), 0, 0);
         let mut failed = HashSet::new();
         for (position, treated, what, pause) in steps {
@@ -203,16 +203,16 @@ proptest! {
             let unit = exposure(arm, position % 500);
             match what {
                 0 => {
-                    counters.exposed(&measurement, &unit, at(tick));
+                    expose(&counters, &measurement, unit, tick);
                     exposures += 1;
                 }
                 1 => {
-                    counters.observed(&measurement, &unit, Outcome::Error, tick);
+                    report(&counters, &measurement, unit, Outcome::Error, tick);
                     failed.insert((measurement.horizon_at(tick), arm, unit.position));
                     outcomes += 1;
                 }
                 2 => {
-                    counters.observed(&measurement, &unit, Outcome::Ok, tick);
+                    report(&counters, &measurement, unit, Outcome::Ok, tick);
                     outcomes += 1;
                 }
                 _ => drained.extend(counters.drain(&measurement, tick - 1).slices),
@@ -223,16 +223,15 @@ proptest! {
         let told: Vec<(u32, Arm, Position)> = drained
             .iter()
             .flat_map(|slice| slice.cells.iter().map(move |(key, counts)| (slice.horizon, key.arm, counts)))
-            .flat_map(|(horizon, arm, counts)| counts.metrics.values().flat_map(|metric| &metric.bad).map(move |p| (horizon, arm, *p)))
+            .flat_map(|(horizon, arm, counts)| counts.metrics.iter().flat_map(|metric| &metric.bad).map(move |p| (horizon, arm, *p)))
             .collect();
         prop_assert_eq!(told.len(), failed.len());
         prop_assert_eq!(told.into_iter().collect::<HashSet<_>>(), failed);
         let denominators: u64 = drained
             .iter()
             .flat_map(|slice| slice.cells.values())
-            .flat_map(|counts| counts.metrics.values())
-            .flat_map(|metric| metric.buckets.values())
-            .map(|(_, den)| den)
+            .flat_map(|counts| counts.metrics.iter())
+            .map(|metric| metric.sums.total().1)
             .sum();
         prop_assert_eq!(denominators, outcomes);
     }

@@ -2,14 +2,18 @@
 
 use evaluation::{Arm, Position};
 use proptest::prelude::*;
+use prost::Message as _;
 
 use super::*;
 use crate::{
     health::{
-        counters::{Counters, Outcome},
-        slice::{CellKey, Counts, MetricCounts},
+        counters::Counters,
+        counting::Step,
+        report::Outcome,
+        slice::{CellKey, Counts},
+        tally::Unsaid,
     },
-    samples::{ROLLOUT, exposure, measurement},
+    samples::{ROLLOUT, exposure, measurement, report},
 };
 
 fn outbox(tick: u32) -> Outbox {
@@ -46,7 +50,10 @@ fn slice(horizon: u32, first_tick: u32, last_tick: u32) -> Slice {
 }
 
 fn drained(slices: Vec<Slice>) -> Drained {
-    Drained { slices, dropped: 0 }
+    Drained {
+        slices,
+        ..Drained::default()
+    }
 }
 
 #[test]
@@ -162,7 +169,11 @@ fn what_was_dropped_is_told_once() {
         &measurement(),
         Drained {
             slices: vec![slice(1, 100, 100), slice(2, 100, 100)],
-            dropped: 5,
+            unsaid: Unsaid {
+                dropped: 5,
+                unwatched: 0,
+            },
+            ..Drained::default()
         },
         100,
     );
@@ -175,18 +186,18 @@ fn what_was_dropped_is_told_once() {
 
 #[test]
 fn a_large_frame_is_split_between_cells_and_loses_nothing() {
-    let bad = (0..200_000).map(|number| Position::new(number).unwrap()).collect();
-    let counts = Counts {
-        metrics: [(
-            0,
-            MetricCounts {
-                bad,
-                ..MetricCounts::default()
-            },
-        )]
-        .into(),
-        ..Counts::default()
-    };
+    let mut counts = Counts::default();
+    let bad = |number| Position::new(number).unwrap();
+    counts.add_step(
+        0,
+        bad(0),
+        Step {
+            num: 1,
+            den: 1,
+            clamped: 0,
+        },
+    );
+    counts.metric(0).bad = (0..200_000).map(bad).collect();
     let cells = [Arm::Control, Arm::Treatment].map(|arm| {
         (
             CellKey {
@@ -226,7 +237,7 @@ proptest! {
         let (counters, mut outbox, mut tick, mut count) = (Counters::default(), outbox(100), 100, 0);
         for (position, failed, pause, cut) in steps {
             let outcome = if failed { Outcome::Error } else { Outcome::Ok };
-            counters.observed(&measurement, &exposure(Arm::Treatment, position), outcome, tick);
+            report(&counters, &measurement, exposure(Arm::Treatment, position), outcome, tick);
             count += 1;
             tick += pause;
             if cut && outbox.due(tick - 1) {

@@ -1,14 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
-use evaluation::{Arm, Buckets, RolloutStep};
+use std::collections::HashSet;
+
+use evaluation::{Arm, Buckets, Counting, Exposure, MetricSpec, Per, RolloutStep};
 use proptest::prelude::*;
-use prost_types::{Struct, Value, value::Kind};
+use prost_types::{Struct, value::Kind};
 
 use super::*;
-use crate::{
-    health::slice::CellKey,
-    samples::{Contents, ROLLOUT, TOKEN_KEY, boolean, evaluator, exposure, measurement, step_for_some},
-};
+use crate::samples::{Contents, ROLLOUT, TOKEN_KEY, boolean, evaluator, exposure, measurement, step_for_some};
 
 fn observer() -> Observer {
     let holder = Contents::production()
@@ -43,7 +42,7 @@ fn flag(key: &str, unit: Option<&str>) -> v1::ExposureName {
         .map(|unit| {
             (
                 "targetingKey".to_owned(),
-                Value {
+                prost_types::Value {
                     kind: Some(Kind::StringValue(unit.to_owned())),
                 },
             )
@@ -63,22 +62,22 @@ fn observation(outcome: v1::OutcomeKind, exposures: Vec<v1::ExposureName>) -> v1
     v1::Observation {
         exposures,
         outcome: outcome.into(),
-        duration_us: None,
+        ..v1::Observation::default()
     }
 }
 
-fn observe(observer: &Observer, observations: Vec<v1::Observation>) -> Tally {
-    observer.observe(v1::ObserveRequest { observations })
+fn observe(observer: &Observer, observations: Vec<v1::Observation>) -> Received {
+    observer.observe(v1::ObserveRequest { observations }, Caller::ANYBODY)
 }
 
-fn ok(exposure: v1::ExposureName) -> Tally {
+fn ok(exposure: v1::ExposureName) -> Received {
     observe(&observer(), vec![observation(v1::OutcomeKind::Ok, vec![exposure])])
 }
 
-fn dropped(reason: Dropped) -> Tally {
-    Tally {
-        counted: 0,
+fn dropped(reason: Dropped) -> Received {
+    Received {
         dropped: [(reason, 1)].into(),
+        ..Received::default()
     }
 }
 
@@ -91,16 +90,16 @@ fn outcomes(observer: &Observer) -> u64 {
 fn an_exposure_is_named_by_its_token_or_worked_out_again() {
     assert_eq!(
         ok(token(Arm::Treatment, 1)),
-        Tally {
+        Received {
             counted: 1,
-            ..Tally::default()
+            ..Received::default()
         }
     );
     assert_eq!(
         ok(flag("checkout", Some("ada"))),
-        Tally {
+        Received {
             counted: 1,
-            ..Tally::default()
+            ..Received::default()
         }
     );
 }
@@ -139,7 +138,7 @@ fn an_exposure_of_an_audience_or_in_shadow_is_worked_out_as_it_was_when_it_was_s
         {
             let text = |text: &str| Some(Kind::StringValue(text.to_owned()));
             let fields = [("targetingKey", text(name)), ("account", text(&account))];
-            let fields = fields.map(|(name, kind)| (name.to_owned(), Value { kind }));
+            let fields = fields.map(|(name, kind)| (name.to_owned(), prost_types::Value { kind }));
             let caller = Struct { fields: fields.into() };
             let flag = snapshot.flag("checkout").unwrap();
             let decision = flag.evaluate(&snapshot, &context(Some(caller.clone())));
@@ -233,7 +232,7 @@ fn cancelled_counts_nowhere_and_unknown_outcomes_are_dropped() {
     unknown.outcome = 99;
     assert_eq!(observe(&observer, vec![unknown]), dropped(Dropped::Outcome));
     let cancelled = observation(v1::OutcomeKind::Cancelled, vec![token(Arm::Control, 1)]);
-    assert_eq!(observe(&observer, vec![cancelled]), Tally::default());
+    assert_eq!(observe(&observer, vec![cancelled]), Received::default());
     assert_eq!(outcomes(&observer), 0);
 }
 
@@ -244,41 +243,255 @@ fn what_is_too_much_is_dropped_and_the_rest_is_counted() {
     let tally = observe(&observer, (0..1_002).map(|_| one()).collect());
     assert_eq!(
         tally,
-        Tally {
+        Received {
             counted: 1_000,
-            dropped: [(Dropped::TooManyObservations, 2)].into()
+            dropped: [(Dropped::TooManyObservations, 2)].into(),
+            ..Received::default()
         }
     );
     let many = observation(v1::OutcomeKind::Ok, (0..70).map(|_| token(Arm::Control, 1)).collect());
     let tally = observe(&observer, vec![many]);
     assert_eq!(
         tally,
-        Tally {
+        Received {
             counted: 64,
-            dropped: [(Dropped::TooManyExposures, 6)].into()
+            dropped: [(Dropped::TooManyExposures, 6)].into(),
+            ..Received::default()
         }
     );
     assert_eq!(outcomes(&observer), 1_001);
 }
 
+/// A holder of the rollout with the error rate, revenue up to 100, and conversions of exposures.
+fn with_metrics() -> Observer {
+    let metric = |number, key: &str, counting| MetricSpec {
+        number,
+        key: key.to_owned(),
+        counting,
+        lost_is_bad: true,
+    };
+    let metrics = vec![
+        metric(
+            0,
+            "error-rate",
+            Counting::Errors {
+                expected: vec!["declined".to_owned()],
+            },
+        ),
+        metric(
+            1,
+            "revenue",
+            Counting::Sum {
+                value: "revenue".to_owned(),
+                minimum: 0,
+                maximum: 100_000_000,
+                per: Per::Value,
+            },
+        ),
+        metric(
+            2,
+            "conversion",
+            Counting::Hits {
+                value: "converted".to_owned(),
+                per: Per::Exposure,
+            },
+        ),
+    ];
+    let measurement = evaluation::Measurement {
+        metrics,
+        ..measurement()
+    };
+    Observer {
+        holder: Contents::production()
+            .rollout(Buckets::ALL)
+            .measured(&measurement)
+            .held(1),
+        ..observer()
+    }
+}
+
+/// (Numerator, denominator) of each metric over all that was counted; to be asked once.
+fn totals(observer: &Observer) -> Vec<(i128, u64)> {
+    let snapshot = observer.holder.load_full();
+    let measurement = snapshot.measurement(ROLLOUT).unwrap();
+    let drained = observer.counters.drain(measurement, observer.clock.tick());
+    let mut totals = vec![(0, 0); measurement.metrics.len()];
+    for cell in drained.slices.iter().flat_map(|slice| slice.cells.values()) {
+        for (total, metric) in totals.iter_mut().zip(&cell.metrics) {
+            let (num, den) = metric.sums.total();
+            *total = (total.0 + num, total.1 + den);
+        }
+    }
+    totals
+}
+
+fn value(metric: &str, value: f64) -> v1::MetricValue {
+    v1::MetricValue {
+        metric: metric.to_owned(),
+        value,
+    }
+}
+
 #[test]
-fn the_sender_is_told_why() {
-    let response = v1::ObserveResponse::from(Tally {
-        counted: 2,
-        dropped: [(Dropped::Forged, 3)].into(),
-    });
-    assert_eq!((response.counted, response.dropped), (2, 3));
+fn what_is_wrong_in_an_observation_is_left_out_and_the_rest_counts() {
+    let observer = with_metrics();
+    let failed = || observation(v1::OutcomeKind::Error, vec![token(Arm::Treatment, 1)]);
+    let mut too_many = vec![value("revenue", 1.0); 40];
+    too_many[1].value = f64::NAN;
+    for (wrong, faults) in [
+        (
+            v1::Observation {
+                duration_us: Some(-1),
+                ..failed()
+            },
+            vec![(Fault::NegativeDuration, 1)],
+        ),
+        (
+            v1::Observation {
+                values: vec![value("revenue", f64::INFINITY)],
+                ..failed()
+            },
+            vec![(Fault::NotFinite, 1)],
+        ),
+        (
+            v1::Observation {
+                values: too_many,
+                ..failed()
+            },
+            vec![(Fault::NotFinite, 1), (Fault::TooManyValues, 8)],
+        ),
+        (
+            v1::Observation {
+                error_class: "No Class".to_owned(),
+                ..failed()
+            },
+            vec![(Fault::ErrorClass, 1)],
+        ),
+        (
+            v1::Observation {
+                values: vec![value("revenue", -5.0)],
+                ..failed()
+            },
+            vec![(Fault::OutsideClamp, 1)],
+        ),
+        (
+            v1::Observation {
+                values: vec![value("nobody-asked", 1.0)],
+                ..failed()
+            },
+            vec![],
+        ),
+        (
+            v1::Observation {
+                error_class: "declined".to_owned(),
+                ..failed()
+            },
+            vec![],
+        ),
+    ] {
+        let received = observe(&observer, vec![wrong]);
+        let expected = Received {
+            counted: 1,
+            faults: faults.into_iter().collect(),
+            ..Received::default()
+        };
+        assert_eq!(received, expected);
+    }
+    assert_eq!(totals(&observer), [(6, 7), (31_000_000, 32), (0, 0)]);
+}
+
+#[test]
+fn events_count_their_values_for_what_they_belong_to_and_no_outcome() {
+    let observer = with_metrics();
+    let event = |names: Vec<v1::ExposureName>, values| v1::TrackedEvent {
+        exposures: names,
+        values,
+    };
+    let request = v1::TrackRequest {
+        events: vec![
+            event(
+                vec![token(Arm::Treatment, 1), token(Arm::Treatment, 2)],
+                vec![value("converted", 1.0)],
+            ),
+            event(vec![flag("checkout", Some("ada"))], vec![value("revenue", 30.0)]),
+            event(
+                vec![token_with(exposure(Arm::Control, 1), 1)],
+                vec![value("revenue", 30.0)],
+            ),
+        ],
+    };
+    let received = observer.track(request, Caller::ANYBODY);
+    assert_eq!((received.counted, received.dropped), (3, [(Dropped::Forged, 1)].into()));
+    let more = v1::TrackRequest {
+        events: vec![event(vec![token(Arm::Treatment, 1)], Vec::new()); 1_001],
+    };
+    let received = observer.track(more, Caller::ANYBODY);
     assert_eq!(
-        response.reasons,
-        ["a token was not minted in this environment, or is damaged (3 times)"]
+        (received.counted, received.dropped),
+        (1_000, [(Dropped::TooManyObservations, 1)].into())
     );
+    assert_eq!(outcomes(&observer), 0);
+}
+
+#[test]
+fn a_conversion_is_divided_by_what_was_exposed() {
+    let observer = with_metrics();
+    let evaluator = crate::evaluate::Evaluator {
+        counters: Arc::clone(&observer.counters),
+        ..evaluator(&observer.holder)
+    };
+    let snapshot = observer.holder.load_full();
+    for name in ["ada", "bob", "eve"] {
+        let context = evaluation::Context::new().with_targeting_key(name);
+        let decision = snapshot.flag("checkout").unwrap().evaluate(&snapshot, &context);
+        evaluator.expose(&snapshot, &decision, || Caller::ANYBODY).unwrap();
+    }
+    let event = v1::TrackedEvent {
+        exposures: vec![flag("checkout", Some("eve"))],
+        values: vec![value("converted", 1.0)],
+    };
+    observer.track(v1::TrackRequest { events: vec![event] }, Caller::ANYBODY);
+    assert_eq!(totals(&observer), [(0, 0), (0, 0), (1, 3)]);
+}
+
+#[test]
+fn a_cancelled_request_is_awaited_no_more_and_neither_is_a_second_token() {
+    let observer = observer();
+    let evaluator = crate::evaluate::Evaluator {
+        counters: Arc::clone(&observer.counters),
+        ..evaluator(&observer.holder)
+    };
+    let snapshot = observer.holder.load_full();
+    let evaluated = |name: &str| {
+        let context = evaluation::Context::new().with_targeting_key(name);
+        let decision = snapshot.flag("checkout").unwrap().evaluate(&snapshot, &context);
+        let named = evaluator.expose(&snapshot, &decision, || Caller::ANYBODY).unwrap();
+        v1::ExposureName {
+            name: Some(Name::Token(named.token)),
+        }
+    };
+    observe(
+        &observer,
+        vec![observation(v1::OutcomeKind::Ok, vec![evaluated("first")])],
+    );
+    let cancelled = observation(v1::OutcomeKind::Cancelled, vec![evaluated("ada")]);
+    let both = observation(v1::OutcomeKind::Ok, vec![evaluated("bob"), evaluated("eve")]);
+    observe(&observer, vec![cancelled, both]);
+    evaluated("zoe");
+    let measurement = snapshot.measurement(ROLLOUT).unwrap();
+    let mut later = observer.clock.moment();
+    later.elapsed_s += 60;
+    observer.counters.find_lost(measurement, later);
+    let drained = observer.counters.drain(measurement, later.tick());
+    let cells = drained.slices.iter().flat_map(|slice| slice.cells.values());
+    assert_eq!(cells.map(|cell| cell.lost).sum::<u64>(), 1);
 }
 
 proptest! {
     #[test]
     fn any_token_text_is_answered(text in "\\PC{0,40}", outcome in any::<i32>()) {
         let name = v1::ExposureName { name: Some(Name::Token(text)) };
-        let observation = v1::Observation { exposures: vec![name], outcome, duration_us: Some(-1) };
+        let observation = v1::Observation { exposures: vec![name], outcome, duration_us: Some(-1), ..v1::Observation::default() };
         prop_assert_eq!(observe(&observer(), vec![observation]).counted, 0);
     }
 }

@@ -16,8 +16,8 @@ use tonic::{
 use super::*;
 use crate::{
     disk::Scope,
-    health::counters::Outcome,
-    samples::{Contents, ROLLOUT, exposure, measurement},
+    health::report::Outcome,
+    samples::{Contents, ROLLOUT, exposure, measurement, report},
     serve::{DoorOpen, doors},
 };
 
@@ -128,7 +128,7 @@ impl Agent {
             holder,
             counters: Arc::clone(&counters),
             clock: clock.clone(),
-            outboxes: Outboxes::new(),
+            outboxes: Outboxes::new("production"),
             carried: Carried::default(),
             doors: closed,
         };
@@ -148,12 +148,8 @@ impl Agent {
 
     fn observe(&self, count: u32) {
         for position in 0..count {
-            self.counters.observed(
-                &measurement(),
-                &exposure(Arm::Control, position),
-                Outcome::Error,
-                self.clock.tick(),
-            );
+            let unit = exposure(Arm::Control, position);
+            report(&self.counters, &measurement(), unit, Outcome::Error, self.clock.tick());
         }
     }
 
@@ -307,9 +303,8 @@ async fn an_index_that_means_another_rollout_begins_anew() {
         .measured(&other)
         .install(&holder, 2);
     let mut control_plane = agent.conversation().await;
-    agent
-        .counters
-        .observed(&other, &exposure(Arm::Control, 1), Outcome::Ok, agent.clock.tick());
+    let (unit, tick) = (exposure(Arm::Control, 1), agent.clock.tick());
+    report(&agent.counters, &other, unit, Outcome::Ok, tick);
     let frames = control_plane.outcomes(1).await;
     assert_eq!((frames[0].sequence, outcomes(&frames)), (1, 1));
 }

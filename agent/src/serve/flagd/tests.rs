@@ -160,6 +160,7 @@ async fn a_rollout_names_each_exposure_and_counts_it() {
         Some(Kind::StringValue("treatment".into()))
     );
     assert_eq!(metadata["tidegate.stage"].kind, Some(Kind::NumberValue(0.0)));
+    assert_eq!(metadata["version"].kind, Some(Kind::StringValue("r7.0.0".into())));
     let Some(Kind::StringValue(token)) = &metadata["tidegate.token"].kind else {
         panic!("{metadata:?}")
     };

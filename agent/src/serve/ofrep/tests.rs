@@ -361,6 +361,7 @@ async fn a_single_answer_counts_its_exposure_and_a_bulk_answer_none() {
             (&metadata["tidegate.stage"], &metadata["tidegate.arm"]),
             (&0.into(), &"treatment".into())
         );
+        assert_eq!(metadata["version"], "r7.0.0");
         Token::from_text(metadata["tidegate.token"].as_str().unwrap(), TOKEN_KEY).unwrap()
     };
     let bulk = door.post(ALL, ADA).await.1;

@@ -142,7 +142,7 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
-fn probability(text: &str) -> Result<f64, String> {
+pub(super) fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number < 1.0 => Ok(number),
         Ok(_) | Err(_) => Err("write a number between 0 and 1, such as 0.01".into()),

@@ -148,6 +148,7 @@ fn metric(own: &OwnDefinition) -> v1::OwnMetric {
         kind: kind.into(),
         unit: unit.into(),
         better: better.into(),
+        ..v1::OwnMetric::default()
     }
 }
 
@@ -177,6 +178,7 @@ fn baseline(baseline: &Baseline) -> Option<v1::Baseline> {
             .iter()
             .map(|(key, value)| (key.clone(), value.to_string()))
             .collect(),
+        artifact: baseline.artifact.clone().unwrap_or_default(),
     })
 }
 

@@ -197,6 +197,7 @@ fn guard() -> impl Strategy<Value = v1::Guard> {
             level,
             harm,
             weight,
+            ..v1::Guard::default()
         },
     )
 }
@@ -257,6 +258,7 @@ fn own_metric() -> impl Strategy<Value = v1::OwnMetric> {
             kind,
             unit,
             better,
+            ..v1::OwnMetric::default()
         })
 }
 
@@ -266,8 +268,13 @@ fn baseline() -> impl Strategy<Value = v1::Baseline> {
     (
         maybe(select(sources).prop_map(str::to_owned)),
         btree_map(key(), amount, 0..3),
+        maybe(key()),
     )
-        .prop_map(|(source, values)| v1::Baseline { source, values })
+        .prop_map(|(source, values, artifact)| v1::Baseline {
+            source,
+            values,
+            artifact,
+        })
 }
 
 fn kill_switch() -> impl Strategy<Value = v1::KillSwitch> {

@@ -197,3 +197,44 @@ fn nothing_odd_is_a_reason_to_panic_and_nothing_controls_the_terminal() {
     };
     assert!(!tree(&odd, i64::MAX).contains('\u{1b}'));
 }
+
+#[test]
+fn below_the_tree_stand_the_guards_and_both_arms() {
+    let watched = v1::Rollout {
+        guard_views: vec![v1::GuardView {
+            harm: "error-rate > 1x control".into(),
+            standing: "none".into(),
+            ..Default::default()
+        }],
+        side_by_side: Some(v1::SideBySide {
+            stage: 1,
+            visit: 1,
+            treatment: Some(v1::ArmSide {
+                exposures: 3,
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        next_steps: vec![v1::PlannedStep {
+            at_us: NOW,
+            kind: "advanced".into(),
+            ..Default::default()
+        }],
+        ..rollout()
+    };
+    let tree = tree(&watched, 0);
+    let expected = [
+        "└─ · GA",
+        "\n\nGUARD",
+        "error-rate > 1x control",
+        "\n\nIN canary",
+        "\n\nnext, if all goes well",
+    ];
+    let mut rest = tree.as_str();
+    for part in expected {
+        let at = rest
+            .find(part)
+            .unwrap_or_else(|| panic!("no {part:?} in its place:\n{tree}"));
+        rest = &rest[at..];
+    }
+}

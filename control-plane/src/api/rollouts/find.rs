@@ -3,12 +3,24 @@
 use std::sync::Arc;
 
 use evaluation::Key;
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::{record::RolloutRecord, state::State};
 
-/// A rollout by id, display name, or the key of a flag (its newest).
-pub(super) fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
+/// How many characters of a name are repeated: a key, and a number.
+const SHOWN: usize = 220;
+
+/// A rollout that must be there, by id, display name, or the key of a flag (its newest).
+pub(in crate::api) fn found(state: &State, environment: &Key, name: &str) -> Result<Arc<RolloutRecord>, Status> {
+    find(state, environment, name).cloned().ok_or_else(|| {
+        // It travels in a header.
+        let name = name.chars().take(SHOWN).collect::<String>();
+        Status::not_found(format!("rollout {name} does not exist in environment {environment}"))
+    })
+}
+
+fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
     if let Some(found) = name.parse::<Uuid>().ok().and_then(|id| state.rollout(environment, id)) {
         return Some(found);
     }

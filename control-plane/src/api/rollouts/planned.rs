@@ -11,7 +11,7 @@ use proto::{
 use rollout::{Micros, Plan, Violation};
 use tonic::Status;
 
-use crate::{api::refusal, state::State, surroundings};
+use crate::{api::refusal, baseline::frozen::frozen, state::State, surroundings};
 
 /// The plan of a request: its own, or a stored one by its key. It would start at `now`.
 pub(in crate::api) fn wanted_plan(
@@ -21,6 +21,34 @@ pub(in crate::api) fn wanted_plan(
     plan_key: &str,
     now: Micros,
 ) -> Result<Arc<Plan>, Status> {
+    let (plan, found) = named_plan(state, environment, plan, plan_key, now)?;
+    refuse_start(found)?;
+    Ok(plan)
+}
+
+/// The plan of a request as a rollout has it that is created at `now`: with the values of the baseline that it names.
+pub(super) fn frozen_plan(
+    state: &State,
+    environment: &Key,
+    plan: Option<v1::Plan>,
+    plan_key: &str,
+    now: Micros,
+) -> Result<Arc<Plan>, Status> {
+    let (plan, mut found) = named_plan(state, environment, plan, plan_key, now)?;
+    let (plan, lacking) = frozen(state, environment, &plan, now);
+    found.extend(lacking);
+    refuse_start(found)?;
+    Ok(Arc::new(plan))
+}
+
+/// The plan of a request, and all that is wrong with it.
+fn named_plan(
+    state: &State,
+    environment: &Key,
+    plan: Option<v1::Plan>,
+    plan_key: &str,
+    now: Micros,
+) -> Result<(Arc<Plan>, Vec<Violation>), Status> {
     match (plan, plan_key) {
         (Some(_), key) if !key.is_empty() => {
             let description = "must not be given beside plan: one or the other";
@@ -28,13 +56,12 @@ pub(in crate::api) fn wanted_plan(
         }
         (plan, "") => {
             let (plan, report) = surroundings::read(state, environment, plan.unwrap_or_default(), now);
-            refuse_start(report.violations)?;
-            Ok(Arc::new(plan))
+            Ok((Arc::new(plan), report.violations))
         }
         (_, key) => {
             let plan = stored_plan(state, environment, key)?;
-            startable_plan(state, environment, &plan, now)?;
-            Ok(plan)
+            let report = surroundings::lint(state, environment, &plan, now);
+            Ok((plan, report.violations))
         }
     }
 }

@@ -41,7 +41,7 @@ impl RolloutsApi {
     }
 
     /// All items under a prefix.
-    async fn items(&self, prefix: &bytes::Bytes) -> Result<Vec<Item>, Status> {
+    pub(super) async fn items(&self, prefix: &bytes::Bytes) -> Result<Vec<Item>, Status> {
         let store = self.view.truth.store();
         Ok(crate::store::all(store, prefix).await?)
     }

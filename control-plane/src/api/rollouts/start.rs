@@ -10,7 +10,12 @@ use runtime::clock::now_us;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::{RolloutsApi, TRIES, acts::Asked, check_sequence, not_committed, planned::startable_plan, wanted_plan};
+use super::{
+    RolloutsApi, TRIES,
+    acts::Asked,
+    check_sequence, not_committed,
+    planned::{frozen_plan, startable_plan},
+};
 use crate::{
     api::refusal,
     change::{
@@ -22,7 +27,7 @@ use crate::{
     plan_wire,
     record::{FlagRecord, RolloutRecord, TransitionRecord},
     state::State,
-    store::{Txn, keys, model},
+    store::{Txn, keys},
 };
 
 /// How long an answer waits for the first stage to be entered.
@@ -45,7 +50,7 @@ impl RolloutsApi {
         let _turn = self.starts.lock().await;
         for _ in 0..TRIES {
             let (state, count) = self.counted(&environment).await?;
-            let plan = wanted_plan(
+            let plan = frozen_plan(
                 &state,
                 &environment,
                 request.plan.clone(),
@@ -78,7 +83,7 @@ impl RolloutsApi {
         }
         let id = if request.rollout.is_empty() {
             let plan = |state: &State| {
-                wanted_plan(
+                frozen_plan(
                     state,
                     &environment,
                     request.plan.clone(),
@@ -208,16 +213,8 @@ impl RolloutsApi {
     async fn counted(&self, environment: &Key) -> Result<(Arc<State>, Count), Status> {
         let broken = |error: String| Status::internal(format!("nothing was written: {error}"));
         let item = self.view.truth.store().get(&keys::rollout_count(environment)).await;
-        let count = match item.map_err(|error| broken(error.to_string()))? {
-            Some(item) => Count {
-                value: model::read_count(&item.value).map_err(|error| broken(error.to_string()))?,
-                revision: Some(item.modified),
-            },
-            None => Count {
-                value: 0,
-                revision: None,
-            },
-        };
+        let item = item.map_err(|error| broken(error.to_string()))?;
+        let count = Count::read(item.as_ref()).map_err(|error| broken(error.to_string()))?;
         // Counted first: the state must not be older than the count, or a number would be given twice.
         let state = self.view.truth.at(count.revision.unwrap_or(0)).await?;
         Ok((state, count))
@@ -247,6 +244,7 @@ fn draft(
         index,
         number,
         state: Progress::draft(plan_wire::hash(&plan), actor.at_us),
+        counted: rollout::measure::counted(&plan).into(),
         plan,
         plan_version: 1,
         measuring_key: rand::random(),
@@ -268,6 +266,7 @@ fn draft(
         acked_buckets: 0,
         retry_of: origin.retry_of,
         reshuffled: origin.reshuffled,
+        standing: false,
         end: None,
         revision: 0,
     }

@@ -68,7 +68,8 @@ impl<'s> Standings<'s> {
     pub(super) fn of(state: &'s State, now_us: Micros) -> Self {
         let mut rollouts = BTreeMap::new();
         // In the order of their ids, which is that of time: the last one stays.
-        for ((environment, _), record) in state.rollouts.iter() {
+        let rollouts_alone = state.rollouts.iter().filter(|(_, record)| !record.standing);
+        for ((environment, _), record) in rollouts_alone {
             rollouts.insert((record.plan.flag.as_str(), environment), &**record);
         }
         let mut plans = BTreeMap::<_, (Micros, &Plan)>::new();

@@ -7,8 +7,11 @@ use rollout::{
     state::Desk,
 };
 
-use super::{counts, evidence_shown};
-use crate::record::{Exit, RolloutRecord, TransitionRecord};
+use super::{counts, evidence_shown, side};
+use crate::{
+    levels::Shown,
+    record::{Exit, RolloutRecord, TransitionRecord},
+};
 
 /// How many steps ahead are shown.
 const AHEAD: usize = 40;
@@ -114,6 +117,19 @@ pub(super) fn issues(plan: &Plan, desk: &Desk) -> Vec<v1::IssueFound> {
         .collect()
 }
 
+/// Levels that are read from outside.
+pub(super) fn levels(shown: Vec<Shown>) -> Vec<v1::LevelReading> {
+    let reading = |shown: Shown| v1::LevelReading {
+        metric: shown.metric,
+        treatment: shown.now.treatment,
+        control: shown.now.control,
+        at_us: shown.at_us,
+        source: shown.source.name().to_owned(),
+        missing: shown.missing,
+    };
+    shown.into_iter().map(reading).collect()
+}
+
 /// A transition.
 pub(in crate::api) fn transition(made: &TransitionRecord) -> v1::Transition {
     v1::Transition {
@@ -144,14 +160,7 @@ pub(in crate::api) fn exit(record: &RolloutRecord, exit: &Exit) -> v1::StageExit
             })
             .collect(),
         metrics: (exit.metrics.iter())
-            .map(|reading| v1::MetricReading {
-                metric: reading.metric.clone(),
-                treatment: reading.measure.estimates.treatment,
-                control: reading.measure.estimates.control,
-                baseline: reading.measure.estimates.baseline,
-                outcomes: reading.measure.outcomes,
-                units: reading.measure.units,
-            })
+            .map(|reading| side::reading(&record.plan, &reading.metric, &reading.measure))
             .collect(),
     }
 }

@@ -4,8 +4,9 @@ use proto::v1;
 use rollout::{
     Facts, Plan, Share, State as Progress,
     criterion::Criterion,
-    evidence::budget,
+    evidence::budget::{self, Ladder},
     gate::{self, Finding},
+    guards::{Beyond, Examination},
     plan::{Item, TickedBy},
     state::List,
 };
@@ -24,26 +25,31 @@ pub(super) fn criteria(plan: &Plan, progress: &Progress, known: &Facts) -> Vec<v
     })
 }
 
-/// The guards and what is known of them. Measured is the one that compares error rates with the live control.
-pub(super) fn guards(plan: &Plan, known: &Facts) -> Vec<v1::CriterionFinding> {
-    let measured = plan.harm_guard().map(|(position, _)| position);
-    let level = known
-        .evidence
-        .map_or("none", |number| budget::level(number.log_evidence, plan.alpha).name());
-    let found = plan
-        .guards
-        .iter()
-        .enumerate()
-        .map(|(position, guard)| v1::CriterionFinding {
-            criterion: Criterion::Compare(guard.harm.clone()).to_string(),
-            finding: if measured == Some(position) {
-                level
-            } else {
-                Finding::NoData.name()
-            }
-            .to_owned(),
-        });
+/// The guards and what is known of them: the rung that the evidence of each has reached, or why it has none.
+pub(super) fn guards(plan: &Plan, examination: &Examination) -> Vec<v1::CriterionFinding> {
+    let guards = plan.guards.iter().enumerate();
+    let found = guards.map(|(position, guard)| v1::CriterionFinding {
+        criterion: Criterion::Compare(guard.harm.clone()).to_string(),
+        finding: standing(plan, examination, position).to_owned(),
+    });
     found.collect()
+}
+
+/// How one guard stands, in a few words.
+pub(super) fn standing(plan: &Plan, examination: &Examination, position: usize) -> &'static str {
+    let Some(finding) = examination.findings.get(position) else {
+        return Finding::NoData.name();
+    };
+    let number = examination.log_evidence(position);
+    let rung = number.map_or(Ladder::None, |number| budget::level(number, plan.alpha));
+    match (&finding.tests, finding.beyond) {
+        (Err(missing), _) => missing.name(),
+        (Ok(_), Beyond::Fired | Beyond::Both) => finding.beyond.name(),
+        (Ok(_), _) if rung > Ladder::None => rung.name(),
+        (Ok(_), Beyond::Unknown) => Finding::NoData.name(),
+        (Ok(_), Beyond::Early) => finding.beyond.name(),
+        (Ok(_), Beyond::Within) => Ladder::None.name(),
+    }
 }
 
 /// How long the present visit (the bake, once it has begun) must soak; 0: for ever, or not at all.

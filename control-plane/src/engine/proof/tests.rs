@@ -38,7 +38,7 @@ impl Ending {
         let mut after = moved(&before, Phase::Aborting, "aborted");
         after.end = Some(end(cause));
         let txn = match cause {
-            EndCause::Evidence | EndCause::Person | EndCause::Trigger => {
+            EndCause::Evidence | EndCause::Rule | EndCause::Person | EndCause::Trigger => {
                 changes::abort(&before, &after, None, None, &actor())
             }
             EndCause::Criterion | EndCause::Withdrawn | EndCause::Edit | EndCause::Time => {

@@ -81,7 +81,7 @@ fn every_transition_is_told_in_a_word_and_a_sentence() {
         (
             HARM,
             Phase::Aborting,
-            "error-rate of treatment is worse than control: evidence 148 (abort at 100), horizon 1",
+            "error-rate > 1x control: evidence 148 (abort at 100), horizon 1",
         ),
         (Transition::Completed, Phase::Completed, "new is the flag's default"),
     ] {
@@ -183,8 +183,13 @@ fn a_persons_abort_beside_evidence_of_harm_is_a_persons() {
         batches: 1,
         ..EvidenceRecord::default()
     };
-    evidence.horizons.entry(1).or_default().strata.insert(0, (900, 1));
-    assert!(evidence.number(&record.plan, &record.state).unwrap().log_evidence > 100.0);
+    evidence.horizons.entry(1).or_default().strata.insert((0, 0), (900, 1));
+    let examined = crate::evidence::Examined {
+        rollout: &record,
+        evidence: &evidence,
+    };
+    let found = examined.examine(&Default::default(), START_US);
+    assert!(found.standing.abort.unwrap().log_evidence > 100.0);
     let at = keys::evidence(&production(), record.id);
     world.commit(&Txn::default().put(at, model::write_evidence(&evidence)));
     let txn = aborted_by_hand(&world, &record).unwrap();

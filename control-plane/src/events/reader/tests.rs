@@ -114,7 +114,7 @@ async fn who_comes_too_late_or_too_early_is_told() {
     let mut slow = readers.read(&trial.truth, None).await.unwrap();
     let first = next(&mut slow).await;
     let second = next(&mut readers.read(&trial.truth, Some(first.position)).await.unwrap()).await;
-    sweep::sweep(trial.truth.store(), 1).await.unwrap();
+    sweep::sweep(trial.truth.store(), 1, u64::MAX).await.unwrap();
     // One that was reading, and one that goes on from before.
     assert!(matches!(slow.next_kept().await, Err(ReadError::Swept { .. })));
     let late = readers.read(&trial.truth, Some(first.position)).await;

@@ -28,14 +28,14 @@ async fn the_newest_stay_and_a_revision_goes_as_a_whole_or_not_at_all() {
             trial.commit(txn).await;
         }
         let store = trial.truth.store();
-        assert_eq!(sweep(store, most).await.unwrap(), 9 - left, "{most}");
+        assert_eq!(sweep(store, most, u64::MAX).await.unwrap(), 9 - left, "{most}");
         let mut found = kept(store).await.unwrap();
         assert_eq!(found.len(), left, "{most}");
         found.sort_unstable();
         let swept = swept(store).await.unwrap();
         assert!(found.first().is_none_or(|oldest| swept < oldest.revision));
         assert_eq!(swept > 0, left < 9, "{most}");
-        assert_eq!(sweep(store, most).await.unwrap(), 0, "again");
+        assert_eq!(sweep(store, most, u64::MAX).await.unwrap(), 0, "again");
     }
 }
 
@@ -46,6 +46,20 @@ async fn many_are_swept_in_several_transactions() {
         let txn = (0..42).fold(Txn::default(), |txn, at| put(txn, revision * 100 + at));
         trial.commit(txn).await;
     }
-    assert_eq!(sweep(trial.truth.store(), 1).await.unwrap(), 3 * 42);
+    assert_eq!(sweep(trial.truth.store(), 1, u64::MAX).await.unwrap(), 3 * 42);
     assert_eq!(kept(trial.truth.store()).await.unwrap().len(), 42);
+}
+
+#[tokio::test]
+async fn what_webhooks_still_need_stays() {
+    let trial = Trial::new().await;
+    for revision in 0..4 {
+        trial.commit(put(Txn::default(), revision)).await;
+    }
+    let store = trial.truth.store();
+    let mut found = kept(store).await.unwrap();
+    found.sort_unstable();
+    assert_eq!(sweep(store, 1, found[1].revision).await.unwrap(), 2);
+    assert_eq!(sweep(store, 1, found[1].revision).await.unwrap(), 0);
+    assert_eq!(sweep(store, 1, u64::MAX).await.unwrap(), 1);
 }

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 /// What is wrong with a value, by path; empty: nothing.
-pub(super) fn wrong(root: &Json, value: &Json) -> Vec<String> {
+pub(crate) fn wrong(root: &Json, value: &Json) -> Vec<String> {
     let mut found = Vec::new();
     check(root, root, value, "", &mut found);
     found
@@ -33,14 +33,9 @@ fn check(root: &Json, schema: &Json, value: &Json, path: &str, found: &mut Vec<S
                 }
             }
             "type" => {
-                let is_of_type = match rule.as_str().unwrap() {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "integer" => value.is_u64() || value.is_i64(),
-                    "number" => value.is_number(),
-                    "boolean" => value.is_boolean(),
-                    other => panic!("type {other}"),
+                let is_of_type = match rule {
+                    Json::Array(types) => types.iter().any(|one| is_of_type(value, one)),
+                    one => is_of_type(value, one),
                 };
                 if !is_of_type {
                     wrong(format!("{value} is no {rule}"));
@@ -92,5 +87,18 @@ fn check(root: &Json, schema: &Json, value: &Json, path: &str, found: &mut Vec<S
         if let Some(inner) = value.get(name) {
             check(root, rule, inner, &format!("{path}.{name}"), found);
         }
+    }
+}
+
+fn is_of_type(value: &Json, name: &Json) -> bool {
+    match name.as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("type {other}"),
     }
 }

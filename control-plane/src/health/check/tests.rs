@@ -43,9 +43,7 @@ fn a_frame_becomes_what_it_counts() {
     assert_eq!((cell.exposures, cell.outcomes, &cell.sampled), (6, 5, &vec![0, 64]));
     let metric = MetricCell {
         metric: 0,
-        num: 1,
-        den: 5,
-        buckets: 1 << 63 | 1,
+        buckets: vec![(0, 1, 2), (63, 0, 3)],
         bad: vec![5, 9],
     };
     assert_eq!(cell.metrics, [metric]);

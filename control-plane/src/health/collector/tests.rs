@@ -254,5 +254,5 @@ fn the_largest_batch_fits_into_a_transaction() {
     ledger.accept(&reporter("a"), &frame, START_US);
     let txn = ledger.seal(&rollout, START_US).unwrap();
     txn.check().unwrap();
-    assert_eq!(txn.ops.len(), 2 + 32 + 16 + 1);
+    assert_eq!(txn.ops.len(), 2 + 32 + 16 + 16 + 1);
 }

@@ -2,5 +2,6 @@
 
 mod laws;
 mod promises;
+mod pushed;
 mod strata;
 mod vectors;

@@ -4,9 +4,17 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use evaluation::Arm;
 use prost::Message;
+use rollout::{
+    State,
+    evidence::{arm::Buckets, request::BatchCounts},
+};
 
-use super::{ModelError, SCHEMA, decode};
+use super::{
+    ModelError, SCHEMA, decode,
+    sums::{StoredBuckets, read_buckets, write_buckets},
+};
 
 /// How far the frames of up to 4,096 agents have been counted.
 #[derive(Clone, PartialEq, Message)]
@@ -149,45 +157,153 @@ pub(crate) struct SealedBatch {
     /// ln of the evidence number after it.
     #[prost(double, optional, tag = "5")]
     pub(crate) log_evidence: Option<f64>,
+    #[prost(message, repeated, tag = "6")]
+    pub(crate) samples: Vec<SealedSamples>,
+    /// How many visits of stages there had been.
+    #[prost(uint32, tag = "7")]
+    pub(crate) visits: u32,
+    /// How many horizons there had been.
+    #[prost(uint32, tag = "8")]
+    pub(crate) horizons: u32,
 }
 
 /// The inputs of one metric and stratum.
-#[derive(Clone, Copy, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Message)]
 pub(crate) struct SealedCounts {
     #[prost(uint32, tag = "1")]
     pub(crate) metric: u32,
     #[prost(uint32, tag = "2")]
     pub(crate) stratum: u32,
-    #[prost(uint64, tag = "3")]
-    pub(crate) outcomes_treatment: u64,
-    #[prost(uint64, tag = "4")]
-    pub(crate) bad_treatment: u64,
-    #[prost(uint64, tag = "5")]
-    pub(crate) outcomes_control: u64,
-    #[prost(uint64, tag = "6")]
-    pub(crate) bad_control: u64,
     #[prost(uint64, tag = "7")]
     pub(crate) newly_bad_treatment: u64,
     #[prost(uint64, tag = "8")]
     pub(crate) newly_bad_control: u64,
+    /// By visit and arm.
+    #[prost(message, repeated, tag = "9")]
+    pub(crate) arms: Vec<SealedArm>,
+}
+
+/// The unit buckets of one arm in one visit.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct SealedArm {
+    #[prost(uint32, tag = "1")]
+    pub(crate) stage: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) visit: u32,
+    #[prost(bool, tag = "3")]
+    pub(crate) treatment: bool,
+    #[prost(message, optional, tag = "4")]
+    buckets: Option<StoredBuckets>,
+}
+
+/// Sampled positions of a stratum that were exposed for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(crate) struct SealedSamples {
+    #[prost(uint32, tag = "1")]
+    pub(crate) stage: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) visit: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) stratum: u32,
+    #[prost(uint64, tag = "4")]
+    pub(crate) treatment: u64,
+    #[prost(uint64, tag = "5")]
+    pub(crate) control: u64,
+}
+
+impl SealedArm {
+    /// Its denominators, added up.
+    pub(crate) fn count(&self) -> u64 {
+        let den = self.buckets.iter().flat_map(|buckets| &buckets.den);
+        den.fold(0, |sum, den| sum.saturating_add(*den))
+    }
+
+    /// Its numerators, added up.
+    pub(crate) fn sum(&self) -> i128 {
+        let num = self.buckets.iter().flat_map(|buckets| &buckets.num);
+        num.map(|num| i128::from(*num)).sum()
+    }
+
+    /// The unit buckets.
+    pub(crate) fn buckets(&self) -> Result<Buckets, ModelError> {
+        self.buckets.as_ref().map_or_else(|| Ok(Buckets::new()), read_buckets)
+    }
+}
+
+impl SealedCounts {
+    /// Without counts.
+    pub(crate) fn new(metric: u16, stratum: u8) -> Self {
+        Self {
+            metric: u32::from(metric),
+            stratum: u32::from(stratum),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one arm had in a visit.
+    pub(crate) fn add(&mut self, arm: Arm, (stage, visit): (u8, u32), buckets: &Buckets) {
+        self.arms.push(SealedArm {
+            stage: u32::from(stage),
+            visit,
+            treatment: arm == Arm::Treatment,
+            buckets: Some(write_buckets(buckets)),
+        });
+    }
+
+    /// What both arms had, by visit.
+    pub(crate) fn arms(&self) -> impl Iterator<Item = &SealedArm> {
+        self.arms.iter()
+    }
+
+    /// What treatment had, by visit.
+    pub(crate) fn treated(&self) -> impl Iterator<Item = &SealedArm> {
+        self.arms.iter().filter(|arm| arm.treatment)
+    }
+
+    /// Sums over all visits, as the request test reads them.
+    pub(crate) fn request(&self) -> BatchCounts {
+        let mut counts = BatchCounts {
+            n_t: 0,
+            k_t: 0,
+            n_c: 0,
+            k_c: 0,
+        };
+        for arm in &self.arms {
+            let buckets = arm.buckets.clone().unwrap_or_default();
+            let bad: i64 = buckets.num.iter().fold(0, |sum, num| sum.saturating_add(*num));
+            let all = buckets.den.iter().fold(0_u64, |sum, den| sum.saturating_add(*den));
+            let (n, k) = if arm.treatment {
+                (&mut counts.n_t, &mut counts.k_t)
+            } else {
+                (&mut counts.n_c, &mut counts.k_c)
+            };
+            *n = n.saturating_add(all);
+            *k = k.saturating_add(bad.max(0).unsigned_abs());
+        }
+        counts
+    }
 }
 
 impl SealedBatch {
     /// Writes a batch.
-    pub(crate) fn write(
-        sealed_at_us: i64,
-        horizon: u32,
-        counts: Vec<SealedCounts>,
-        log_evidence: Option<f64>,
-    ) -> Bytes {
+    pub(crate) fn write(&self) -> Bytes {
+        self.encode_to_vec().into()
+    }
+
+    /// Reads a batch.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        decode::<Self>(bytes, |batch| batch.schema)
+    }
+
+    /// A batch of a horizon, sealed at a time at which the rollout was in this state.
+    pub(crate) fn new(sealed_at_us: i64, horizon: u32, state: &State) -> Self {
         Self {
             schema: SCHEMA,
             sealed_at_us,
             horizon,
-            counts,
-            log_evidence,
+            visits: state.visits.len() as u32,
+            horizons: state.horizons.len() as u32,
+            ..Self::default()
         }
-        .encode_to_vec()
-        .into()
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn write_end(end: &End) -> StoredEnd {
             EndCause::Withdrawn => 6,
             EndCause::Edit => 7,
             EndCause::Time => 8,
+            EndCause::Rule => 9,
         },
         actor: end.actor.clone(),
         reason: end.reason.clone(),
@@ -84,6 +85,7 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         6 => EndCause::Withdrawn,
         7 => EndCause::Edit,
         8 => EndCause::Time,
+        9 => EndCause::Rule,
         _ => return Err(ModelError::Field("end.cause")),
     };
     let evidence = end.log_evidence.map(|log_evidence| EvidenceNumber {

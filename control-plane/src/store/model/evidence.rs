@@ -1,10 +1,15 @@
 //! The stored form of the evidence of a rollout.
 
 use prost::Message;
-use rollout::evidence::request::Onset;
+use rollout::{
+    EvidenceNumber,
+    evidence::request::Onset,
+    guards::{HorizonCounts, SampledCounts, VisitKey},
+    measure::{Events, Recent, Slot},
+};
 
-use super::{ModelError, SCHEMA};
-use crate::evidence::{ArmCounts, Counts, EvidenceRecord, HorizonEvidence, VisitCounts};
+use super::{ModelError, SCHEMA, batch::SealedSamples};
+use crate::evidence::{ArmCounts, Counts, EvidenceRecord, VisitCounts};
 
 /// Counts of both arms as stored.
 #[derive(Clone, PartialEq, Message)]
@@ -31,6 +36,8 @@ struct StoredArm {
     sampled_units: u64,
     #[prost(fixed64, tag = "7")]
     unit_buckets: u64,
+    #[prost(uint64, tag = "8")]
+    sampled_outcomes: u64,
 }
 
 /// Evidence as stored.
@@ -52,6 +59,55 @@ pub(super) struct StoredEvidence {
     last_treatment_exposure_us: i64,
     #[prost(uint64, tag = "8")]
     dropped: u64,
+    #[prost(message, repeated, tag = "9")]
+    sampled: Vec<SealedSamples>,
+    #[prost(message, repeated, tag = "10")]
+    events: Vec<StoredEvents>,
+    #[prost(btree_map = "uint32, int64", tag = "11")]
+    worse_since: std::collections::BTreeMap<u32, i64>,
+    #[prost(message, optional, tag = "12")]
+    number: Option<StoredNumber>,
+    #[prost(message, repeated, tag = "13")]
+    recent: Vec<StoredSlot>,
+    #[prost(uint64, tag = "14")]
+    pushed: u64,
+}
+
+/// What came of one counting in one minute.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct StoredSlot {
+    #[prost(uint32, tag = "1")]
+    metric: u32,
+    #[prost(int64, tag = "2")]
+    minute: i64,
+    #[prost(sint64, tag = "3")]
+    num: i64,
+    #[prost(uint64, tag = "4")]
+    den: u64,
+    #[prost(fixed64, tag = "5")]
+    units: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct StoredNumber {
+    #[prost(uint32, tag = "1")]
+    guard: u32,
+    #[prost(uint32, tag = "2")]
+    horizon: u32,
+    #[prost(double, tag = "3")]
+    log_evidence: f64,
+}
+
+/// Events of one metric in one minute.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct StoredEvents {
+    #[prost(uint32, tag = "1")]
+    metric: u32,
+    #[prost(int64, tag = "2")]
+    minute: i64,
+    /// In millionths.
+    #[prost(sint64, tag = "3")]
+    count: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -70,11 +126,23 @@ struct StoredHorizon {
     number: u32,
     #[prost(message, repeated, tag = "2")]
     strata: Vec<StoredStratum>,
-    /// ln S_r of the request test, one for each ratio; empty: none.
+    #[prost(message, repeated, tag = "5")]
+    onsets: Vec<StoredOnset>,
+}
+
+/// A request test.
+#[derive(Clone, PartialEq, Message)]
+struct StoredOnset {
+    #[prost(uint32, tag = "1")]
+    metric: u32,
+    /// The ratio that is allowed, in millionths.
+    #[prost(int64, tag = "2")]
+    ratio: i64,
+    /// ln S_r, one for each ratio of the grid.
     #[prost(double, repeated, tag = "3")]
     log_s: Vec<f64>,
     #[prost(uint64, tag = "4")]
-    onset_batches: u64,
+    batches: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -85,6 +153,8 @@ struct StoredStratum {
     bad_treatment: u64,
     #[prost(uint64, tag = "3")]
     bad_control: u64,
+    #[prost(uint32, tag = "4")]
+    metric: u32,
 }
 
 impl From<&Counts> for StoredCounts {
@@ -97,6 +167,7 @@ impl From<&Counts> for StoredCounts {
             bad_units: arm.bad_units,
             sampled_units: arm.sampled_units,
             unit_buckets: arm.unit_buckets,
+            sampled_outcomes: arm.sampled_outcomes,
         };
         Self {
             treatment: Some(arm(&counts.treatment)),
@@ -118,6 +189,7 @@ impl StoredCounts {
                 bad_units: arm.bad_units,
                 sampled_units: arm.sampled_units,
                 unit_buckets: arm.unit_buckets,
+                sampled_outcomes: arm.sampled_outcomes,
             }
         };
         Counts {
@@ -150,26 +222,75 @@ impl From<&EvidenceRecord> for StoredEvidence {
             full_horizon: record.full_horizon,
             last_treatment_exposure_us: record.last_treatment_exposure_us,
             dropped: record.dropped,
+            pushed: record.pushed,
+            sampled: record.sampled.iter().map(write_sampled).collect(),
+            events: record
+                .events
+                .iter()
+                .map(|(metric, minute, count)| StoredEvents {
+                    metric: u32::from(metric),
+                    minute,
+                    count,
+                })
+                .collect(),
+            worse_since: record.worse_since.clone(),
+            recent: record.recent.iter().map(write_slot).collect(),
+            number: record.number.map(|number| StoredNumber {
+                guard: number.guard as u32,
+                horizon: number.horizon as u32,
+                log_evidence: number.log_evidence,
+            }),
         }
     }
 }
 
-fn write_horizon(number: u32, horizon: &HorizonEvidence) -> StoredHorizon {
-    let strata = horizon
-        .strata
-        .iter()
-        .map(|(stratum, (bad_treatment, bad_control))| StoredStratum {
-            stratum: u32::from(*stratum),
-            bad_treatment: *bad_treatment,
-            bad_control: *bad_control,
-        })
-        .collect();
-    let onset = horizon.onset.as_ref();
+fn write_sampled((((stage, visit), stratum), counts): (&(VisitKey, u8), &SampledCounts)) -> SealedSamples {
+    SealedSamples {
+        stage: u32::from(*stage),
+        visit: *visit,
+        stratum: u32::from(*stratum),
+        treatment: counts.treatment,
+        control: counts.control,
+    }
+}
+
+fn write_slot((metric, minute, slot): (u16, i64, Slot)) -> StoredSlot {
+    StoredSlot {
+        metric: u32::from(metric),
+        minute,
+        num: slot.num,
+        den: slot.den,
+        units: slot.units,
+    }
+}
+
+fn read_slot(stored: &StoredSlot) -> (u16, i64, Slot) {
+    let slot = Slot {
+        num: stored.num,
+        den: stored.den,
+        units: stored.units,
+    };
+    (u16::try_from(stored.metric).unwrap_or(u16::MAX), stored.minute, slot)
+}
+
+fn write_horizon(number: u32, horizon: &HorizonCounts) -> StoredHorizon {
+    let strata = horizon.strata.iter();
+    let strata = strata.map(|((metric, stratum), (bad_treatment, bad_control))| StoredStratum {
+        stratum: u32::from(*stratum),
+        bad_treatment: *bad_treatment,
+        bad_control: *bad_control,
+        metric: u32::from(*metric),
+    });
+    let onsets = horizon.onsets.iter().map(|((metric, ratio), onset)| StoredOnset {
+        metric: u32::from(*metric),
+        ratio: *ratio,
+        log_s: onset.log_s.to_vec(),
+        batches: onset.batches,
+    });
     StoredHorizon {
         number,
-        strata,
-        log_s: onset.map(|onset| onset.log_s.to_vec()).unwrap_or_default(),
-        onset_batches: onset.map_or(0, |onset| onset.batches),
+        strata: strata.collect(),
+        onsets: onsets.collect(),
     }
 }
 
@@ -196,28 +317,52 @@ impl StoredEvidence {
             full_horizon: self.full_horizon,
             last_treatment_exposure_us: self.last_treatment_exposure_us,
             dropped: self.dropped,
+            pushed: self.pushed,
+            sums: std::collections::BTreeMap::new(),
+            sampled: self.sampled.iter().map(read_sampled).collect::<Result<_, _>>()?,
+            events: Events::from_stored(self.events.iter().map(|events| {
+                let metric = u16::try_from(events.metric).unwrap_or(u16::MAX);
+                (metric, events.minute, events.count)
+            })),
+            worse_since: self.worse_since,
+            recent: Recent::from_stored(self.recent.iter().map(read_slot)),
+            number: self.number.map(|number| EvidenceNumber {
+                guard: number.guard as usize,
+                horizon: number.horizon as usize,
+                log_evidence: number.log_evidence,
+            }),
             revision,
         })
     }
 }
 
-fn read_horizon(horizon: StoredHorizon) -> Result<HorizonEvidence, ModelError> {
+fn read_sampled(stored: &SealedSamples) -> Result<((VisitKey, u8), SampledCounts), ModelError> {
+    let number = |number: u32| u8::try_from(number).map_err(|_| ModelError::Field("sampled"));
+    let key = ((number(stored.stage)?, stored.visit), number(stored.stratum)?);
+    let counts = SampledCounts {
+        treatment: stored.treatment,
+        control: stored.control,
+    };
+    Ok((key, counts))
+}
+
+fn read_horizon(horizon: StoredHorizon) -> Result<HorizonCounts, ModelError> {
+    let metric = |number: u32| u16::try_from(number).map_err(|_| ModelError::Field("horizons.metric"));
     let strata = horizon.strata.iter().map(|stratum| {
         let number = u8::try_from(stratum.stratum).map_err(|_| ModelError::Field("horizons.stratum"))?;
-        Ok((number, (stratum.bad_treatment, stratum.bad_control)))
+        let key = (metric(stratum.metric)?, number);
+        Ok((key, (stratum.bad_treatment, stratum.bad_control)))
     });
-    let onset = match horizon.log_s.as_slice() {
-        [] => None,
-        log_s => {
-            let log_s = log_s.try_into().map_err(|_| ModelError::Field("horizons.log_s"))?;
-            Some(Onset {
-                log_s,
-                batches: horizon.onset_batches,
-            })
-        }
-    };
-    Ok(HorizonEvidence {
+    let onsets = horizon.onsets.iter().map(|stored| {
+        let log_s = stored.log_s.as_slice();
+        let onset = Onset {
+            log_s: log_s.try_into().map_err(|_| ModelError::Field("horizons.log_s"))?,
+            batches: stored.batches,
+        };
+        Ok(((metric(stored.metric)?, stored.ratio), onset))
+    });
+    Ok(HorizonCounts {
         strata: strata.collect::<Result<_, _>>()?,
-        onset,
+        onsets: onsets.collect::<Result<_, _>>()?,
     })
 }

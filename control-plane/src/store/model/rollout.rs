@@ -6,6 +6,7 @@ use prost::Message;
 
 use super::{
     ModelError, SCHEMA,
+    counted::StoredCounted,
     end::{StoredEnd, read_end, write_end},
     key, number,
     state::StoredState,
@@ -53,6 +54,10 @@ pub(super) struct StoredRollout {
     retry_of: Vec<u8>,
     #[prost(bool, tag = "17")]
     reshuffled: bool,
+    #[prost(message, repeated, tag = "18")]
+    counted: Vec<StoredCounted>,
+    #[prost(bool, tag = "19")]
+    standing: bool,
 }
 
 /// A transition as stored: with its rollout, and for ever under a key of its own.
@@ -92,6 +97,8 @@ impl From<&RolloutRecord> for StoredRollout {
             acked_buckets: record.acked_buckets,
             retry_of: record.retry_of.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
             reshuffled: record.reshuffled,
+            standing: record.standing,
+            counted: record.counted.iter().map(StoredCounted::from).collect(),
         }
     }
 }
@@ -106,6 +113,11 @@ impl StoredRollout {
             number: self.number,
             plan: Arc::new(plan_wire::decode(&self.plan).ok_or(ModelError::Field("plan"))?),
             plan_version: self.plan_version,
+            counted: self
+                .counted
+                .into_iter()
+                .map(StoredCounted::read)
+                .collect::<Result<_, _>>()?,
             state: self.state.ok_or(ModelError::Field("state"))?.read()?,
             measuring_key: number("measuring_key", &self.measuring_key)?,
             salt: self.salt,
@@ -118,6 +130,7 @@ impl StoredRollout {
                 id => Some(uuid::Uuid::from_slice(id).map_err(|_| ModelError::Field("retry_of"))?),
             },
             reshuffled: self.reshuffled,
+            standing: self.standing,
             end: self.end.map(read_end).transpose()?,
             revision,
         })

@@ -77,7 +77,7 @@ const PHASES: [(Phase, u32); 15] = [
 ];
 
 /// Reasons of a hold and their numbers in the store.
-const REASONS: [(HoldReason, u32); 11] = [
+const REASONS: [(HoldReason, u32); 17] = [
     (HoldReason::NoAgents, 1),
     (HoldReason::NoTraffic, 2),
     (HoldReason::NoTreatmentTraffic, 3),
@@ -89,6 +89,12 @@ const REASONS: [(HoldReason, u32); 11] = [
     (HoldReason::Person, 9),
     (HoldReason::Fix, 10),
     (HoldReason::Inconclusive, 11),
+    (HoldReason::Rule, 12),
+    (HoldReason::Incident, 13),
+    (HoldReason::SpillOver, 14),
+    (HoldReason::SampleRatio, 15),
+    (HoldReason::Telemetry, 16),
+    (HoldReason::Early, 17),
 ];
 
 fn number_of<T: PartialEq>(all: &[(T, u32)], one: &T) -> u32 {

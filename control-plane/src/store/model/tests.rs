@@ -6,6 +6,8 @@ use ::rollout::{
     EvidenceNumber, Guard, HoldReason, Horizon, Level, Phase, Plan, Share, Stage, State, Unit, Visit,
     duration::Dwell,
     evidence::request::Onset,
+    guards::{HorizonCounts, SampledCounts},
+    measure::{Counted, Counting, Events, Per, Recent, Slot},
     state::{Approval, Desk, Issue, List, Tick},
 };
 use evaluation::{
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    evidence::{ArmCounts, Counts, HorizonEvidence, VisitCounts},
+    evidence::{ArmCounts, Counts, VisitCounts},
     record::{End, EndCause, TransitionRecord},
 };
 
@@ -245,11 +247,45 @@ fn counts(number: u64) -> Counts {
         bad_units: 4,
         sampled_units: 5,
         unit_buckets: u64::MAX,
+        sampled_outcomes: 6,
     };
     Counts {
         treatment: arm,
         control: ArmCounts::default(),
     }
+}
+
+/// One of each kind.
+fn countings() -> Vec<Counted> {
+    let value = || "cost".to_owned();
+    let all = [
+        Counting::Errors {
+            expected: vec!["card-declined".to_owned()],
+        },
+        Counting::Timeouts,
+        Counting::Status { from: 400, to: 599 },
+        Counting::Slower { bound_us: 7 },
+        Counting::Above {
+            value: value(),
+            bound: -7,
+        },
+        Counting::Sum {
+            value: value(),
+            minimum: i64::MIN,
+            maximum: i64::MAX,
+            per: Per::Exposure,
+        },
+        Counting::Hits {
+            value: value(),
+            per: Per::Value,
+        },
+        Counting::Lost,
+    ];
+    let counted = |counting| Counted {
+        metric: "metric".to_owned(),
+        counting,
+    };
+    all.map(counted).into()
 }
 
 fn rollout(phase: Phase) -> RolloutRecord {
@@ -259,6 +295,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
         index: 4,
         number: 2,
         plan: Arc::new(plan()),
+        counted: countings().into(),
         state: State {
             phase,
             holds: HoldReason::ALL.to_vec(),
@@ -289,6 +326,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
         acked_buckets: 5_000,
         retry_of: Some(Uuid::now_v7()),
         reshuffled: true,
+        standing: false,
         measuring_key: u128::MAX - 1,
         salt: "salt".into(),
         started_by: "me".into(),
@@ -332,13 +370,16 @@ fn a_record_reads_back_as_it_was_written() {
         let record = rollout(phase);
         assert_eq!(read_rollout(&write_rollout(&record), 5).unwrap(), record);
     }
-    let horizon = HorizonEvidence {
-        strata: [(1, (2, 3))].into(),
-        onset: Some(Onset {
-            log_s: [-0.5; 16],
-            batches: 4,
-        }),
+    let onset = Onset {
+        log_s: [-0.5; 16],
+        batches: 4,
     };
+    let horizon = HorizonCounts {
+        strata: [((7, 1), (2, 3))].into(),
+        onsets: [((7, 1_500_000), onset)].into(),
+    };
+    let mut events = Events::default();
+    events.add(3, 2_000_000, 60_000_000);
     let evidence = EvidenceRecord {
         batches: 1,
         sealed_at_us: 2,
@@ -347,7 +388,33 @@ fn a_record_reads_back_as_it_was_written() {
             visit: 2,
             counts: counts(3),
         }],
-        horizons: [(1, HorizonEvidence::default()), (2, horizon)].into(),
+        horizons: [(1, HorizonCounts::default()), (2, horizon)].into(),
+        sums: BTreeMap::new(),
+        sampled: [(
+            ((1, 2), 3),
+            SampledCounts {
+                treatment: 4,
+                control: 5,
+            },
+        )]
+        .into(),
+        events,
+        number: Some(EvidenceNumber {
+            guard: 1,
+            horizon: 2,
+            log_evidence: -0.25,
+        }),
+        recent: Recent::from_stored([(
+            1,
+            2,
+            Slot {
+                num: -3,
+                den: 4,
+                units: 5,
+            },
+        )]),
+        pushed: 8,
+        worse_since: [(0, 9)].into(),
         full_horizon: 3,
         last_treatment_exposure_us: 4,
         dropped: 5,

@@ -100,7 +100,7 @@ fn totals(record: &EvidenceRecord) -> (Counts, u64, i64, BTreeMap<(u32, u8), u64
         evidence
             .strata
             .iter()
-            .map(move |(stratum, (treatment, control))| ((*horizon, *stratum), treatment + control))
+            .map(move |((_, stratum), (treatment, control))| ((*horizon, *stratum), treatment + control))
     });
     let newly = newly.filter(|(_, units)| *units > 0).collect();
     let mut counts = record.totals();

@@ -34,11 +34,13 @@ fn counts_go_to_the_arm_and_visit_that_they_belong_to() {
     let treatment = ArmCounts {
         exposures: 10,
         outcomes: 10,
-        bad: 2,
+        // One of the two bad ones is the lost one.
+        bad: 1,
         lost: 1,
         bad_units: 2,
         sampled_units: 1,
         unit_buckets: 1,
+        sampled_outcomes: 0,
     };
     let control = ArmCounts {
         exposures: 20,
@@ -48,13 +50,14 @@ fn counts_go_to_the_arm_and_visit_that_they_belong_to() {
         bad_units: 1,
         sampled_units: 1,
         unit_buckets: 1,
+        sampled_outcomes: 0,
     };
     assert_eq!((counts.treatment, counts.control), (treatment, control));
     assert_eq!(
         (record.batches, record.dropped, record.last_treatment_exposure_us),
         (1, 3, START_US + 5)
     );
-    assert_eq!(record.horizons[&1].strata, [(0, (2, 1))].into());
+    assert_eq!(record.horizons[&1].strata, [((0, 0), (2, 1))].into());
 }
 
 #[test]
@@ -215,7 +218,7 @@ fn a_unit_that_failed_in_both_arms_of_a_batch_is_controls() {
     ledger.accept(&reporter("a"), &of(1, Arm::Treatment), START_US);
     ledger.accept(&reporter("b"), &of(1, Arm::Control), START_US);
     shelf.seal_all(&mut ledger, &rollout, START_US);
-    assert_eq!(ledger.record().horizons[&1].strata[&0], (0, 1));
+    assert_eq!(ledger.record().horizons[&1].strata[&(0, 0)], (0, 1));
 }
 
 #[test]

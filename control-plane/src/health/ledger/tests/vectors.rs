@@ -35,8 +35,8 @@ fn assert_close(actual: f64, expected: f64) {
     );
 }
 
-fn strata(plan: &Plan, counts: &BTreeMap<u8, (u64, u64)>) -> Vec<Stratum> {
-    let of = |(stratum, counts): (&u8, &(u64, u64))| Stratum {
+fn strata(plan: &Plan, counts: &BTreeMap<(u16, u8), (u64, u64)>) -> Vec<Stratum> {
+    let of = |((_, stratum), counts): (&(u16, u8), &(u64, u64))| Stratum {
         share: plan.stages[usize::from(*stratum)].share.fraction(),
         bad_treatment: counts.0,
         bad_control: counts.1,
@@ -73,7 +73,7 @@ fn units_follow_the_reference_trajectory() {
         ledger = shelf.load(&rollout);
         let counts = &ledger.record().horizons[&1].strata;
         for (stratum, expected) in (1..).zip(&batch["counts"].as_array().unwrap()[1..]) {
-            let (treatment, control) = counts.get(&stratum).copied().unwrap_or_default();
+            let (treatment, control) = counts.get(&(0, stratum)).copied().unwrap_or_default();
             assert_eq!(
                 serde_json::json!([treatment, control]),
                 *expected,
@@ -120,7 +120,7 @@ fn requests_follow_the_reference_trajectory() {
         ledger.accept(&reporter("b"), &second, START_US);
         shelf.seal_all(&mut ledger, &rollout, START_US);
         ledger = shelf.load(&rollout);
-        let onset = ledger.record().horizons[&1].onset.unwrap();
+        let onset = ledger.record().horizons[&1].onsets[&(0, 1_000_000)];
         let expected = trajectory["log_e"][usize::try_from(number).unwrap()].as_f64().unwrap();
         assert_close(onset.log_e(planned), expected);
     }

@@ -1,6 +1,6 @@
 //! An agent that speaks the wire and does what a test wants.
 //!
-//! It answers evaluations from a table, keeps every observation it receives, and listens on a socket on disk, so that
+//! It answers evaluations from a table, keeps every observation and event it receives, and listens on a socket on disk, so that
 //! it can go away and come back at the same address without a race for a port.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use proto::v1::outcomes_server::{Outcomes, OutcomesServer};
 use proto::v1::value::Kind;
 use proto::v1::{
     ErrorCode, FlagType, Observation, ObserveRequest, ObserveResponse, Reason, ResolveAllRequest, ResolveAllResponse,
-    ResolveRequest, ResolveResponse, Value, WatchRequest, WatchResponse,
+    ResolveRequest, ResolveResponse, TrackRequest, TrackedEvent, Value, WatchRequest, WatchResponse,
 };
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
@@ -41,6 +41,8 @@ impl From<proto::v1::Result> for Answer {
 pub(crate) struct World {
     answers: Arc<HashMap<&'static str, Answer>>,
     heard: Arc<watch::Sender<Vec<Observation>>>,
+    tracked: Arc<watch::Sender<Vec<TrackedEvent>>>,
+    callers: Arc<watch::Sender<Vec<Option<String>>>>,
 }
 
 /// A fake that listens until it is stopped or dropped. It has a runtime of its own, so that stopping is what killing a
@@ -54,7 +56,9 @@ impl World {
     pub(crate) fn new(answers: impl IntoIterator<Item = (&'static str, Answer)>) -> Self {
         Self {
             answers: Arc::new(answers.into_iter().collect()),
-            heard: Arc::new(watch::Sender::new(Vec::new())),
+            heard: Arc::default(),
+            tracked: Arc::default(),
+            callers: Arc::default(),
         }
     }
 
@@ -93,6 +97,32 @@ impl World {
     /// What has been heard so far.
     pub(crate) fn heard_so_far(&self) -> Vec<Observation> {
         self.heard.borrow().clone()
+    }
+
+    /// Waits until `count` events have been heard.
+    pub(crate) async fn tracked(&self, count: usize) -> Vec<TrackedEvent> {
+        self.tracked
+            .subscribe()
+            .wait_for(|tracked| tracked.len() >= count)
+            .await
+            .unwrap()
+            .clone()
+    }
+
+    /// The events that have been heard so far.
+    pub(crate) fn tracked_so_far(&self) -> Vec<TrackedEvent> {
+        self.tracked.borrow().clone()
+    }
+
+    /// Who called, for each call so far.
+    pub(crate) fn callers(&self) -> Vec<Option<String>> {
+        self.callers.borrow().clone()
+    }
+
+    fn called<T>(&self, request: &Request<T>) {
+        let caller = request.metadata().get(proto::CALLER);
+        let caller = caller.map(|name| name.to_str().unwrap().to_owned());
+        self.callers.send_modify(|callers| callers.push(caller));
     }
 
     async fn answer(&self, flag: &str) -> Result<Answer, Status> {
@@ -157,6 +187,7 @@ fn type_of(kind: &Kind) -> FlagType {
 #[tonic::async_trait]
 impl Evaluation for World {
     async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
+        self.called(&request);
         let request = request.into_inner();
         let result = match self.answer(&request.flag_key).await? {
             Answer::Result(result) if result.value.is_some() && result.r#type != request.r#type => {
@@ -176,21 +207,38 @@ impl Evaluation for World {
         Err(Status::unimplemented("not asked for"))
     }
 
-    type WatchStream = tokio_stream::Empty<Result<WatchResponse, Status>>;
+    type WatchStream = tokio_stream::Once<Result<WatchResponse, Status>>;
 
     async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        Ok(Response::new(tokio_stream::empty()))
+        Ok(Response::new(tokio_stream::once(Ok(WatchResponse {
+            revision: 1,
+            flags: Vec::new(),
+        }))))
     }
 }
 
 #[tonic::async_trait]
 impl Outcomes for World {
     async fn observe(&self, request: Request<Streaming<ObserveRequest>>) -> Result<Response<ObserveResponse>, Status> {
+        self.called(&request);
         let mut stream = request.into_inner();
         let mut counted = 0;
         while let Some(batch) = stream.message().await? {
             counted += batch.observations.len() as u64;
             self.heard.send_modify(|heard| heard.extend(batch.observations));
+        }
+        Ok(Response::new(ObserveResponse {
+            counted,
+            ..ObserveResponse::default()
+        }))
+    }
+    async fn track(&self, request: Request<Streaming<TrackRequest>>) -> Result<Response<ObserveResponse>, Status> {
+        self.called(&request);
+        let mut stream = request.into_inner();
+        let mut counted = 0;
+        while let Some(batch) = stream.message().await? {
+            counted += batch.events.len() as u64;
+            self.tracked.send_modify(|tracked| tracked.extend(batch.events));
         }
         Ok(Response::new(ObserveResponse {
             counted,

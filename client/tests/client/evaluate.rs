@@ -1,58 +1,14 @@
-//! What a service may rely on: a value whatever happens, and reports that reach the agent or are counted.
+//! A value whatever happens, and why it is that one.
 
-#![allow(clippy::unwrap_used)]
-
-mod fake;
-
-use std::path::PathBuf;
 use std::time::Duration;
 
-use fake::{Answer, World, failed, served};
-use proto::v1::exposure_name::Name;
 use proto::v1::value::Kind;
-use proto::v1::{ErrorCode, FlagType, Observation, OutcomeKind, Reason as WireReason};
-use tempfile::TempDir;
-use tidegate_client::{Address, Arm, Client, Context, EvaluationError, Exposed, Object, Options, Outcome, Reason};
+use proto::v1::{ErrorCode, FlagType, Reason as WireReason};
+use tidegate_client::{Arm, EvaluationError, Exposed, Object, Options, Reason};
 use tonic::Status;
 
-/// Long enough that an answering agent always makes it, on any machine.
-const PATIENT: Duration = Duration::from_secs(30);
-
-/// A flag that is on, under a rollout.
-fn split() -> Answer {
-    exposed(served("on", Kind::Boolean(true)), "token-of-checkout")
-}
-
-/// A flag that is on for everybody.
-fn plain() -> Answer {
-    Answer::from(served("on", Kind::Boolean(true)))
-}
-
-fn exposed(result: proto::v1::Result, token: &str) -> Answer {
-    let token = token.to_owned();
-    proto::v1::Result { token, ..result }.into()
-}
-
-struct Place {
-    _folder: TempDir,
-    path: PathBuf,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("agent.sock");
-        Self { _folder: folder, path }
-    }
-
-    fn client(&self, options: Options) -> Client {
-        Client::connect_with(Address::unix(&self.path), options).unwrap()
-    }
-
-    fn patient(&self) -> Client {
-        self.client(Options::default().deadline(PATIENT))
-    }
-}
+use crate::fake::{Answer, World, failed, served};
+use crate::setting::{Place, plain, split, user};
 
 /// An object flag's value of this JSON object, whose leaves are text, numbers, null, lists and objects.
 fn object_of(json: &serde_json::Value) -> Kind {
@@ -81,26 +37,6 @@ fn object_of(json: &serde_json::Value) -> Kind {
     }
 }
 
-fn user() -> Context {
-    Context::user("user-7").with("plan", "pro")
-}
-
-fn tokens(observation: &Observation) -> Vec<&str> {
-    let names = observation
-        .exposures
-        .iter()
-        .map(|exposure| exposure.name.as_ref().unwrap());
-    names
-        .map(|name| {
-            if let Name::Token(token) = name {
-                token.as_str()
-            } else {
-                "by flag"
-            }
-        })
-        .collect()
-}
-
 #[tokio::test]
 async fn the_agents_answer_is_served_with_all_that_it_says() {
     let place = Place::new();
@@ -118,6 +54,7 @@ async fn the_agents_answer_is_served_with_all_that_it_says() {
     };
     let live = proto::v1::Result {
         shadow: false,
+        stage: Some(2),
         ..shadow("treatment")
     };
     let world = World::new([
@@ -155,6 +92,8 @@ async fn the_agents_answer_is_served_with_all_that_it_says() {
         let evaluated = client.boolean(flag, true, &user()).await;
         assert_eq!((evaluated.value, evaluated.shadow), (false, arm), "{flag}");
     }
+    let live = client.boolean("live", true, &user()).await;
+    assert_eq!((live.arm, live.stage), (Some(Arm::Treatment), Some(2)));
 }
 
 #[tokio::test]
@@ -309,135 +248,10 @@ async fn an_agent_that_never_answers_costs_the_deadline_and_not_more() {
 }
 
 #[tokio::test]
-async fn a_report_arrives_with_the_token_of_its_evaluation() {
+async fn an_agent_is_ready_once_it_answers() {
     let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let _agent = world.listen(&place.path);
-    let checkout = place.patient().boolean("checkout", false, &user()).await;
-    checkout.report(Outcome::Ok);
-    checkout.report_after(Outcome::Timeout, Duration::from_micros(1_500));
-    let heard = world.heard(2).await;
-    assert_eq!(tokens(&heard[0]), ["token-of-checkout"]);
-    assert_eq!((heard[0].outcome(), heard[0].duration_us), (OutcomeKind::Ok, None));
-    assert_eq!(
-        (heard[1].outcome(), heard[1].duration_us),
-        (OutcomeKind::Timeout, Some(1_500))
-    );
-}
-
-#[tokio::test]
-async fn several_evaluations_of_a_request_are_one_observation() {
-    let place = Place::new();
-    let text = exposed(served("dark", Kind::Text("dark".to_owned())), "token-of-theme");
-    let world = World::new([("checkout", split()), ("theme", text), ("plain", plain())]);
-    let _agent = world.listen(&place.path);
     let client = place.patient();
-    let checkout = client.boolean("checkout", false, &user()).await;
-    let theme = client.string("theme", "light", &user()).await;
-    let plain = client.boolean("plain", false, &user()).await;
-    client.report_all(
-        &[&checkout, &theme, &plain, &checkout],
-        Outcome::Error,
-        Some(Duration::from_micros(7)),
-    );
-    client.close().await;
-    let heard = world.heard_so_far();
-    assert_eq!(heard.len(), 1);
-    assert_eq!(tokens(&heard[0]), ["token-of-checkout", "token-of-theme"]);
-    assert_eq!(
-        (heard[0].outcome(), heard[0].duration_us),
-        (OutcomeKind::Error, Some(7))
-    );
-}
-
-#[tokio::test]
-async fn without_a_rollout_nothing_is_reported() {
-    let place = Place::new();
-    let world = World::new([("plain", plain())]);
-    let _agent = world.listen(&place.path);
-    let client = place.patient();
-    let plain = client.boolean("plain", false, &user()).await;
-    plain.report(Outcome::Ok);
-    client.report_all(&[&plain], Outcome::Ok, None);
-    client.close().await;
-    assert_eq!((world.heard_so_far(), client.dropped()), (Vec::new(), 0));
-}
-
-#[tokio::test]
-async fn a_full_queue_drops_and_counts_instead_of_blocking() {
-    let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let _agent = world.listen(&place.path);
-    let client = place.client(Options::default().deadline(PATIENT).queue(2));
-    let checkout = client.boolean("checkout", false, &user()).await;
-    // One thread and no await: the background task cannot take anything meanwhile.
-    for _ in 0..5 {
-        checkout.report(Outcome::Ok);
-    }
-    assert_eq!(client.dropped(), 3);
-    client.close().await;
-    assert_eq!(world.heard_so_far().len(), 2);
-}
-
-#[tokio::test]
-async fn reports_made_while_the_agent_is_away_arrive_when_it_is_back() {
-    let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let agent = world.listen(&place.path);
-    let client = place.patient();
-    let checkout = client.boolean("checkout", false, &user()).await;
-    agent.stop().await;
-    checkout.report(Outcome::Ok);
-    checkout.report(Outcome::Error);
-    let away = client.boolean("checkout", false, &user()).await;
-    assert_eq!(away.reason, Reason::Error);
-    let _back = world.listen(&place.path);
-    assert_eq!(world.heard(2).await.len(), 2);
-    assert_eq!(client.dropped(), 0);
-}
-
-#[tokio::test]
-async fn a_stream_that_the_agent_cut_is_opened_again() {
-    let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let agent = world.listen(&place.path);
-    let client = place.patient();
-    let checkout = client.boolean("checkout", false, &user()).await;
-    checkout.report(Outcome::Ok);
-    world.heard(1).await;
-    agent.stop().await;
-    let _back = world.listen(&place.path);
-    // One that the broken connection had taken is not repeated, so report until one arrives.
-    while world.heard_so_far().len() < 2 {
-        checkout.report(Outcome::Error);
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(world.heard(2).await[1].outcome(), OutcomeKind::Error);
-}
-
-#[tokio::test]
-async fn dropping_the_client_still_sends_what_was_reported() {
-    let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let _agent = world.listen(&place.path);
-    let client = place.patient();
-    let checkout = client.boolean("checkout", false, &user()).await;
-    checkout.report(Outcome::Ok);
-    drop(client);
-    assert_eq!(world.heard(1).await.len(), 1);
-}
-
-#[tokio::test]
-async fn closing_gives_up_on_an_absent_agent_and_counts_what_it_gave_up() {
-    let place = Place::new();
-    let world = World::new([("checkout", split())]);
-    let agent = world.listen(&place.path);
-    let client = place.patient();
-    let checkout = client.boolean("checkout", false, &user()).await;
-    agent.stop().await;
-    checkout.report(Outcome::Ok);
-    client.close().await;
-    assert_eq!(client.dropped(), 1);
-    checkout.report(Outcome::Ok);
-    assert_eq!(client.dropped(), 2);
+    assert!(matches!(client.ready().await, Err(EvaluationError::Unreachable(_))));
+    let _agent = World::new([]).listen(&place.path);
+    assert_eq!(client.ready().await, Ok(()));
 }

@@ -1,0 +1,206 @@
+//! The outboxes of all measured rollouts: when each is cut, and what the next message carries.
+//!
+//! Follows the snapshot: a rollout that is measured has an outbox, one that is no longer keeps it until its last frame is
+//! durable. Frames are cut when they are due, and before that for a rollout whose treatment does plainly worse, at most
+//! one in a second, because a frame covers whole ticks. Knows no stream and no clock; `reporter` has both.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use evaluation::{Measurement, Snapshot};
+use prost::Message as _;
+use proto::{tick, v1};
+
+use super::{carried::FrameName, counters::Counters, frame::Outbox, hurry::plainly_worse};
+use crate::{metrics, server_clock::Moment};
+
+/// The most frames of a message.
+const FRAMES: usize = 256;
+/// The most bytes of frames of a message, the last one excepted.
+const FRAMES_BYTES: usize = 1024 * 1024;
+
+/// Which frames are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Those that are due, or urgent, up to the last tick that has ended.
+    Due,
+    /// All that there is, the present tick included: nothing will be counted any more.
+    Rest,
+}
+
+/// Outboxes by rollout.
+#[derive(Debug)]
+pub(crate) struct Outboxes {
+    environment: String,
+    boxes: BTreeMap<u32, Outbox>,
+}
+
+impl Outboxes {
+    /// None yet; frames will be of this environment.
+    pub(crate) fn new(environment: &str) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            boxes: BTreeMap::new(),
+        }
+    }
+
+    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. Says whether an
+    /// index means another rollout than before: an ack on an open stream would be of the other's frames.
+    pub(crate) fn follow(&mut self, snapshot: &Snapshot, tick: u32) -> bool {
+        let measured: HashMap<u32, u128> = snapshot
+            .measurements()
+            .map(|measurement| (measurement.rollout, measurement.id))
+            .collect();
+        let mut replaced = false;
+        self.boxes.retain(|rollout, outbox| match measured.get(rollout) {
+            Some(id) => {
+                replaced |= !outbox.is_of(*id);
+                outbox.is_of(*id)
+            }
+            None => outbox.waiting() > 0,
+        });
+        for rollout in measured {
+            self.boxes
+                .entry(rollout.0)
+                .or_insert_with(|| Outbox::new(rollout, &self.environment, tick));
+        }
+        replaced
+    }
+
+    /// Cuts frames of what was counted until now.
+    pub(crate) fn cut(&mut self, snapshot: &Snapshot, counters: &Counters, now: Moment, which: Cut) {
+        let through = match which {
+            Cut::Due => now.tick().saturating_sub(1),
+            Cut::Rest => now.tick(),
+        };
+        for (rollout, outbox) in &mut self.boxes {
+            let Some(measurement) = snapshot.measurement(*rollout).filter(|found| outbox.is_of(found.id)) else {
+                continue;
+            };
+            // What is found lost now belongs to the last tick that is told.
+            let found = Moment {
+                time_us: tick::begins_us(through),
+                ..now
+            };
+            counters.find_lost(measurement, found);
+            let is_time = match which {
+                Cut::Due => outbox.due(through) || hurries(outbox, measurement, counters, through),
+                Cut::Rest => outbox.behind(through),
+            };
+            if is_time {
+                let drained = counters.drain(measurement, through);
+                show_unwatched(measurement, drained.unsaid.unwatched);
+                outbox.cut(measurement, drained, through);
+            }
+        }
+    }
+
+    /// The frames of the next message, which count as sent from now on; none if there is nothing to send.
+    pub(crate) fn take_unsent(&mut self) -> Vec<v1::Frame> {
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        for outbox in self.boxes.values_mut() {
+            let before = frames.len();
+            for frame in outbox.unsent() {
+                if frames.len() == FRAMES || bytes > FRAMES_BYTES {
+                    break;
+                }
+                bytes += frame.encoded_len();
+                frames.push(frame.clone());
+            }
+            outbox.mark_sent(frames.len() - before);
+        }
+        frames
+    }
+
+    /// A new stream: everything that waits is sent again.
+    pub(crate) fn rewind(&mut self) {
+        for outbox in self.boxes.values_mut() {
+            outbox.rewind();
+        }
+    }
+
+    /// Gives up what was sent and not acknowledged of these rollouts; of all if none is named. Says how many frames.
+    pub(crate) fn abandon(&mut self, suspects: &BTreeSet<u32>) -> usize {
+        self.boxes
+            .iter_mut()
+            .filter(|(rollout, _)| suspects.is_empty() || suspects.contains(rollout))
+            .map(|(_, outbox)| outbox.abandon_sent())
+            .sum()
+    }
+
+    /// Takes what the control plane says.
+    pub(crate) fn hear(&mut self, response: v1::ReportResponse) {
+        for ack in response.acks {
+            if !ack.refused.is_empty() {
+                tracing::warn!(
+                    rollout = ack.rollout,
+                    sequence = ack.sequence,
+                    reason = ack.refused,
+                    "frames refused for good"
+                );
+                metrics::frames_refused(1);
+            }
+            if let Some(outbox) = self.boxes.get_mut(&ack.rollout) {
+                outbox.acked(ack.sequence);
+            }
+        }
+        for interval in response.intervals {
+            if let Some(outbox) = self.boxes.get_mut(&interval.rollout) {
+                outbox.set_interval(interval.interval_us);
+            }
+        }
+    }
+
+    /// Whether a frame waits for its ack.
+    pub(crate) fn waits(&self, (rollout, sequence): FrameName) -> bool {
+        self.boxes
+            .get(&rollout)
+            .is_some_and(|outbox| outbox.waits_for(sequence))
+    }
+
+    /// How many frames wait for their ack.
+    pub(crate) fn waiting(&self) -> usize {
+        self.boxes.values().map(Outbox::waiting).sum()
+    }
+
+    /// Whether there is no rollout to report of.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.boxes.is_empty()
+    }
+
+    /// The longest interval of any rollout.
+    pub(crate) fn interval(&self) -> Duration {
+        self.boxes.values().map(Outbox::interval).max().unwrap_or_default()
+    }
+}
+
+/// Whether a frame that is not due is cut all the same.
+fn hurries(outbox: &Outbox, measurement: &Measurement, counters: &Counters, through: u32) -> bool {
+    if !outbox.may_hurry(through) {
+        return false;
+    }
+    let (treatment, control) = counters.undrained(measurement, through);
+    let worse = plainly_worse(treatment, control);
+    if worse {
+        metrics::frame_hurried();
+    }
+    worse
+}
+
+fn show_unwatched(measurement: &Measurement, exposures: u64) {
+    if exposures > 0 {
+        metrics::unwatched(exposures);
+        tracing::warn!(
+            rollout = measurement.rollout,
+            flag = %measurement.flag,
+            exposures,
+            "too many outcomes are awaited; these exposures will not be found lost"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! A sealed batch folded into the evidence: what sealing does once, and what a replay does again from the stored batches.
+//!
+//! The one rule: everything that a test reads of a batch is in the batch, and is taken in the same order, so that a
+//! replay agrees to the last bit. What is only shown (exposures, durations, classes) is not replayed.
+
+use rollout::{
+    Plan, Unit,
+    evidence::request,
+    guards::{self, Examination},
+    measure::Counting,
+};
+
+use crate::{
+    evidence::{EvidenceRecord, Examined},
+    record::RolloutRecord,
+    store::model::{SealedBatch, SealedCounts},
+};
+
+/// Folds a batch into the evidence of its rollout; what the guards say after it.
+pub(crate) fn fold(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &RolloutRecord) -> Examination {
+    record.batches += 1;
+    record.sealed_at_us = batch.sealed_at_us;
+    for counts in &batch.counts {
+        add_sums(record, counts, batch.sealed_at_us, rollout);
+    }
+    for samples in &batch.samples {
+        let key = ((samples.stage as u8, samples.visit), samples.stratum as u8);
+        let counts = record.sampled.entry(key).or_default();
+        counts.treatment += samples.treatment;
+        counts.control += samples.control;
+    }
+    match rollout.plan.unit {
+        Unit::Unit => add_units(record, batch, rollout),
+        Unit::Request => add_requests(record, batch, rollout),
+    }
+    examine(record, rollout)
+}
+
+fn add_sums(record: &mut EvidenceRecord, counts: &SealedCounts, now_us: i64, rollout: &RolloutRecord) {
+    let (metric, stratum) = (counts.metric as u16, counts.stratum as u8);
+    let is_event = rollout
+        .counted
+        .get(usize::from(metric))
+        .is_some_and(|counted| matches!(counted.counting, Counting::Sum { .. }));
+    for arm in &counts.arms {
+        // What was stored was written by this process or one like it; what cannot be read counts nothing.
+        let Ok(buckets) = arm.buckets() else { continue };
+        if arm.treatment && rollout.plan.kill_switch.is_some() {
+            record.recent.add(metric, &buckets, now_us);
+        }
+        if is_event && arm.treatment {
+            let events = buckets.sums().fold(0_i128, |sum, (num, _)| sum.saturating_add(num));
+            record
+                .events
+                .add(metric, i64::try_from(events).unwrap_or(i64::MAX), now_us);
+        }
+        let sums = record.sums_mut((arm.stage as u8, arm.visit));
+        let arms = sums.metrics.entry((metric, stratum)).or_default();
+        if arm.treatment {
+            arms.treatment.merge(&buckets);
+        } else {
+            arms.control.merge(&buckets);
+        }
+    }
+}
+
+fn add_units(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &RolloutRecord) {
+    let names_units = |counts: &&SealedCounts| {
+        let counted = rollout.counted.get(counts.metric as usize);
+        counted.is_some_and(|counted| counted.counting.names_units())
+    };
+    for counts in batch.counts.iter().filter(names_units) {
+        let key = (counts.metric as u16, counts.stratum as u8);
+        let horizon = record.horizons.entry(batch.horizon).or_default();
+        let (treatment, control) = horizon.strata.entry(key).or_default();
+        *treatment += counts.newly_bad_treatment;
+        *control += counts.newly_bad_control;
+    }
+}
+
+fn add_requests(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &RolloutRecord) {
+    let plan = &rollout.plan;
+    for ((metric, ratio), w0) in guards::onsets(plan, &rollout.counted) {
+        let of_metric = batch.counts.iter().filter(|counts| counts.metric == u32::from(metric));
+        let compared = of_metric.filter(|counts| is_compared(plan, counts.stratum));
+        let strata: Vec<_> = compared.map(SealedCounts::request).collect();
+        if strata.iter().any(|stratum| stratum.bad() > 0) {
+            let horizon = record.horizons.entry(batch.horizon).or_default();
+            let onset = horizon.onsets.entry((metric, ratio)).or_default();
+            onset.update(planned_batches(batch.horizon, rollout), &strata, w0);
+        }
+    }
+}
+
+/// Notes what the guards say after it, and since when both arms are beyond the limit of one.
+fn examine(record: &mut EvidenceRecord, rollout: &RolloutRecord) -> Examination {
+    let now_us = record.sealed_at_us;
+    let examined = Examined {
+        rollout,
+        evidence: record,
+    };
+    let found = examined.examine(&guards::Levels::new(), now_us);
+    let worse = &found.both_beyond;
+    record.number = found.standing.abort;
+    record.worse_since.retain(|guard, _| worse.contains(guard));
+    for guard in worse {
+        record.worse_since.entry(*guard).or_insert(now_us);
+    }
+    found
+}
+
+/// How many batches the stage of a horizon is planned for.
+fn planned_batches(horizon: u32, rollout: &RolloutRecord) -> u64 {
+    let position = usize::try_from(horizon).ok().and_then(|number| number.checked_sub(1));
+    let stage = position
+        .and_then(|position| rollout.state.horizons.get(position))
+        .map(|horizon| horizon.stage);
+    let stage = stage.and_then(|stage| rollout.plan.stages.get(stage));
+    request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()))
+}
+
+fn is_compared(plan: &Plan, stratum: u32) -> bool {
+    plan.wanted(stratum as usize).is_compared()
+}

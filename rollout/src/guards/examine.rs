@@ -1,0 +1,264 @@
+//! All guards together: one look at everything that was sealed.
+
+use super::{
+    Beyond, Finding, Levels, Missing, Seen, Test, Tests, balance,
+    horizons::{self, Entry},
+    levels, tests_of,
+};
+use crate::{
+    Guard, HoldReason, Level, Micros, Plan, State,
+    evidence::{
+        bases::{self, Comparison, Decision, Sighting},
+        budget::{self, GuardEvidence, Standing},
+        count,
+    },
+};
+
+/// What all guards say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Examination {
+    /// One for each guard of the plan.
+    pub findings: Vec<Finding>,
+    /// The evidence numbers, by level.
+    pub standing: Standing,
+    /// The first guard that aborts without evidence: a cap that was broken, or both arms harmed by a stage change that
+    /// they have not recovered from.
+    pub rule: Option<usize>,
+    /// Reasons to hold, the gravest first.
+    pub holds: Vec<HoldReason>,
+    /// A guard's estimate is beyond its limit, on too little data to believe it: no gate passes.
+    pub is_early: bool,
+    /// Guards, by position, under which both arms are beyond the limit.
+    pub both_beyond: Vec<u32>,
+}
+
+/// Asks all guards. `levels` are numbers that are read from outside.
+pub fn examine(plan: &Plan, state: &State, seen: &Seen<'_>, levels: &Levels, now: Micros) -> Examination {
+    let tests: Vec<_> = plan
+        .guards
+        .iter()
+        .map(|guard| tests_of(plan, seen.counted, guard))
+        .collect();
+    let weights = weights(plan, &tests);
+    let examiner = Examiner {
+        plan,
+        state,
+        seen,
+        levels,
+        now,
+    };
+    let mut examination = Examination::default();
+    for (position, ((guard, tests), weight)) in plan.guards.iter().zip(tests).zip(weights).enumerate() {
+        let finding = match tests {
+            Err(missing) => Finding::missing(missing),
+            Ok(tests) => examiner.ask(guard, tests, weight),
+        };
+        examination.add(state, seen, (position, guard), finding, now);
+    }
+    examination.standing = budget::standing(&examination.evidence(plan));
+    if balance::log_e(plan, state, seen) >= libm::log(0.5 / plan.alpha) {
+        examination.holds.push(HoldReason::SampleRatio);
+    }
+    examination.holds.sort_unstable();
+    examination.holds.dedup();
+    examination
+}
+
+/// Each guard's share of the budget of its level. Rules that need no evidence stand beside the ladder, and what cannot be
+/// judged spends nothing.
+fn weights(plan: &Plan, tests: &[Result<Tests, Missing>]) -> Vec<f64> {
+    let given = plan.guards.iter().zip(tests).map(|(guard, tests)| {
+        let is_weighed = match tests {
+            Ok(Tests { live: Some(_), .. }) => true,
+            Ok(Tests { fixed, .. }) => matches!(fixed, Some(Test::Absolute { .. })),
+            Err(_) => false,
+        };
+        (guard.level, Some(if is_weighed { guard.weight } else { 0.0 }))
+    });
+    budget::guard_weights(&given.collect::<Vec<_>>())
+}
+
+/// One look.
+struct Examiner<'a> {
+    plan: &'a Plan,
+    state: &'a State,
+    seen: &'a Seen<'a>,
+    levels: &'a Levels,
+    now: Micros,
+}
+
+impl Examiner<'_> {
+    fn ask(&self, guard: &Guard, tests: Tests, weight: f64) -> Finding {
+        let entries = horizons::entries(self.plan, self.state, self.seen, &tests);
+        let mut finding = Finding {
+            tests: Ok(tests),
+            log_e: entries.iter().map(Entry::log_e).collect(),
+            planned: horizons::planned(self.plan, &tests),
+            weight,
+            beyond: Beyond::Unknown,
+            estimate: None,
+        };
+        match tests.fixed {
+            Some(Test::Cap {
+                metric,
+                most,
+                window_us,
+            }) => {
+                let events = self.seen.events.within(metric, window_us, self.now);
+                let fires = count::cap_fires(most, events as u64);
+                finding.beyond = if fires { Beyond::Fired } else { Beyond::Within };
+            }
+            Some(Test::Level) => finding.beyond = self.level(guard),
+            _ => self.stands(&tests, &entries, &mut finding),
+        }
+        finding
+    }
+
+    /// A number that is read from outside; no number is no verdict.
+    fn level(&self, guard: &Guard) -> Beyond {
+        let metric = guard.harm.metric.as_str();
+        let baseline = self.plan.baseline.values.get(metric).map(|value| value.as_f64());
+        levels::beyond(&guard.harm, self.levels.get(metric), baseline)
+    }
+
+    /// How the current visit stands. Where the guard is judged against control, a number that the plan knows of the time
+    /// before is still looked at: what both arms suffer is seen by it alone.
+    fn stands(&self, tests: &Tests, entries: &[Entry], finding: &mut Finding) {
+        let fixed = self.beside_control(tests);
+        let entry = fixed.as_ref().or(entries.last());
+        if let Some(Entry::Visit { finding: found, .. }) = entries.last() {
+            finding.estimate = found.estimate().copied();
+        }
+        finding.beyond = match entry {
+            None => Beyond::Unknown,
+            Some(Entry::Split(_)) => Beyond::Within,
+            Some(Entry::Visit {
+                finding: found,
+                is_shared,
+                ..
+            }) => {
+                let is_beyond = found.estimate().is_some_and(|estimate| estimate.is_beyond());
+                let is_sure = self.is_sure(found.log_e(), finding);
+                match found {
+                    crate::evidence::robust::Finding::Silent => Beyond::Unknown,
+                    _ if *is_shared && is_sure => Beyond::Both,
+                    crate::evidence::robust::Finding::Early(_) if is_beyond => Beyond::Early,
+                    _ if fixed.is_some() && is_sure => Beyond::Early,
+                    _ => Beyond::Within,
+                }
+            }
+        };
+    }
+
+    /// Whether the evidence is at the hold level within the weight of the guard.
+    fn is_sure(&self, log_e: Option<f64>, finding: &Finding) -> bool {
+        let horizon = finding.log_e.len().max(1);
+        let weighted = log_e.map(|log_e| {
+            log_e + libm::log(finding.weight) + libm::log(budget::horizon_weight(finding.planned, horizon))
+        });
+        weighted.is_some_and(|number| budget::level(number, self.plan.alpha) >= budget::Ladder::Hold)
+    }
+
+    /// The absolute test of the current visit, of a guard that is judged against control there.
+    fn beside_control(&self, tests: &Tests) -> Option<Entry> {
+        let (
+            Some(_),
+            Some(Test::Absolute {
+                metric,
+                rule,
+                is_complement,
+            }),
+        ) = (tests.live, tests.fixed)
+        else {
+            return None;
+        };
+        let visit = self.state.visits.last()?;
+        if !self.plan.wanted(visit.stage).is_compared() {
+            return None;
+        }
+        let key = (visit.stage as u8, visit.visit);
+        let strata = horizons::strata(self.plan, self.seen, metric, key, is_complement);
+        Some(horizons::visit_entry(&rule, &strata))
+    }
+}
+
+impl Examination {
+    /// Takes the finding of a guard in.
+    fn add(
+        &mut self,
+        state: &State,
+        seen: &Seen<'_>,
+        (position, guard): (usize, &Guard),
+        finding: Finding,
+        now: Micros,
+    ) {
+        match finding.beyond {
+            Beyond::Unknown | Beyond::Within => {}
+            Beyond::Early => self.is_early = true,
+            Beyond::Fired => self.fire(position, guard.level),
+            Beyond::Both => {
+                let number = u32::try_from(position).unwrap_or(u32::MAX);
+                self.both_beyond.push(number);
+                let since_us = seen.worse_since.get(&number).copied().unwrap_or(now);
+                match shared(state, since_us, now) {
+                    Decision::Abort => self.fire(position, guard.level),
+                    Decision::SpillOver { .. } => self.holds.push(HoldReason::SpillOver),
+                    Decision::SharedIncident | Decision::Alert => self.holds.push(HoldReason::Incident),
+                    Decision::Proceed => {}
+                }
+            }
+        }
+        self.findings.push(finding);
+    }
+
+    fn fire(&mut self, position: usize, level: Level) {
+        match level {
+            Level::Abort => self.rule = self.rule.or(Some(position)),
+            Level::Hold => self.holds.push(HoldReason::Rule),
+            Level::Warn => self.is_early = true,
+        }
+    }
+
+    /// As the budget reads it.
+    fn evidence(&self, plan: &Plan) -> Vec<GuardEvidence> {
+        let guards = plan.guards.iter().zip(&self.findings);
+        let evidence = guards.map(|(guard, finding)| GuardEvidence {
+            level: guard.level,
+            weight: finding.weight,
+            planned: finding.planned,
+            log_e: finding.log_e.clone(),
+        });
+        evidence.collect()
+    }
+
+    /// ln of the evidence of one guard, as the budget weighs it; none before it speaks.
+    pub fn log_evidence(&self, guard: usize) -> Option<f64> {
+        let finding = self.findings.get(guard)?;
+        let evidence = GuardEvidence {
+            level: Level::Abort,
+            weight: finding.weight,
+            planned: finding.planned,
+            log_e: finding.log_e.clone(),
+        };
+        budget::standing(&[evidence]).abort.map(|number| number.log_evidence)
+    }
+}
+
+/// What follows when both arms are beyond a limit, and treatment is not worse than control.
+fn shared(state: &State, worse_since_us: Micros, now: Micros) -> Decision {
+    let sighting = Sighting {
+        against_control: Some(Comparison::Equal),
+        treatment: Comparison::Worse,
+        control: Comparison::Worse,
+        worse_since_us,
+        stage_changed_at_us: state
+            .visits
+            .last()
+            .map_or(state.entered_at_us, |visit| visit.entered_at_us),
+        aborts_always: false,
+    };
+    bases::decide(&sighting, now)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! What agents count for a plan, and what the counts come to.
+//!
+//! Every metric that a plan names becomes one or several [`Counting`]s: a numerator and a denominator for each arm and
+//! unit bucket. [`counted`] lists them, the list is frozen with the rollout, and a metric's place in it is its number on
+//! the wire. [`Sums`] are what came of it in one visit of a stage; [`readings`] turns them into the estimates that
+//! criteria are compared with. What the sums prove is left to [`crate::guards`].
+
+mod captured;
+mod counted;
+mod counting;
+mod events;
+mod readings;
+mod recent;
+mod sums;
+mod words;
+
+pub use captured::{Captured, FEWEST_CAPTURED, Whose, captured};
+pub(crate) use counted::of_comparison;
+pub use counted::{Counted, MOST_COUNTED, bound_of, counted, extended};
+pub use counting::{Counting, Per};
+pub use events::Events;
+use readings::number_of;
+pub use readings::{Seen, reading, readings, subject};
+pub use recent::{RECENT_US, Recent, Slot, recent_reading};
+pub use sums::{Arms, DURATION_BUCKETS, Durations, Shown, Sums, duration_bounds, duration_bucket};
