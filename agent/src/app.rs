@@ -18,8 +18,9 @@ use runtime::{
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
+    time::Instant,
 };
-use tonic::service::Routes;
+use tonic::{service::Routes, transport::Endpoint};
 
 use crate::{
     args::Args,
@@ -27,7 +28,14 @@ use crate::{
     disk::Writer,
     evaluate::{Evaluator, derived::Derived},
     health::{
-        carried::Carried, counters::Counters, observe::Observer, otlp::Receiver, outboxes::Outboxes, reporter::Reporter,
+        backlog::Backlog,
+        carried::Carried,
+        counters::Counters,
+        observe::Observer,
+        otlp::Receiver,
+        outboxes::Outboxes,
+        reporter::Reporter,
+        spool::{self, Head, Spool},
     },
     identity::{AgentId, FolderLock, Identity},
     kept::{self, Kept},
@@ -177,8 +185,10 @@ fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown
         disk,
         writer,
         held_back,
+        spool,
         ..
     } = kept;
+    let spool = begin_to_keep(spool, &shared, &endpoint, shutdown);
     if let Some(writer) = writer {
         shutdown.spawn("disk", write(writer, lock, shutdown.clone()));
     }
@@ -195,9 +205,10 @@ fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown
         holder: holder.clone(),
         counters,
         clock: clock.clone(),
-        outboxes: Outboxes::new(&args.scope().environment),
+        outboxes: Outboxes::new(&args.scope().environment, spool),
         carried: Carried::default(),
         doors,
+        checkpoint: Instant::now(),
     };
     shutdown.spawn("health reporter", reporter.run(shutdown.clone()));
     let client = Client {
@@ -212,6 +223,36 @@ fn connect(args: &Args, kept: Kept, shared: Shared, doors: DoorsClosed, shutdown
         trouble: Trouble::default(),
     };
     shutdown.spawn("sync", client.run(shutdown.clone()));
+}
+
+/// Begins to keep what is counted, and to send what former processes could not.
+fn begin_to_keep(opened: Option<spool::Opened>, shared: &Shared, endpoint: &Endpoint, shutdown: &Shutdown) -> Spool {
+    let Some(opened) = opened else {
+        return Spool::none();
+    };
+    let snapshot = shared.holder.load_full();
+    for ((rollout, id), outcomes) in &opened.lost {
+        if let Some(measurement) = snapshot.measurement(*rollout).filter(|found| found.id == *id) {
+            shared.counters.dropped(measurement, *outcomes);
+        }
+    }
+    let Identity { agent, scope, epoch } = &shared.identity;
+    let backlog = Backlog {
+        endpoint: endpoint.clone(),
+        environment: scope.environment.clone(),
+        holder: shared.holder.clone(),
+        clock: shared.clock.clone(),
+        folder: Arc::clone(&opened.folder),
+    };
+    let head = Head {
+        agent: agent.to_string(),
+        epoch: *epoch,
+        environment: scope.environment.clone(),
+    };
+    let (spool, keeper) = opened.begin(head, shared.clock.clone());
+    shutdown.spawn("spool", keeper.run());
+    shutdown.spawn("backlog", backlog.run(shutdown.clone()));
+    spool
 }
 
 /// Writes snapshots, and keeps the folder until the last of them is written.

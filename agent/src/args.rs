@@ -51,6 +51,17 @@ pub(crate) struct Args {
     )]
     pub(crate) data: PathBuf,
 
+    /// Where counts and frames are kept until the control plane has them, so that they outlive a killed or restarted agent:
+    /// a folder that serves one agent, or `none` to keep nothing [default: spool in the data folder; none with --diskless].
+    /// A kill costs what was counted in the last five seconds.
+    #[arg(long, env = "TIDEGATE_SPOOL", value_name = "FOLDER")]
+    pub(crate) spool: Option<OsString>,
+
+    /// How much the spool may take on disk, from 1MiB to 1GiB; where that is not enough, the oldest goes first. At most
+    /// 60 minutes and 16 starts of the agent are kept. Bytes, or a number with KiB, MiB or GiB.
+    #[arg(long, env = "TIDEGATE_SPOOL_SIZE", default_value = "64MiB", value_name = "SIZE", value_parser = spool_size)]
+    pub(crate) spool_size: u64,
+
     /// The snapshot that a fresh machine starts from before the control plane is reached: the file `snapshot`, copied
     /// from the data folder of another agent of the same environment and flag set. What is in the data folder goes first.
     #[arg(long, env = "TIDEGATE_BOOTSTRAP", value_name = "FILE")]
@@ -114,7 +125,8 @@ pub(crate) struct Args {
     #[arg(long, env = "XDG_RUNTIME_DIR", hide = true)]
     pub(crate) runtime_folder: Option<OsString>,
 
-    /// Keep nothing on disk: after a restart nothing is served until the control plane is reached.
+    /// Keep nothing on disk, unless --spool names a folder: after a restart nothing is served until the control plane is
+    /// reached.
     #[arg(long, env = "TIDEGATE_DISKLESS", value_parser = FalseyValueParser::new())]
     pub(crate) diskless: bool,
 
@@ -153,6 +165,8 @@ http://127.0.0.1:8016, or ask by hand, and see what the agent does:
   curl http://127.0.0.1:8014/readyz
   curl http://127.0.0.1:8014/metrics";
 
+/// No spool may be smaller, in bytes: a frame has to fit.
+const SMALLEST_SPOOL: u64 = 1 << 20;
 /// No snapshot may be larger, in bytes.
 pub(crate) const LARGEST_SNAPSHOT: u64 = 1 << 30;
 /// How many threads evaluate at most unless told.
@@ -183,6 +197,16 @@ impl Args {
     pub(crate) fn bootstrap(&self) -> Option<&Path> {
         let given = self.bootstrap.as_deref().filter(|path| !path.is_empty());
         given.map(Path::new)
+    }
+
+    /// Where what was counted is kept, if anywhere. `data` is the data folder, which a diskless agent does not have.
+    pub(crate) fn spool(&self, data: Option<&Path>) -> Option<PathBuf> {
+        let given = self.spool.as_deref().filter(|path| !path.is_empty());
+        match given {
+            Some(path) if path == "none" => None,
+            Some(path) => Some(PathBuf::from(path)),
+            None => data.map(|folder| folder.join("spool")),
+        }
     }
 
     /// How many threads evaluate. An agent beside a service is not to take the machine's cores; a few answer more than
@@ -278,6 +302,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .checked_mul(unit_s)
         .map(Duration::from_secs)
         .ok_or_else(|| "longer than time itself".to_owned())
+}
+
+fn spool_size(text: &str) -> Result<u64, String> {
+    let refused = || "give it as 16777216, 64MiB or 1GiB, which is the most; 1MiB is the least".to_owned();
+    size(text)
+        .ok()
+        .filter(|bytes| *bytes >= SMALLEST_SPOOL)
+        .ok_or_else(refused)
 }
 
 /// A size as `1048576`, `64KiB`, `256MiB` or `1GiB`.

@@ -2,11 +2,15 @@
 //!
 //! `observe` names what a report belongs to, `otlp` makes reports of what services trace, `counting` says what a report adds
 //! to each metric, `counters` add it, `frame` cuts counts into frames that never change, `reporter` sends them until they
-//! are durable. Only rollouts that the held snapshot measures are counted.
+//! are durable, `spool` keeps them on disk meanwhile, `backlog` sends what a former process left there. Only rollouts that
+//! the held snapshot measures are counted.
 
+pub(crate) mod backlog;
 pub(crate) mod caller;
 pub(crate) mod carried;
 mod classes;
+#[cfg(test)]
+mod control_plane;
 pub(crate) mod counters;
 mod counting;
 pub(crate) mod exposed;
@@ -23,6 +27,8 @@ pub(crate) mod reporter;
 mod reporting;
 mod seen;
 mod slice;
+pub(crate) mod spool;
+mod stream;
 mod sums;
 pub(crate) mod tally;
 mod wire;

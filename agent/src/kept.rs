@@ -1,10 +1,10 @@
-//! What the agent keeps in its data folder, and what it starts from.
+//! What the agent keeps in its data folder and its spool, and what it starts from.
 //!
 //! In this order: the last good snapshot in the folder, the one before it, the bootstrap file, nothing. Whatever is
 //! found is in use before anything listens, so that the first caller is answered without the control plane. No content
 //! of a file keeps the agent from starting.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use runtime::folder;
 
@@ -12,6 +12,7 @@ use crate::{
     args::Args,
     bootstrap::{self, Missing},
     disk::{self, Disk, Stored, Update, Writer},
+    health::spool,
     identity::{self, AgentId, FolderLock},
     metrics::{self, BootstrapResult},
     snapshot::Holder,
@@ -33,6 +34,8 @@ pub(crate) struct Kept {
     pub(crate) writer: Option<Writer>,
     /// Entries of the snapshot in use that are held back.
     pub(crate) held_back: Vec<HeldBack>,
+    /// What was counted and not acknowledged; none if it is kept nowhere.
+    pub(crate) spool: Option<spool::Opened>,
 }
 
 /// Why the agent cannot start with what it was given.
@@ -47,6 +50,9 @@ pub(crate) enum KeepError {
     /// There is no bootstrap file where one should be.
     #[error(transparent)]
     Bootstrap(#[from] Missing),
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] spool::OpenError),
 }
 
 /// Opens the data folder and puts the last good snapshot in use; on a fresh machine, that of the bootstrap file.
@@ -58,6 +64,7 @@ pub(crate) fn open(args: &Args, holder: &Holder) -> Result<Kept, KeepError> {
         };
         return Ok(Kept {
             held_back,
+            spool: spool(args, None)?,
             ..Kept::default()
         });
     }
@@ -67,6 +74,7 @@ pub(crate) fn open(args: &Args, holder: &Holder) -> Result<Kept, KeepError> {
         Some(id) => id.clone(),
         None => identity::kept_id(&folder)?,
     };
+    let spool = spool(args, Some(&folder))?;
     let (disk, writer, stored) = disk::open(&folder, args.scope());
     let held_back = match stored {
         Some(stored) => {
@@ -92,7 +100,14 @@ pub(crate) fn open(args: &Args, holder: &Holder) -> Result<Kept, KeepError> {
         disk: Some(disk),
         writer: Some(writer),
         held_back,
+        spool,
     })
+}
+
+/// The spool, if there is to be one.
+fn spool(args: &Args, data: Option<&Path>) -> Result<Option<spool::Opened>, spool::OpenError> {
+    let path = args.spool(data);
+    path.map(|path| spool::open(&path, args.spool_size)).transpose()
 }
 
 /// The snapshot of the bootstrap file, if one is given and can be used.

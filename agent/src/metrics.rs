@@ -33,6 +33,12 @@ pub(crate) const FRAMES_HURRIED: &str = "tidegate_agent_frames_hurried_total";
 pub(crate) const FRAMES_PENDING: &str = "tidegate_agent_frames_pending";
 /// Frames that the control plane refused for good.
 pub(crate) const FRAMES_REFUSED: &str = "tidegate_agent_frames_refused_total";
+/// Bytes of what this process counted, in the spool.
+pub(crate) const SPOOL_BYTES: &str = "tidegate_agent_spool_bytes";
+/// What became of what is in the spool, by result.
+pub(crate) const SPOOL: &str = "tidegate_agent_spool_total";
+/// Times that what is not yet in a frame went to the spool.
+pub(crate) const SPOOL_CHECKPOINTS: &str = "tidegate_agent_spool_checkpoints_total";
 /// Bootstrap files that were looked at, by result.
 pub(crate) const BOOTSTRAP: &str = "tidegate_agent_bootstrap_total";
 /// The revision that the control plane wants this agent to hold.
@@ -84,6 +90,19 @@ pub(crate) fn describe() {
     );
     describe_gauge!(FRAMES_PENDING, "Health frames not yet acknowledged");
     describe_counter!(FRAMES_REFUSED, "Health frames refused for good by the control plane");
+    describe_gauge!(
+        SPOOL_BYTES,
+        Unit::Bytes,
+        "Bytes on disk of what this process counted and sends until it is acknowledged"
+    );
+    describe_counter!(
+        SPOOL,
+        "Frames of former processes found in the spool, frames dropped for want of room, damaged parts, failed writes"
+    );
+    describe_counter!(
+        SPOOL_CHECKPOINTS,
+        "Times that what is not yet in a frame went to the spool"
+    );
     describe_counter!(BOOTSTRAP, "Bootstrap files looked at by result");
     describe_gauge!(
         REVISION_WANTED,
@@ -203,6 +222,40 @@ pub(crate) fn frames_pending(frames: usize) {
 /// Counts frames refused for good.
 pub(crate) fn frames_refused(frames: u64) {
     counter!(FRAMES_REFUSED).increment(frames);
+}
+
+/// What became of what is in the spool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SpoolResult {
+    /// A frame of a former process is sent.
+    Found,
+    /// There was no room for a frame, or a whole file.
+    Dropped,
+    /// A part of a file could not be read.
+    Damaged,
+    /// A write failed.
+    Failed,
+}
+
+/// Counts what became of what is in the spool.
+pub(crate) fn spooled(result: SpoolResult, times: u64) {
+    let label = match result {
+        SpoolResult::Found => "found",
+        SpoolResult::Dropped => "dropped",
+        SpoolResult::Damaged => "damaged",
+        SpoolResult::Failed => "failed",
+    };
+    counter!(SPOOL, "result" => label).increment(times);
+}
+
+/// Shows how large the spool file of this process is.
+pub(crate) fn spool_bytes(bytes: u64) {
+    gauge!(SPOOL_BYTES).set(bytes as f64);
+}
+
+/// Counts that open counts went to the spool.
+pub(crate) fn spool_checkpoint() {
+    counter!(SPOOL_CHECKPOINTS).increment(1);
 }
 
 /// Counts parts of reports that were left out or changed.

@@ -87,6 +87,11 @@ impl ServerClock {
         self.known.send_if_modified(|known| !std::mem::replace(known, true));
     }
 
+    /// Whether the offset has been learned once.
+    pub(crate) fn is_known(&self) -> bool {
+        *self.known.borrow()
+    }
+
     /// Ends when the offset has been learned once.
     pub(crate) async fn known(&self) {
         // The sender lives in self, so the wait cannot fail.

@@ -1,12 +1,14 @@
 //! Builds the parts of the control plane, binds its doors, and runs it until it is asked to stop.
 
 use std::{
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue};
+use reqwest::Certificate;
 use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -23,6 +25,7 @@ use crate::{
     health::{self, collector::Collector},
     levels::Levels,
     metrics,
+    prometheus::{self, Prometheus},
     publish::Publisher,
     push,
     register::Register,
@@ -49,6 +52,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let rendered = telemetry::init_metrics()?;
     metrics::describe();
     health::metrics::describe();
+    prometheus::metrics::describe();
     webhooks::metrics::describe();
     let shutdown = Shutdown::new();
     let readiness = Readiness::new();
@@ -56,6 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     serving.unmet("starting");
 
     let post = post(&args)?;
+    let prometheus = prometheus(&args).await?;
     let folder = folder::prepare(&args.data)?;
     let listener = listen::tcp("the gRPC port", "--listen", args.listen).await?;
     let ops_listener = listen::tcp("the ops port", "--ops", args.ops).await?;
@@ -69,7 +74,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let fleet = Arc::new(Fleet::new());
     let register = Register::load(store.clone(), fleet.clone(), runtime::clock::now_us()).await?;
     shutdown.spawn("register", register.run(shutdown.clone()));
-    let parts = start(store, state, fleet, post, &failure, &shutdown);
+    let parts = start(store, state, fleet, (post, prometheus), &failure, &shutdown);
     let view = View::new(parts.truth.clone(), parts.sources.clone());
     let rendered = rendered.with(move || {
         let (rollouts, omitted) = view.under_way(gauges::MOST, runtime::clock::now_us());
@@ -191,22 +196,48 @@ fn open(file: &std::path::Path) -> anyhow::Result<Redb> {
 
 /// The way to the receivers of webhooks.
 fn post(args: &Args) -> anyhow::Result<Post> {
-    let authorities = args.webhook_ca.as_ref().map(|file| {
-        let reading = || format!("cannot read --webhook-ca {}", file.display());
-        let pem = std::fs::read(file).with_context(reading)?;
-        let found = reqwest::Certificate::from_pem_bundle(&pem).with_context(reading)?;
-        anyhow::ensure!(
-            !found.is_empty(),
-            "--webhook-ca {} holds no certificate in PEM",
-            file.display()
-        );
-        Ok(found)
-    });
     let settings = webhooks::Settings {
         allow_http: args.webhook_allow_http,
-        authorities: authorities.transpose()?.unwrap_or_default(),
+        authorities: authorities("--webhook-ca", args.webhook_ca.as_deref())?,
     };
     Post::new(settings, Patience::STANDARD.answer).context("the client for webhooks cannot be built")
+}
+
+/// The way to the Prometheus that levels are read from, if there is one.
+async fn prometheus(args: &Args) -> anyhow::Result<Option<Prometheus>> {
+    let Some(address) = &args.prometheus else {
+        return Ok(None);
+    };
+    let settings = prometheus::Settings {
+        address: address.clone(),
+        token_file: args.prometheus_token_file.clone(),
+        authorities: authorities("--prometheus-ca", args.prometheus_ca.as_deref())?,
+    };
+    let prometheus = Prometheus::new(settings).context("the client for Prometheus cannot be built")?;
+    if let Some(file) = &args.prometheus_token_file {
+        let reading = || format!("cannot use --prometheus-token-file {}", file.display());
+        prometheus.check_token().await.with_context(reading)?;
+        if address.is_in_the_clear() {
+            tracing::warn!("whoever is on the way to Prometheus can read its token: use an https address");
+        }
+    }
+    Ok(Some(prometheus))
+}
+
+/// The certificates of a file, which must hold one.
+fn authorities(option: &str, file: Option<&Path>) -> anyhow::Result<Vec<Certificate>> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let reading = || format!("cannot read {option} {}", file.display());
+    let pem = std::fs::read(file).with_context(reading)?;
+    let found = Certificate::from_pem_bundle(&pem).with_context(reading)?;
+    anyhow::ensure!(
+        !found.is_empty(),
+        "{option} {} holds no certificate in PEM",
+        file.display()
+    );
+    Ok(found)
 }
 
 /// The state of the store; an empty store gets its environments first.
@@ -235,7 +266,7 @@ fn start(
     store: Arc<dyn Store>,
     state: Arc<State>,
     fleet: Arc<Fleet>,
-    post: Post,
+    (post, prometheus): (Post, Option<Prometheus>),
     failure: &Failure,
     shutdown: &Shutdown,
 ) -> Parts {
@@ -255,8 +286,12 @@ fn start(
         fleet: fleet.clone(),
         coverage,
         soaks: Soaks::default(),
-        levels: Levels::default(),
+        levels: Levels::new(prometheus.is_some()),
     };
+    if let Some(prometheus) = prometheus {
+        let asking = prometheus::run(truth.clone(), sources.levels.clone(), prometheus, shutdown.clone());
+        shutdown.spawn("prometheus", asking);
+    }
     let engine = Engine::new(truth.clone(), sources.clone());
     shutdown.spawn("engine", engine.run(shutdown.clone()));
     let scheduler = Scheduler::new(truth.clone());

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, builder::FalseyValueParser};
 use runtime::telemetry::LogFormat;
 
-use crate::web::Origin;
+use crate::{prometheus::Address, web::Origin};
 
 /// The Tidegate control plane: owns feature flags and rollouts, streams them to agents, takes health back, and aborts a
 /// rollout by itself when the evidence says that it harms.
@@ -55,6 +55,24 @@ pub(crate) struct Args {
     #[arg(long, env = "TIDEGATE_WEBHOOK_CA", value_name = "FILE")]
     pub(crate) webhook_ca: Option<PathBuf>,
 
+    /// The Prometheus (or whatever speaks its query API) that is asked for the metrics whose plans have a query, such as
+    /// http://prometheus:9090. Without it a rollout of such a plan is refused.
+    #[arg(long, env = "TIDEGATE_PROMETHEUS", value_name = "URL")]
+    pub(crate) prometheus: Option<Address>,
+
+    /// A file with the bearer token for it. It is read before each question, so a new token needs no restart.
+    #[arg(
+        long,
+        env = "TIDEGATE_PROMETHEUS_TOKEN_FILE",
+        value_name = "FILE",
+        requires = "prometheus"
+    )]
+    pub(crate) prometheus_token_file: Option<PathBuf>,
+
+    /// A file with certificates (PEM) that may vouch for it, beside those that the system trusts.
+    #[arg(long, env = "TIDEGATE_PROMETHEUS_CA", value_name = "FILE", requires = "prometheus")]
+    pub(crate) prometheus_ca: Option<PathBuf>,
+
     /// What is logged, such as info or control_plane=debug.
     #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
@@ -68,4 +86,9 @@ const EXAMPLES: &str = "\
 Begin with:
   tidegate-control-plane                        data in ./tidegate-data, gRPC on 127.0.0.1:7420
   tidegate-agent                                beside each service
-  tidegate set my-flag on --create --percent 25";
+  tidegate set my-flag on --create --percent 25
+
+Guard by what Prometheus knows: tell of it, and write a query into a plan's metric:
+  tidegate-control-plane --prometheus http://prometheus:9090
+  metrics: [{key: queue-depth, unit: count, prometheus: 'max(queue_depth{variant=\"{{variant}}\"})'}]
+  guards: [queue-depth > 500]";

@@ -114,6 +114,7 @@ pub(crate) fn started(plan: Plan, index: u32) -> RolloutRecord {
         retry_of: None,
         reshuffled: false,
         standing: false,
+        recovery_of: None,
         measuring_key: 1,
         salt: "salt".to_owned(),
         started_by: "ada".to_owned(),
@@ -271,7 +272,11 @@ pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State 
     let indices = rollouts
         .iter()
         .map(|rollout| ((production(), rollout.index), rollout.id));
+    let runs = rollouts
+        .iter()
+        .map(|rollout| (production(), key(&rollout.plan.flag), rollout.id));
     State {
+        runs: Arc::new(runs.collect()),
         environments: Arc::new([(production(), Arc::new(environment))].into()),
         indices: Arc::new(indices.collect()),
         rollouts: Arc::new(

@@ -26,8 +26,8 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
         Subject::Flag(environment, flag) => {
             // A measurement goes where its flag goes.
             let measured = state
-                .measured_of(environment)
-                .filter(|record| record.plan.flag == flag.as_str() && state.exposures.contains_key(&record.id))
+                .runs_of(environment, flag)
+                .filter(|record| state.exposures.contains_key(&record.id))
                 .map(|record| id(EntryKind::Measurement, &record.index.to_string()));
             let own = std::iter::once(id(EntryKind::Flag, flag));
             Some((environment.clone(), own.chain(measured).collect()))

@@ -3,10 +3,12 @@
 //! Named are the services that are served here and no others: the descriptors know those of agents too.
 
 use proto::v1::{
-    audit_server::SERVICE_NAME as AUDIT, changes_server::SERVICE_NAME as CHANGES,
-    configuration_server::SERVICE_NAME as CONFIGURATION, environments_server::SERVICE_NAME as ENVIRONMENTS,
+    audit_server::SERVICE_NAME as AUDIT, baselines_server::SERVICE_NAME as BASELINES,
+    changes_server::SERVICE_NAME as CHANGES, configuration_server::SERVICE_NAME as CONFIGURATION,
+    environments_server::SERVICE_NAME as ENVIRONMENTS, flag_status_server::SERVICE_NAME as FLAG_STATUS,
     flags_server::SERVICE_NAME as FLAGS, fleet_server::SERVICE_NAME as FLEET, health_server::SERVICE_NAME as HEALTH,
     history_server::SERVICE_NAME as HISTORY, inspection_server::SERVICE_NAME as INSPECTION,
+    measurements_server::SERVICE_NAME as MEASUREMENTS, plans_server::SERVICE_NAME as PLANS,
     rollouts_server::SERVICE_NAME as ROLLOUTS, schedules_server::SERVICE_NAME as SCHEDULES,
     segments_server::SERVICE_NAME as SEGMENTS, sync_server::SERVICE_NAME as SYNC,
     webhooks_server::SERVICE_NAME as WEBHOOKS,
@@ -16,16 +18,20 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::{pb, server::Builder};
 
 /// What is served, for health checks and reflection.
-const SERVICES: [&str; 14] = [
+const SERVICES: [&str; 18] = [
     AUDIT,
+    BASELINES,
     CHANGES,
     CONFIGURATION,
     ENVIRONMENTS,
+    FLAG_STATUS,
     FLAGS,
     FLEET,
     HEALTH,
     HISTORY,
     INSPECTION,
+    MEASUREMENTS,
+    PLANS,
     ROLLOUTS,
     SCHEDULES,
     SEGMENTS,

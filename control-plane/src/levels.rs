@@ -1,4 +1,5 @@
-//! Levels: numbers of rollouts that are read from outside and belong to no outcome, as they were pushed.
+//! Levels: numbers of rollouts that are read from outside and belong to no outcome, as they were pushed, or as a Prometheus
+//! says when it is asked for them.
 //!
 //! In memory alone: whoever wrote one is asked again, and what nobody says any more is no data. The latest reading wins,
 //! each stands until its time is over, and a reading that brought nothing ends a run of them. Whoever looks at a rollout
@@ -16,9 +17,14 @@ use rollout::{
 };
 use uuid::Uuid;
 
+use crate::{prometheus, record::RolloutRecord};
+
 /// A shared, cheap handle.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Levels(Arc<Mutex<HashMap<Uuid, BTreeMap<String, Held>>>>);
+pub(crate) struct Levels {
+    held: Arc<Mutex<HashMap<Uuid, BTreeMap<String, Held>>>>,
+    asks_prometheus: bool,
+}
 
 /// Where a reading comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +32,8 @@ pub(crate) enum Source {
     /// Somebody pushed it.
     #[default]
     Pushed,
+    /// A Prometheus was asked for it.
+    Prometheus,
 }
 
 /// What is said of one arm.
@@ -54,6 +62,8 @@ pub(crate) struct Shown {
     pub(crate) source: Source,
     /// Why there is no number of treatment; empty if there is one.
     pub(crate) missing: String,
+    /// Why there is no number of control; empty if there is one, or if nobody reads one.
+    pub(crate) control_missing: String,
 }
 
 /// What is held of one metric of one rollout.
@@ -76,9 +86,22 @@ struct Side {
 }
 
 impl Levels {
+    /// No levels yet; whether some are asked of a Prometheus.
+    pub(crate) fn new(asks_prometheus: bool) -> Self {
+        Self {
+            held: Arc::default(),
+            asks_prometheus,
+        }
+    }
+
+    /// Whether a Prometheus is asked for those whose plans say so.
+    pub(crate) fn asks_prometheus(&self) -> bool {
+        self.asks_prometheus
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, BTreeMap<String, Held>>> {
         // Every write leaves the map whole, so a poisoned lock is taken as it is.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a reading of one arm in, unless a later one is known. Of two arms that are read together control goes first,
@@ -103,11 +126,24 @@ impl Levels {
         levels.collect()
     }
 
-    /// The levels of a rollout, for people.
-    pub(crate) fn shown(&self, rollout: Uuid, now_us: i64) -> Vec<Shown> {
+    /// The levels of a rollout, for people, by metric; those that are still to be read from a Prometheus too.
+    pub(crate) fn shown(&self, rollout: &RolloutRecord, now_us: i64) -> Vec<Shown> {
+        let awaited = prometheus::awaited(rollout, self.asks_prometheus);
+        let mut shown: BTreeMap<_, _> = awaited
+            .map(|(metric, why)| {
+                let awaited = Shown {
+                    metric: metric.clone(),
+                    source: Source::Prometheus,
+                    missing: why.to_owned(),
+                    ..Shown::default()
+                };
+                (metric, awaited)
+            })
+            .collect();
         let all = self.lock();
-        let held = all.get(&rollout).into_iter().flatten();
-        held.map(|(metric, held)| held.shown(metric, now_us)).collect()
+        let held = all.get(&rollout.id).into_iter().flatten();
+        shown.extend(held.map(|(metric, held)| (metric.clone(), held.shown(metric, now_us))));
+        shown.into_values().collect()
     }
 
     /// Forgets all rollouts but some.
@@ -167,19 +203,18 @@ impl Held {
     }
 
     fn shown(&self, metric: &str, now_us: i64) -> Shown {
-        let now = self.now(now_us);
-        let missing = match (now.treatment, self.treatment.missing.as_str()) {
-            (Some(_), _) => String::new(),
-            (None, "") if self.treatment.value.is_some() => "the last reading is too old".to_owned(),
-            (None, "") => "it was never read".to_owned(),
-            (None, why) => why.to_owned(),
-        };
+        let is_control_read = self.control.value.is_some() || !self.control.missing.is_empty();
         Shown {
             metric: metric.to_owned(),
-            now,
+            now: self.now(now_us),
             at_us: self.treatment.at_us.max(self.control.at_us),
             source: self.source,
-            missing,
+            missing: self.treatment.why_missing(now_us),
+            control_missing: if is_control_read {
+                self.control.why_missing(now_us)
+            } else {
+                String::new()
+            },
         }
     }
 }
@@ -189,6 +224,16 @@ impl Side {
     fn at(&self, now_us: i64) -> Option<f64> {
         self.value.filter(|_| now_us < self.until_us)
     }
+
+    /// Why there is no value; empty if there is one.
+    fn why_missing(&self, now_us: i64) -> String {
+        match (self.at(now_us), self.missing.as_str()) {
+            (Some(_), _) => String::new(),
+            (None, "") if self.value.is_some() => "the last reading is too old".to_owned(),
+            (None, "") => "it was never read".to_owned(),
+            (None, why) => why.to_owned(),
+        }
+    }
 }
 
 impl Source {
@@ -196,15 +241,59 @@ impl Source {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Source::Pushed => "pushed",
+            Source::Prometheus => "prometheus",
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use rollout::{
+        Phase, Plan,
+        catalogue::{Direction, Kind, OwnDefinition, Query, Template, Unit},
+    };
+
     use super::*;
+    use crate::builders;
 
     const ID: Uuid = Uuid::nil();
+
+    /// A rollout with a level that a Prometheus is asked for.
+    fn asking() -> RolloutRecord {
+        let own = OwnDefinition {
+            key: "depth".to_owned(),
+            kind: Kind::Gauge,
+            unit: Unit::Count,
+            better: Direction::Lower,
+            per: None,
+            minimum: None,
+            maximum: None,
+            prometheus: Some(Query {
+                template: Template::parse("max(depth)").unwrap(),
+                interval_us: 5_000_000,
+                stands_for_us: 15_000_000,
+            }),
+        };
+        let mut record = builders::rollout();
+        record.id = ID;
+        record.plan = Arc::new(Plan {
+            metrics: vec![own],
+            ..(*record.plan).clone()
+        });
+        record
+    }
+
+    /// A rollout without one.
+    fn rollout() -> RolloutRecord {
+        RolloutRecord {
+            id: ID,
+            ..builders::rollout()
+        }
+    }
 
     fn reading(value: Result<f64, &str>, at_us: i64) -> Reading {
         Reading {
@@ -227,10 +316,10 @@ mod tests {
         levels.note(ID, "cpu", Arm::Treatment, reading(Ok(0.4), 90));
         let at = |now_us| levels.of(ID, now_us)["cpu"].now.treatment;
         assert_eq!((at(144), at(145)), (Some(0.5), None));
-        assert_eq!(levels.shown(ID, 145)[0].missing, "the last reading is too old");
+        assert_eq!(levels.shown(&rollout(), 145)[0].missing, "the last reading is too old");
         levels.note(ID, "cpu", Arm::Treatment, reading(Err("no series"), 110));
         assert_eq!(at(144), Some(0.5), "it stands");
-        assert_eq!(levels.shown(ID, 145)[0].missing, "no series");
+        assert_eq!(levels.shown(&rollout(), 145)[0].missing, "no series");
     }
 
     #[test]
@@ -247,10 +336,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_read_is_shown_before_it_was_ever_read_with_the_reason() {
+        let shown = |levels: &Levels, record: &RolloutRecord| {
+            let shown = levels.shown(record, 1);
+            let [one] = shown.as_slice() else { panic!("{shown:?}") };
+            (one.metric.clone(), one.source, one.missing.clone())
+        };
+        let levels = Levels::new(true);
+        let (metric, source, missing) = shown(&levels, &asking());
+        assert_eq!((metric.as_str(), source), ("depth", Source::Prometheus));
+        assert_eq!(missing, "it was not asked for yet");
+        let (_, _, missing) = shown(&Levels::default(), &asking());
+        assert!(missing.contains("--prometheus URL"), "{missing}");
+        let from_prometheus = Reading {
+            source: Source::Prometheus,
+            ..reading(Err("no data"), 0)
+        };
+        levels.note(ID, "depth", Arm::Treatment, from_prometheus);
+        assert_eq!(shown(&levels, &asking()).2, "no data");
+        let mut ended = asking();
+        ended.state.phase = Phase::Completed;
+        assert_eq!(Levels::new(true).shown(&ended, 1), [], "nobody asks any more");
+    }
+
+    #[test]
+    fn a_control_that_is_missing_is_told_beside_a_treatment_that_is_not() {
+        let levels = Levels::default();
+        levels.note(ID, "cpu", Arm::Treatment, reading(Ok(0.5), 100));
+        assert_eq!(levels.shown(&rollout(), 110)[0].control_missing, "", "nobody reads one");
+        levels.note(ID, "cpu", Arm::Control, reading(Err("no data"), 100));
+        let shown = &levels.shown(&rollout(), 110)[0];
+        assert_eq!(
+            (shown.missing.as_str(), shown.control_missing.as_str()),
+            ("", "no data")
+        );
+    }
+
+    #[test]
     fn rollouts_that_are_over_are_forgotten() {
         let levels = Levels::default();
         levels.note(ID, "cpu", Arm::Control, reading(Ok(0.3), 0));
-        assert_eq!(levels.shown(ID, 1)[0].missing, "it was never read");
+        assert_eq!(levels.shown(&rollout(), 1)[0].missing, "it was never read");
         levels.retain(|id| *id != ID);
         assert!(levels.of(ID, 1).is_empty());
     }

@@ -1,6 +1,7 @@
 //! Names of the control plane's metrics, each described once.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
+use rollout::recovery::Outcome;
 
 /// The store revision that the state shows.
 pub(crate) const REVISION: &str = "tidegate_revision";
@@ -18,8 +19,14 @@ pub(crate) const TRANSITIONS: &str = "tidegate_rollout_transitions_total";
 pub(crate) const ALERTS: &str = "tidegate_alerts_total";
 /// Kill switches that tripped by themselves.
 pub(crate) const TRIPS: &str = "tidegate_kill_switch_trips_total";
+/// Aborts of which it is known whether what harmed recovered, by outcome.
+pub(crate) const RECOVERIES: &str = "tidegate_recoveries_total";
 /// Rollouts that are under way.
 pub(crate) const ROLLOUTS_ACTIVE: &str = "tidegate_rollouts_active";
+/// What the engine worked in one pass over all rollouts.
+pub(crate) const ENGINE_PASS: &str = "tidegate_engine_pass_seconds";
+/// Looks of the engine at a rollout: its evidence, its guards, and the step.
+pub(crate) const ENGINE_LOOKS: &str = "tidegate_engine_looks_total";
 /// Rollouts that have been in one stage for longer than their plans allow: somebody should decide.
 pub(crate) const ROLLOUTS_STUCK: &str = "tidegate_rollouts_stuck";
 /// Rollouts that are aborting for over a minute: somebody should look.
@@ -39,6 +46,9 @@ pub(crate) fn describe() {
     describe_counter!(TRANSITIONS, "transitions of rollouts, by kind");
     describe_counter!(ALERTS, "alerts that were raised, by severity");
     describe_counter!(TRIPS, "kill switches that tripped by themselves");
+    describe_histogram!(ENGINE_PASS, "work of the engine in one pass over all rollouts");
+    describe_counter!(ENGINE_LOOKS, "looks of the engine at a rollout");
+    describe_counter!(RECOVERIES, "what came of the harm after aborts, by outcome");
     describe_gauge!(ROLLOUTS_ACTIVE, "rollouts that are under way");
     describe_gauge!(
         ROLLOUTS_STUCK,
@@ -54,6 +64,9 @@ pub(crate) fn describe() {
     metrics::gauge!(AGENTS_CONNECTED).set(0.0);
     metrics::counter!(NACKS).absolute(0);
     metrics::counter!(TRIPS).absolute(0);
+    for outcome in Outcome::ALL {
+        metrics::counter!(RECOVERIES, "outcome" => outcome.name()).absolute(0);
+    }
     for severity in ["warning", "critical"] {
         metrics::counter!(ALERTS, "severity" => severity).absolute(0);
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use evaluation::{Environment, Flag, Key, Segment};
-use rollout::{EvidenceNumber, Measure, Plan, State, measure::Counted};
+use rollout::{EvidenceNumber, Measure, Plan, State, measure::Counted, recovery};
 use uuid::Uuid;
 
 use crate::{
@@ -98,8 +98,10 @@ pub(crate) struct RolloutRecord {
     pub(crate) retry_of: Option<Uuid>,
     /// Whether it draws buckets of its own.
     pub(crate) reshuffled: bool,
-    /// Whether it is no rollout but the watch of a standing kill switch (`standing.rs`).
+    /// Whether it is no rollout but the watch of a standing kill switch, or of a recovery (`standing.rs`).
     pub(crate) standing: bool,
+    /// The aborted rollout whose recovery such a watch is for.
+    pub(crate) recovery_of: Option<Uuid>,
     /// How it ended, once it has.
     pub(crate) end: Option<End>,
     /// The store revision of its last write.
@@ -154,6 +156,21 @@ pub(crate) struct End {
     pub(crate) fresh: bool,
     /// The agents that were live at the decision: those that do not come back are named.
     pub(crate) awaited: Vec<String>,
+    /// Of an abort by evidence: whether what harmed is well again.
+    pub(crate) recovery: Option<Recovery>,
+}
+
+/// Whether what harmed is well again since treatment is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recovery {
+    /// The guard that was broken, as written.
+    pub(crate) harm: String,
+    /// What must be reached.
+    pub(crate) bar: recovery::Bar,
+    /// What was read last.
+    pub(crate) reading: Option<recovery::Reading>,
+    /// What came of it, and when; none: it is watched.
+    pub(crate) outcome: Option<(recovery::Outcome, i64)>,
 }
 
 /// Why a rollout ended.

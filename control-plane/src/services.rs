@@ -80,7 +80,7 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
     let history = HistoryServer::new(api::HistoryApi::new(truth.clone()));
     let inspection = InspectionServer::new(api::InspectionApi::new(truth.clone()));
     let environments = EnvironmentsServer::new(api::EnvironmentsApi::new(truth.clone(), fleet.clone()));
-    let plans = PlansServer::new(api::PlansApi::new(truth.clone()));
+    let plans = PlansServer::new(api::PlansApi::new(truth.clone(), sources.levels.clone()));
     let webhooks = WebhooksServer::new(api::WebhooksApi::new(truth.clone(), webhooks));
     let segments = SegmentsServer::new(api::SegmentsApi::new(truth.clone()));
     let sync = SyncServer::new(SyncService::new(publisher, fleet, shutdown.clone()));

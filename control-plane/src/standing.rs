@@ -1,10 +1,11 @@
-//! Standing kill switches: what is measured of a flag while no rollout holds it, so that its kill switch can trip at any
-//! time.
+//! Watches: what is measured of a flag while no rollout holds it, so that its kill switch can trip at any time, and so
+//! that it is known whether what harmed recovers after an abort.
 //!
-//! A plan with a kill switch that trips by itself has, for the flag that it kills, a **watch**: a rollout record that never
-//! moves, in which everybody is treatment and everybody is served the flag's default, as in a shadow. Agents then expose,
-//! count and report as ever, and the engine looks at the conditions alone. A rollout that holds the flag is measured
-//! instead, by its own copy of the plan. Pure: the engine commits what is due here.
+//! A **watch** is a rollout record that never moves, in which everybody is served the flag's default. Agents then expose,
+//! count and report as ever. A plan with a kill switch that trips by itself has one for the flag that it kills: everybody
+//! is treatment, as in a shadow, and the engine looks at the conditions alone. An abort by evidence has one until its
+//! recovery is known, counting what the rollout did: everybody is control. What is to be watched for both has one watch. A
+//! rollout that holds the flag is measured instead, by its own copy of the plan. Pure: the engine commits what is due here.
 //!
 //! A flag whose default is a split has no watch, for there is no one variant that everybody is served; nor has one with a
 //! single variant.
@@ -24,26 +25,42 @@ use crate::{
     store::{Guard, Txn, keys, model},
 };
 
-/// What a watch must be for.
-type Wanted<'s> = BTreeMap<(&'s Key, Key), &'s Plan>;
+/// What watches must be for, by environment and flag.
+type Wanted<'s> = BTreeMap<(&'s Key, Key), Want<'s>>;
+
+/// What one watch is for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Want<'s> {
+    /// The plan whose kill switch stands.
+    kill: Option<&'s Plan>,
+    /// The aborted rollout whose recovery is not known yet.
+    recovery: Option<&'s RolloutRecord>,
+}
 
 /// A watch to begin, or one to end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Due {
-    /// Nobody watches a flag whose kill switch stands.
-    Begin {
-        /// Where.
-        environment: Key,
-        /// The flag that is killed.
-        flag: Key,
-        /// The plan whose kill switch it is.
-        plan: Box<Plan>,
-    },
-    /// A watch is for a plan that is gone or says something else by now.
+    /// Nobody watches a flag that must be watched.
+    Begin(Box<Watch>),
+    /// A watch is for what is gone or says something else by now.
     End(Arc<RolloutRecord>),
 }
 
-/// The first thing that is due; none if every standing kill switch has its watch.
+/// A watch that is to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Watch {
+    /// Where.
+    pub(crate) environment: Key,
+    /// The flag that is watched.
+    pub(crate) flag: Key,
+    /// What it measures, and the conditions of the kill switch.
+    plan: Plan,
+    /// What agents count for it.
+    counted: Arc<[measure::Counted]>,
+    recovery_of: Option<Uuid>,
+}
+
+/// The first thing that is due; none if all that must be watched is.
 pub(crate) fn due(state: &State) -> Option<Due> {
     let wanted = wanted(state);
     let mut watched = BTreeMap::new();
@@ -51,7 +68,7 @@ pub(crate) fn due(state: &State) -> Option<Due> {
         let key = (record.environment.clone(), record.plan.flag.clone());
         let is_wanted = wanted
             .iter()
-            .any(|((environment, flag), plan)| is_for(record, environment, flag, plan));
+            .any(|((environment, flag), want)| want.is_met_by(record, environment, flag));
         if !is_wanted || watched.insert(key, ()).is_some() {
             return Some(Due::End(record.clone()));
         }
@@ -59,14 +76,10 @@ pub(crate) fn due(state: &State) -> Option<Due> {
     let unwatched = wanted
         .into_iter()
         .find(|((environment, flag), _)| !watched.contains_key(&((*environment).clone(), flag.to_string())));
-    unwatched.map(|((environment, flag), plan)| Due::Begin {
-        environment: environment.clone(),
-        flag,
-        plan: Box::new(plan.clone()),
-    })
+    unwatched.map(|((environment, flag), want)| Due::Begin(Box::new(want.watch(environment, flag))))
 }
 
-/// The kill switches that stand, by environment and the flag that they kill. Of several plans for one flag the first by key.
+/// The kill switches that stand and the recoveries that are not known yet. Of several plans for one flag the first by key.
 fn wanted(state: &State) -> Wanted<'_> {
     let mut wanted = Wanted::new();
     for ((environment, _), record) in state.plans.iter() {
@@ -81,18 +94,89 @@ fn wanted(state: &State) -> Wanted<'_> {
             .and_then(|record| served(record))
             .is_some()
         {
-            wanted.entry((environment, flag)).or_insert(plan);
+            wanted.entry((environment, flag)).or_default().kill.get_or_insert(plan);
+        }
+    }
+    for ((environment, _), record) in state.rollouts.iter().filter(|(_, record)| is_recovering(record)) {
+        let Ok(flag) = Key::parse(&record.plan.flag) else {
+            continue;
+        };
+        let is_free = state.active(environment, &flag).is_none();
+        if is_free
+            && state
+                .flag(environment, &flag)
+                .and_then(|record| served(record))
+                .is_some()
+        {
+            // Ids are in the order of time, so the newest is left.
+            wanted.entry((environment, flag)).or_default().recovery = Some(record);
         }
     }
     wanted
 }
 
-fn is_for(record: &RolloutRecord, environment: &Key, flag: &Key, plan: &Plan) -> bool {
-    record.environment == *environment
-        && record.plan.flag == flag.as_str()
-        && record.plan.metrics == plan.metrics
-        && record.plan.kill_switch.as_ref().map(|kill| &kill.conditions)
-            == plan.kill_switch.as_ref().map(|kill| &kill.conditions)
+fn is_recovering(record: &RolloutRecord) -> bool {
+    let recovery = record.end.as_ref().and_then(|end| end.recovery.as_ref());
+    recovery.is_some_and(|recovery| recovery.outcome.is_none())
+}
+
+impl Want<'_> {
+    fn is_met_by(&self, record: &RolloutRecord, environment: &Key, flag: &Key) -> bool {
+        let plan = self.plan(flag);
+        let conditions = |plan: &Plan| plan.kill_switch.as_ref().map(|kill| kill.conditions.clone());
+        record.environment == *environment
+            && record.plan.flag == flag.as_str()
+            && record.recovery_of == self.recovery.map(|record| record.id)
+            && record.plan.metrics == plan.metrics
+            && conditions(&record.plan) == conditions(&plan)
+    }
+
+    /// What is measured: the metrics of both, and the conditions of the kill switch.
+    fn plan(&self, flag: &Key) -> Plan {
+        let recovering = self.recovery.map(|record| &*record.plan);
+        let mut metrics = recovering.map(|plan| plan.metrics.clone()).unwrap_or_default();
+        for metric in self.kill.iter().flat_map(|plan| &plan.metrics) {
+            if metrics.iter().all(|known| known.key != metric.key) {
+                metrics.push(metric.clone());
+            }
+        }
+        let mut kill_switch = self.kill.and_then(|plan| plan.kill_switch.clone());
+        if let Some(kill) = &mut kill_switch {
+            kill.flag = String::new();
+        }
+        let mut stage = Stage::new("standing", Share::ALL, Dwell::Permanent);
+        stage.shadow = true;
+        if recovering.is_some() {
+            // Nobody is told of a treatment after an abort.
+            stage = Stage::new("recovery", Share::NONE, Dwell::Permanent);
+        }
+        let like = self.kill.or(recovering);
+        let own = Plan::new(like.map_or("", |plan| &plan.key), flag.as_str());
+        Plan {
+            // Never served: what is served is the flag's default of the moment.
+            treatment: "watched".to_owned(),
+            control: "default".to_owned(),
+            stages: vec![stage],
+            metrics,
+            lost_after_us: like.map_or(own.lost_after_us, |plan| plan.lost_after_us),
+            // A recovery is of the units that the rollout had.
+            unit_by: recovering.map_or_else(|| own.unit_by.clone(), |plan| plan.unit_by.clone()),
+            kill_switch,
+            ..own
+        }
+    }
+
+    fn watch(&self, environment: &Key, flag: Key) -> Watch {
+        let plan = self.plan(&flag);
+        let before = self.recovery.map_or(&[][..], |record| &record.counted);
+        Watch {
+            environment: environment.clone(),
+            counted: measure::extended(before, &plan).into(),
+            recovery_of: self.recovery.map(|record| record.id),
+            plan,
+            flag,
+        }
+    }
 }
 
 /// The one variant that a flag serves by default, and another one, which a watch names and nobody is served; none of a flag
@@ -106,63 +190,44 @@ pub(crate) fn served(flag: &FlagRecord) -> Option<(&str, &str)> {
     Some((default, other))
 }
 
-/// A watch that begins now.
-pub(crate) fn watch(
-    environment: &Key,
-    flag: &Key,
-    plan: &Plan,
-    (id, index): (Uuid, u32),
-    now_us: i64,
-) -> RolloutRecord {
-    let mut stage = Stage::new("standing", Share::ALL, Dwell::Permanent);
-    stage.shadow = true;
-    let mut kill_switch = plan.kill_switch.clone();
-    if let Some(kill) = &mut kill_switch {
-        kill.flag = String::new();
-    }
-    let own = Plan {
-        // Never served: what is served is the flag's default of the moment.
-        treatment: "watched".to_owned(),
-        control: "default".to_owned(),
-        stages: vec![stage],
-        metrics: plan.metrics.clone(),
-        lost_after_us: plan.lost_after_us,
-        kill_switch,
-        ..Plan::new(&plan.key, flag.as_str())
-    };
-    let mut state = Progress::draft(plan_wire::hash(&own), now_us);
-    state.phase = Phase::Soak;
-    state.clock_started_at_us = Some(now_us);
-    state.visits.push(Visit {
-        stage: 0,
-        visit: 1,
-        entered_at_us: now_us,
-    });
-    state.horizons.push(Horizon {
-        stage: 0,
-        started_at_us: now_us,
-    });
-    RolloutRecord {
-        id,
-        environment: environment.clone(),
-        index,
-        number: 0,
-        counted: measure::counted(&own).into(),
-        plan: Arc::new(own),
-        plan_version: 1,
-        state,
-        measuring_key: rand::random(),
-        // Draws nothing: everybody is in.
-        salt: "standing".to_owned(),
-        started_by: crate::identity::ENGINE.to_owned(),
-        started_at_us: now_us,
-        transitions: Vec::new(),
-        acked_buckets: 0,
-        retry_of: None,
-        reshuffled: false,
-        standing: true,
-        end: None,
-        revision: 0,
+impl Watch {
+    /// Its record, if it begins now.
+    pub(crate) fn record(&self, (id, index): (Uuid, u32), now_us: i64) -> RolloutRecord {
+        let mut state = Progress::draft(plan_wire::hash(&self.plan), now_us);
+        state.phase = Phase::Soak;
+        state.clock_started_at_us = Some(now_us);
+        state.visits.push(Visit {
+            stage: 0,
+            visit: 1,
+            entered_at_us: now_us,
+        });
+        state.horizons.push(Horizon {
+            stage: 0,
+            started_at_us: now_us,
+        });
+        RolloutRecord {
+            id,
+            environment: self.environment.clone(),
+            index,
+            number: 0,
+            counted: self.counted.clone(),
+            plan: Arc::new(self.plan.clone()),
+            plan_version: 1,
+            state,
+            measuring_key: rand::random(),
+            // Draws nothing: everybody is in.
+            salt: "standing".to_owned(),
+            started_by: crate::identity::ENGINE.to_owned(),
+            started_at_us: now_us,
+            transitions: Vec::new(),
+            acked_buckets: 0,
+            retry_of: None,
+            reshuffled: false,
+            standing: true,
+            recovery_of: self.recovery_of,
+            end: None,
+            revision: 0,
+        }
     }
 }
 
@@ -182,7 +247,7 @@ pub(crate) fn begin(record: &RolloutRecord, count: Count) -> Txn {
         .put(key, model::write_rollout(record))
         .put(
             keys::exposure(environment, record.id),
-            model::write_exposure(0, Share::ALL.get()),
+            model::write_exposure(0, record.plan.wanted(0).get()),
         )
 }
 
@@ -190,14 +255,16 @@ pub(crate) fn begin(record: &RolloutRecord, count: Count) -> Txn {
 pub(crate) fn end(record: &RolloutRecord) -> Txn {
     let environment = &record.environment;
     let visit = (0, 1);
+    let own = keys::rollout(environment, record.id);
     let gone: [Bytes; 5] = [
-        keys::rollout(environment, record.id),
+        // While the record is there, its exposure tells whose entries agents must give up.
         keys::exposure(environment, record.id),
+        own.clone(),
         keys::index(environment, record.index),
         keys::evidence(environment, record.id),
         keys::sums_of(environment, record.id, visit),
     ];
-    let guard = Guard::Unchanged(gone[0].clone(), record.revision);
+    let guard = Guard::Unchanged(own, record.revision);
     gone.into_iter().fold(Txn::default().guard(guard), Txn::delete)
 }
 
@@ -240,17 +307,12 @@ mod tests {
     }
 
     fn begun(world: &mut World) -> Arc<RolloutRecord> {
-        let Some(Due::Begin {
-            environment,
-            flag,
-            plan,
-        }) = due(&world.state)
-        else {
+        let Some(Due::Begin(watch)) = due(&world.state) else {
             panic!("{:?}", due(&world.state))
         };
         let count = world.count();
         let id = Uuid::from_u128((u128::from(count.value) + 0x0199) << 100);
-        let record = watch(&environment, &flag, &plan, (id, count.value + 1), START_US);
+        let record = watch.record((id, count.value + 1), START_US);
         world.commit(&begin(&record, count));
         world.state.rollout(&production(), id).unwrap().clone()
     }
@@ -267,7 +329,14 @@ mod tests {
         assert_eq!(due(&world.state), None);
         store_plan(&mut world, plan("error-rate > 9 %", true));
         assert_eq!(due(&world.state), Some(Due::End(first.clone())));
-        world.commit(&end(&first));
+        let touched = world.commit(&end(&first));
+        let told = touched
+            .values()
+            .flatten()
+            .map(|id| id.key.to_string())
+            .collect::<Vec<_>>();
+        assert!(told.contains(&"checkout".to_owned()), "agents give it up: {told:?}");
+        assert!(told.contains(&first.index.to_string()), "agents give it up: {told:?}");
         assert!(world.state.rollouts.is_empty());
         let second = begun(&mut world);
         assert_ne!(first.index, second.index, "a number never means two things");

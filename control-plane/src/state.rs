@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) rollouts: Arc<BTreeMap<(Key, Uuid), Arc<RolloutRecord>>>,
     /// The rollout with an index, by environment and index: every frame asks for it.
     pub(crate) indices: Arc<BTreeMap<(Key, u32), Uuid>>,
+    /// The rollouts of each flag and the watches of its kill switch, by environment, flag and id.
+    pub(crate) runs: Arc<BTreeSet<(Key, Key, Uuid)>>,
     /// What each rollout wants exposed.
     pub(crate) exposures: Arc<BTreeMap<Uuid, Exposure>>,
     /// How much each rollout's stage has soaked.
@@ -151,6 +153,15 @@ impl State {
                     if self.indices.get(&index) != Some(id) {
                         set(&mut self.indices, index, Some(*id));
                     }
+                    let flag = Key::parse(&record.plan.flag).map_err(|_| ModelError::Field("plan.flag"))?;
+                    let run = (environment.clone(), flag, *id);
+                    if !self.runs.contains(&run) {
+                        Arc::make_mut(&mut self.runs).insert(run);
+                    }
+                }
+                match self.rollout(environment, *id).cloned() {
+                    Some(before) if record.is_none() => self.forget(&before),
+                    Some(_) | None => {}
                 }
                 set(&mut self.rollouts, (environment.clone(), *id), record.map(Arc::new));
             }
@@ -242,6 +253,14 @@ impl State {
         let held = self.chunks_of(environment);
         let named = record.chunks().filter(|id| !held.contains_key(id));
         Ok(named.collect())
+    }
+
+    /// Forgets by what a rollout that goes is found.
+    fn forget(&mut self, record: &RolloutRecord) {
+        set(&mut self.indices, (record.environment.clone(), record.index), None);
+        if let Ok(flag) = Key::parse(&record.plan.flag) {
+            Arc::make_mut(&mut self.runs).remove(&(record.environment.clone(), flag, record.id));
+        }
     }
 
     /// Takes a segment in, and lets go of the chunks that no segment names any longer.
@@ -406,10 +425,29 @@ impl State {
         self.rollouts.range(range).map(|(_, record)| record)
     }
 
+    /// The rollouts of a flag and the watches of its kill switch, the oldest first.
+    pub(crate) fn runs_of<'s>(
+        &'s self,
+        environment: &'s Key,
+        flag: &Key,
+    ) -> impl DoubleEndedIterator<Item = &'s Arc<RolloutRecord>> + use<'s> {
+        let at = |id| (environment.clone(), flag.clone(), id);
+        let runs = self.runs.range(at(Uuid::nil())..=at(Uuid::max()));
+        runs.filter_map(move |(_, _, id)| self.rollout(environment, *id))
+    }
+
+    /// The rollouts of a flag, the oldest first.
+    pub(crate) fn rollouts_of_flag<'s>(
+        &'s self,
+        environment: &'s Key,
+        flag: &Key,
+    ) -> impl DoubleEndedIterator<Item = &'s Arc<RolloutRecord>> + use<'s> {
+        self.runs_of(environment, flag).filter(|record| !record.standing)
+    }
+
     /// The watch of a flag whose kill switch stands.
-    pub(crate) fn watch_of(&self, environment: &Key, flag: &Key) -> Option<&Arc<RolloutRecord>> {
-        let mut watches = self.measured_of(environment).filter(|record| record.standing);
-        watches.find(|record| record.plan.flag == flag.as_str())
+    pub(crate) fn watch_of<'s>(&'s self, environment: &'s Key, flag: &Key) -> Option<&'s Arc<RolloutRecord>> {
+        self.runs_of(environment, flag).find(|record| record.standing)
     }
 
     /// The rollout with an index.

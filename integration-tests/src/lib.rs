@@ -30,6 +30,7 @@ pub mod ops;
 pub mod plans;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod provider;
 pub mod proxy;
 pub mod receiver;

@@ -113,7 +113,8 @@ async fn take(mut stream: TcpStream, messages: Arc<Mutex<Vec<Message>>>) {
     let _ = stream.shutdown().await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Message> {
+/// Reads one message.
+pub(crate) async fn read(stream: &mut TcpStream) -> Option<Message> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -69,3 +69,10 @@ pub const METADATA_STALE: &str = "tidegate.stale_s";
 pub const METADATA_PREREQUISITE: &str = "tidegate.prerequisite";
 /// The largest gRPC message that either side accepts, in bytes.
 pub const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The greatest sum of values in one bucket of a frame, in millionths, whatever its sign. What does not fit is told in
+/// parts.
+pub const SUM_LIMIT: u64 = 1 << 60;
+
+/// Metrics of one rollout are numbered below this.
+pub const METRIC_NUMBERS: u16 = 1_024;

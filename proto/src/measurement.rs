@@ -5,7 +5,7 @@ use evaluation::{
     StageVisit,
 };
 
-use crate::{revision, v1};
+use crate::{METRIC_NUMBERS, revision, v1};
 
 /// Why an entry could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,7 +173,10 @@ fn metric(metric: v1::MetricSpec) -> Result<MetricSpec, MeasurementError> {
         v1::MetricKind::Unspecified => return Err(MeasurementError::Range("metrics.kind")),
     };
     Ok(MetricSpec {
-        number: u16::try_from(metric.number).map_err(|_| MeasurementError::Range("metrics.number"))?,
+        number: u16::try_from(metric.number)
+            .ok()
+            .filter(|number| *number < METRIC_NUMBERS)
+            .ok_or(MeasurementError::Range("metrics.number"))?,
         key: metric.key,
         counting,
         lost_is_bad: metric.lost_is_bad,
@@ -226,5 +229,39 @@ impl TryFrom<v1::EnvironmentEntry> for Environment {
             order: entry.order,
             token_key: revision::read_u128("token_key", &entry.token_key)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn entry(number: u32) -> v1::MeasurementEntry {
+        let metric = v1::MetricSpec {
+            number,
+            key: "errors".to_owned(),
+            kind: v1::MetricKind::ErrorRate.into(),
+            ..v1::MetricSpec::default()
+        };
+        v1::MeasurementEntry {
+            rollout: 1,
+            id: revision::write_u128(7),
+            flag: "checkout".to_owned(),
+            measuring_key: revision::write_u128(5),
+            metrics: vec![metric],
+            ..v1::MeasurementEntry::default()
+        }
+    }
+
+    #[test]
+    fn a_metric_has_a_number_below_1024_because_whoever_counts_has_a_place_for_each() {
+        let last = Measurement::try_from(entry(1_023)).unwrap();
+        assert_eq!(last.metrics[0].number, 1_023);
+        for number in [1_024, 65_535, 65_536, u32::MAX] {
+            let refused = Measurement::try_from(entry(number));
+            assert_eq!(refused, Err(MeasurementError::Range("metrics.number")), "{number}");
+        }
     }
 }

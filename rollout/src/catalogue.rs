@@ -9,11 +9,13 @@ mod built_in;
 mod distance;
 mod key;
 mod own;
+mod query;
 
 use crate::measure::Per;
 pub use key::{KeyError, MetricKey};
 
 pub use own::{OwnDefinition, Resolved, Resolver, UnknownMetric};
+pub use query::{Names, Placeholder, Query, Template, TemplateError};
 
 /// A metric of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

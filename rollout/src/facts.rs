@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EvidenceNumber, HoldReason, Micros, criterion::Estimates};
+use crate::{EvidenceNumber, HoldReason, Micros, criterion::Estimates, guards::Levels};
 
 /// The longest time between two looks that counts as seen, while somebody looks every second.
 pub const LONGEST_GAP_US: Micros = 5_000_000;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub measures: BTreeMap<String, Measure>,
     /// What the conditions of the kill switch read of the last minutes, by [`crate::measure::subject`].
     pub recent: BTreeMap<String, Measure>,
+    /// Levels that were read from outside, with their last readings.
+    pub levels: Levels,
     /// Whether the stage's criteria are proved to hold (guard.md 6); none: nothing is known yet.
     pub certified: Option<bool>,
     /// The names of the items that checks have found done.
@@ -84,6 +86,7 @@ impl Default for Facts {
             resumed: false,
             measures: BTreeMap::new(),
             recent: BTreeMap::new(),
+            levels: Levels::new(),
             certified: None,
             checked: Vec::new(),
             longest_gap_us: LONGEST_GAP_US,

@@ -38,6 +38,8 @@ impl Guard {
     pub const DEFAULT_LIMIT: f64 = 1.0;
     /// The metric that is measured for every rollout.
     pub const ERROR_RATE: &'static str = "error-rate";
+    /// The metric of the built-in guard, [`Guard::slower_than_control`].
+    pub const LATENCY: &'static str = "p95";
 
     /// Errors of treatment above those of control abort: the guard of a plan that names none.
     pub fn no_worse_than_control() -> Self {
@@ -60,6 +62,35 @@ impl Guard {
             weight: 1.0,
             except: Vec::new(),
         }
+    }
+
+    /// "Slower than control", built in (guard.md 4c): more of treatment than of control exceeds the baseline's own p95, of
+    /// level hold. [`crate::Plan::add_built_in_guards`] gives it to a plan.
+    pub fn slower_than_control() -> Self {
+        Self {
+            harm: Comparison {
+                metric: MetricKey::new(Self::LATENCY).expect("the key of a built-in metric is a key"),
+                relation: Relation::Above,
+                limit: Limit::Times {
+                    base: Base::Control,
+                    factor: Decimal::from_millionths(1_000_000),
+                },
+                window: None,
+            },
+            level: Level::Hold,
+            weight: 1.0,
+            except: Vec::new(),
+        }
+    }
+
+    /// What people call it, where that is more than its limit says.
+    pub fn name(&self) -> Option<&'static str> {
+        self.is_slower_than_control().then_some("slower than control")
+    }
+
+    /// Whether it is "slower than control", of whatever level.
+    pub fn is_slower_than_control(&self) -> bool {
+        self.harm == Self::slower_than_control().harm
     }
 
     /// The ratio to the live control, if this is a guard on the error rate that is relative to it and may abort.
@@ -95,5 +126,26 @@ impl Level {
             Level::Hold => Ladder::Hold,
             Level::Abort => Ladder::Abort,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::criterion::Criterion;
+
+    #[test]
+    fn slower_than_control_is_what_a_plan_can_write_too() {
+        let built_in = Guard::slower_than_control();
+        let written: Criterion = "p95 > 1x control".parse().unwrap();
+        assert_eq!(Criterion::Compare(built_in.harm.clone()), written);
+        assert_eq!(
+            built_in.level.cap(),
+            crate::evidence::exceedance::SLOWER_THAN_CONTROL_MOST
+        );
+        assert_eq!(built_in.name(), Some("slower than control"));
+        assert_eq!(Guard::no_worse_than_control().name(), None);
     }
 }

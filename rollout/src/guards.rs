@@ -19,6 +19,7 @@ pub use certified::certified;
 pub use examine::{Examination, examine};
 pub use finding::{Beyond, Finding};
 pub(crate) use horizons::strata;
+pub(crate) use levels::fires_in;
 pub use levels::{CONSECUTIVE, Level, Levels, fires};
 pub use seen::{HorizonCounts, OnsetKey, SampledCounts, Seen, VisitKey};
 pub use tests_of::{Missing, Test, Tests, onsets, tests_of};

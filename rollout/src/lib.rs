@@ -23,6 +23,7 @@ pub mod guards;
 pub mod lint;
 pub mod measure;
 pub mod plan;
+pub mod recovery;
 pub mod risk;
 pub mod shown;
 pub mod simulate;

@@ -15,6 +15,7 @@ mod sums;
 mod words;
 
 pub use captured::{Captured, FEWEST_CAPTURED, Whose, captured};
+pub(crate) use counted::is_level;
 pub(crate) use counted::of_comparison;
 pub use counted::{Counted, MOST_COUNTED, bound_of, counted, extended};
 pub use counting::{Counting, Per};

@@ -22,13 +22,15 @@ use crate::{
     Guard, Micros, Share, Stage,
     calendar::{Calendar, Window},
     catalogue::{self, Kind, OwnDefinition},
-    criterion::Criterion,
+    criterion::{Base, Criterion, Limit},
     risk::Assessment,
     strategy::Strategy,
 };
 
 /// A day: the longest a horizon lasts when units are compared, in microseconds.
 pub const DAY_US: Micros = 24 * 60 * 60 * 1_000_000;
+/// The most guards of a plan.
+pub const MOST_GUARDS: usize = 32;
 
 /// The ordered stages of a rollout and the rules that move it through them.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,6 +174,23 @@ impl Plan {
             bake_us: Self::DEFAULT_BAKE_US,
             holdback: Share::NONE,
             stuck_after_us: Self::DEFAULT_STUCK_AFTER_US,
+        }
+    }
+
+    /// Adds the guards that no plan has to write (guard.md 4c): "slower than control", where the p95 of the time before is
+    /// known. A plan that guards p95 against the control says by itself how much slower treatment may be, and gets none;
+    /// neither does one that is full. Adding them twice adds them once.
+    pub fn add_built_in_guards(&mut self) {
+        let of_control = |guard: &Guard| {
+            let base = match guard.harm.limit {
+                Limit::Absolute(_) => return false,
+                Limit::Times { base, .. } | Limit::Plus { base, .. } => base,
+            };
+            guard.harm.metric.as_str() == Guard::LATENCY && base == Base::Control
+        };
+        let is_known = self.baseline.values.contains_key(Guard::LATENCY);
+        if is_known && self.guards.len() < MOST_GUARDS && !self.guards.iter().any(of_control) {
+            self.guards.push(Guard::slower_than_control());
         }
     }
 

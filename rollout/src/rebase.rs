@@ -2,7 +2,8 @@
 //!
 //! What was entered stays as it was: the stages up to the highest that was ever visited keep their names, audiences and
 //! percentages, so that nobody gets or loses the treatment by an edit, and no number of a stage is given twice. Stages
-//! that nobody has seen may change freely. What the evidence was weighed by (unit, guards, budget) is frozen.
+//! that nobody has seen may change freely. What the evidence was weighed by (unit, guards, budget) is frozen; dwells and stages ahead may change,
+//! and the horizons that were planned at the start are kept.
 
 use crate::{Micros, Plan, State, Transition, Violation, act::Acted, made, violation::report};
 
@@ -32,6 +33,9 @@ pub fn rebase(before: &Plan, after: &Plan, state: &State, hash: u128, now: Micro
     }
     let mut next = state.clone();
     next.desk.plan_hash = hash;
+    if !state.phase.is_before_start() {
+        next.keep_planned(before, after);
+    }
     made::apply(&mut next, &Transition::Rebased, now);
     Ok(Acted {
         state: next,

@@ -124,6 +124,11 @@ impl Look<'_> {
         }
     }
 
+    /// The test of a guard in the present stage, by its position; none if nothing judges it.
+    pub(crate) fn test_of(&self, position: usize) -> Option<Test> {
+        self.test(self.plan.guards.get(position)?).ok()
+    }
+
     /// The test of the present stage, or why there is none.
     fn test(&self, guard: &Guard) -> Result<Test, &'static str> {
         let tests = tests_of(self.plan, self.seen.counted, guard).map_err(Missing::name)?;

@@ -5,10 +5,12 @@
 
 mod desk;
 mod phase;
+mod planned;
 
 pub use self::{
     desk::{Approval, Desk, Issue, List, Tick},
     phase::{HoldReason, Phase},
+    planned::Planned,
 };
 use crate::{Micros, Plan};
 
@@ -49,6 +51,8 @@ pub struct State {
     pub ended_at_us: Option<Micros>,
     /// What people have decided and done.
     pub desk: Desk,
+    /// What the budget was planned for, if the plan was edited since the start ([`State::planned`]).
+    pub planned: Option<Planned>,
 }
 
 /// One entry into a stage.
@@ -95,6 +99,7 @@ impl State {
                 plan_hash,
                 ..Desk::default()
             },
+            planned: None,
         }
     }
 

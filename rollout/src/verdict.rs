@@ -9,6 +9,7 @@ use crate::{
     criterion::Criterion,
     evidence::budget::{self, Ladder},
     gate::{self, Finding, Wait},
+    guards, measure,
     step::STALE_AFTER_US,
 };
 
@@ -76,10 +77,19 @@ pub(crate) fn ladder(plan: &Plan, facts: &Facts) -> Ladder {
     numbers.into_iter().flatten().map(rung).max().unwrap_or(Ladder::None)
 }
 
-/// The rollback criterion of the current stage that holds, if one does, on a minimum of outcomes and units.
+/// The rollback criterion of the current stage that holds, if one does, on a minimum of outcomes and units; one of a
+/// level on as many readings in a row as a guard needs (guard.md 4f).
 fn rolls_back(plan: &Plan, state: &State, facts: &Facts) -> Option<RollbackCause> {
     let stage = plan.stages.get(state.stage)?;
-    let holds = |written: &Criterion| gate::on_minimum(plan, alarm::BELIEVED, facts, written) == Finding::Holds;
+    let is_believed = |written: &Criterion| match written {
+        Criterion::Compare(harm) if measure::is_level(plan, harm.metric.as_str()) => {
+            guards::fires_in(plan, harm, &facts.levels)
+        }
+        Criterion::Compare(_) | Criterion::Stable | Criterion::Parity => true,
+    };
+    let holds = |written: &Criterion| {
+        gate::on_minimum(plan, alarm::BELIEVED, facts, written) == Finding::Holds && is_believed(written)
+    };
     let criterion = stage.rollback.iter().position(holds)?;
     Some(RollbackCause::Criterion {
         stage: state.stage,

@@ -7,6 +7,7 @@
 mod baseline;
 mod metrics;
 mod names;
+mod queries;
 mod stages;
 
 use crate::{Micros, Plan};

@@ -148,3 +148,28 @@ fn what_a_control_plane_has_too_is_named_apart_in_the_environment() {
         ["TIDEGATE_AGENT_DATA", "TIDEGATE_AGENT_LISTEN", "TIDEGATE_AGENT_OPS"]
     );
 }
+
+#[test]
+fn the_spool_is_in_the_data_folder_unless_told_otherwise() {
+    let data = Path::new("/data");
+    let spool = |arguments: &[&str], data| args(arguments).unwrap().spool(data);
+    assert_eq!(spool(&[], Some(data)), Some(PathBuf::from("/data/spool")));
+    assert_eq!(spool(&["--spool", ""], Some(data)), Some(PathBuf::from("/data/spool")));
+    assert_eq!(spool(&["--spool", "none"], Some(data)), None);
+    assert_eq!(
+        spool(&["--spool", "/fast/spool"], Some(data)),
+        Some(PathBuf::from("/fast/spool"))
+    );
+    // A diskless agent has no data folder.
+    assert_eq!(spool(&["--diskless"], None), None);
+    assert_eq!(spool(&["--diskless", "--spool", "/x"], None), Some(PathBuf::from("/x")));
+}
+
+#[test]
+fn a_spool_has_room_for_a_frame() {
+    assert_eq!(args(&[]).unwrap().spool_size, 64 << 20);
+    assert_eq!(args(&["--spool-size", "1MiB"]).unwrap().spool_size, 1 << 20);
+    for text in ["", "0", "1023KiB", "2GiB", "many"] {
+        assert!(args(&["--spool-size", text]).is_err(), "{text}");
+    }
+}

@@ -38,6 +38,13 @@ pub(crate) struct Drained {
     pub(crate) unsaid: Unsaid,
 }
 
+impl Drained {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slices.is_empty() && self.unsaid.dropped == 0
+    }
+}
+
 /// The counters of this agent.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -51,6 +58,36 @@ struct Shard {
     /// By rollout.
     tallies: BTreeMap<u32, Tally>,
     room: Room,
+}
+
+/// What the shards counted, by horizon.
+#[derive(Debug, Default)]
+struct Gathered {
+    horizons: BTreeMap<u32, Slice>,
+    unsaid: Unsaid,
+}
+
+impl Gathered {
+    fn add(&mut self, slices: Vec<Slice>, unsaid: Unsaid) {
+        self.unsaid.dropped += unsaid.dropped;
+        self.unsaid.unwatched += unsaid.unwatched;
+        for slice in slices {
+            match self.horizons.get_mut(&slice.horizon) {
+                Some(sum) => sum.add(slice),
+                None => {
+                    self.horizons.insert(slice.horizon, slice);
+                }
+            }
+        }
+    }
+
+    fn finish(self, classes: ClassNames) -> Drained {
+        Drained {
+            slices: self.horizons.into_values().collect(),
+            classes,
+            unsaid: self.unsaid,
+        }
+    }
 }
 
 impl Counters {
@@ -85,9 +122,9 @@ impl Counters {
         tally.resolve(exposed, room);
     }
 
-    /// An outcome of a measured rollout that cannot be counted.
-    pub(crate) fn dropped(&self, measurement: &Measurement) {
-        self.tally(&mut self.shard(0), measurement).0.drop_one();
+    /// Outcomes of a measured rollout that cannot be counted.
+    pub(crate) fn dropped(&self, measurement: &Measurement, outcomes: u64) {
+        self.tally(&mut self.shard(0), measurement).0.dropped(outcomes);
     }
 
     /// Counts whose outcome has not come by the deadline.
@@ -97,26 +134,22 @@ impl Counters {
 
     /// Takes what was counted up to the tick, which is closed by this.
     pub(crate) fn drain(&self, measurement: &Measurement, through: u32) -> Drained {
-        let mut horizons = BTreeMap::<u32, Slice>::new();
-        let mut unsaid = Unsaid::default();
+        let mut gathered = Gathered::default();
         self.each(measurement, |tally, _| {
-            let (slices, said) = tally.take(through);
-            unsaid.dropped += said.dropped;
-            unsaid.unwatched += said.unwatched;
-            for slice in slices {
-                match horizons.get_mut(&slice.horizon) {
-                    Some(sum) => sum.add(slice),
-                    None => {
-                        horizons.insert(slice.horizon, slice);
-                    }
-                }
-            }
+            let (slices, unsaid) = tally.take(through);
+            gathered.add(slices, unsaid);
         });
-        Drained {
-            slices: horizons.into_values().collect(),
-            classes: self.common(measurement).classes.names(),
-            unsaid,
-        }
+        gathered.finish(self.common(measurement).classes.names())
+    }
+
+    /// What was counted and not taken, which stays. Complexity: a copy of all of it.
+    pub(crate) fn peek(&self, measurement: &Measurement) -> Drained {
+        let mut gathered = Gathered::default();
+        self.each(measurement, |tally, _| {
+            let (slices, unsaid) = tally.peek();
+            gathered.add(slices, unsaid);
+        });
+        gathered.finish(self.common(measurement).classes.names())
     }
 
     /// How the treatment and the control did up to a tick, as far as it was not drained.

@@ -7,6 +7,7 @@
 use std::ops::AddAssign;
 
 use evaluation::{Counting, MetricSpec, Per};
+use proto::SUM_LIMIT;
 
 use super::report::{Outcome, Report, Value};
 
@@ -79,9 +80,13 @@ pub(crate) fn reported(counting: &Counting, report: &Report<'_>) -> Option<Step>
             minimum,
             maximum,
             per,
-        } => all(report.values_of(value), |value| {
-            sum_of(value, (*minimum, *maximum), *per)
-        }),
+        } => {
+            // No frame could tell a larger value.
+            let limit = SUM_LIMIT as i64;
+            let bounds = ((*minimum).max(-limit), (*maximum).min(limit));
+            let values = report.values_of(value).filter(|_| bounds.0 <= bounds.1);
+            all(values, |value| sum_of(value, bounds, *per))
+        }
         Counting::Hits { value, per } => all(report.values_of(value), |value| Step {
             num: i128::from(value.number() >= 0.5),
             den: u64::from(*per == Per::Value),

@@ -52,6 +52,30 @@ impl Outbox {
         }
     }
 
+    /// Frames that a former process left, in ascending order; nothing is cut here any more.
+    pub(crate) fn of_former((rollout, id): (u32, u128), frames: Vec<v1::Frame>) -> Self {
+        Self {
+            sequence: frames.last().map_or(0, |frame| frame.sequence),
+            waiting: frames.into(),
+            ..Self::new((rollout, id), "", 0)
+        }
+    }
+
+    /// The rollout's id.
+    pub(crate) fn id(&self) -> u128 {
+        self.id
+    }
+
+    /// The sequence of the last frame that was cut; 0: none.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The waiting frames after this one.
+    pub(crate) fn since(&self, sequence: u64) -> impl Iterator<Item = &v1::Frame> {
+        self.waiting.iter().filter(move |frame| frame.sequence > sequence)
+    }
+
     /// Whether it holds frames of this rollout, and not of another that had its index.
     pub(crate) fn is_of(&self, id: u128) -> bool {
         self.id == id
@@ -93,29 +117,43 @@ impl Outbox {
     /// Makes frames of what was drained up to a tick, one per horizon (more if it is large), the last of them up to that
     /// tick.
     pub(crate) fn cut(&mut self, measurement: &Measurement, drained: Drained, through: u32) {
-        let first = self.next_tick.max(through.saturating_sub(USEFUL_TICKS)).min(through);
-        let mut dropped = drained.unsaid.dropped;
-        for mut part in parts(measurement, drained.slices, first, through) {
-            let cells = std::mem::take(&mut part.cells);
-            for cells in wire::frames(cells, &drained.classes) {
-                self.seal(&part, cells, std::mem::take(&mut dropped));
-            }
-        }
+        let frames = self.frames(measurement, drained, through, usize::MAX);
+        self.sequence += frames.len() as u64;
+        self.waiting.extend(frames);
         self.next_tick = through.saturating_add(1);
     }
 
-    fn seal(&mut self, slice: &Slice, cells: Vec<v1::Cell>, dropped: u64) {
-        self.sequence += 1;
-        self.waiting.push_back(v1::Frame {
+    /// The frames that would be cut, the first of each horizon: whatever is cut later, no frame of one name then holds what
+    /// another name has here.
+    pub(crate) fn uncut(&self, measurement: &Measurement, counted: Drained, through: u32) -> Vec<v1::Frame> {
+        self.frames(measurement, counted, through, 1)
+    }
+
+    fn frames(&self, measurement: &Measurement, drained: Drained, through: u32, most: usize) -> Vec<v1::Frame> {
+        let first = self.next_tick.max(through.saturating_sub(USEFUL_TICKS)).min(through);
+        let mut dropped = drained.unsaid.dropped;
+        let mut frames = Vec::new();
+        for mut part in parts(measurement, drained.slices, first, through) {
+            let cells = std::mem::take(&mut part.cells);
+            for cells in wire::frames(cells, &drained.classes).into_iter().take(most) {
+                let sequence = self.sequence + 1 + frames.len() as u64;
+                frames.push(self.frame(sequence, &part, cells, std::mem::take(&mut dropped)));
+            }
+        }
+        frames
+    }
+
+    fn frame(&self, sequence: u64, slice: &Slice, cells: Vec<v1::Cell>, dropped: u64) -> v1::Frame {
+        v1::Frame {
             rollout: self.rollout,
-            sequence: self.sequence,
+            sequence,
             first_tick: slice.first_tick,
             last_tick: slice.last_tick,
             horizon: slice.horizon,
             cells,
             dropped,
             environment: self.environment.clone(),
-        });
+        }
     }
 
     /// The waiting frames that this stream has not carried, oldest first.
@@ -128,9 +166,10 @@ impl Outbox {
         self.sent = (self.sent + frames).min(self.waiting.len());
     }
 
-    /// Gives up what was sent and not acknowledged; says how many frames.
-    pub(crate) fn abandon_sent(&mut self) -> usize {
-        self.waiting.drain(..std::mem::take(&mut self.sent)).count()
+    /// Gives up what was sent and not acknowledged; gives its sequences.
+    pub(crate) fn abandon_sent(&mut self) -> Vec<u64> {
+        let sent = self.waiting.drain(..std::mem::take(&mut self.sent));
+        sent.map(|frame| frame.sequence).collect()
     }
 
     /// A new stream: everything that waits is sent again.

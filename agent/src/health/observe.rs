@@ -142,7 +142,7 @@ impl<'c> Intake<'c> {
     fn count_one(&mut self, report: &Report<'_>, exposed: &Exposed) -> Result<(), Dropped> {
         let measurement = measured(self.snapshot, exposed)?;
         if !is_measured(measurement, &exposed.exposure) {
-            self.counters.dropped(measurement);
+            self.counters.dropped(measurement, 1);
             return Err(Dropped::UnknownStage);
         }
         let place = (exposed.exposure.rollout, CellKey::from(&exposed.exposure));

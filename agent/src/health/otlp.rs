@@ -205,7 +205,7 @@ impl Receiver {
         }
         let measured = |rollout: &u32| snapshot.measurement(*rollout);
         for measurement in tally.of_rollouts.iter().filter_map(measured) {
-            self.observer.counters.dropped(measurement);
+            self.observer.counters.dropped(measurement, 1);
         }
         for (result, times) in tally.results() {
             metrics::otlp(result, times);

@@ -13,7 +13,13 @@ use evaluation::{Measurement, Snapshot};
 use prost::Message as _;
 use proto::{tick, v1};
 
-use super::{carried::FrameName, counters::Counters, frame::Outbox, hurry::plainly_worse};
+use super::{
+    carried::FrameName,
+    counters::Counters,
+    frame::Outbox,
+    hurry::plainly_worse,
+    spool::{Kept, Spool, left::ToSend},
+};
 use crate::{metrics, server_clock::Moment};
 
 /// The most frames of a message.
@@ -28,6 +34,8 @@ pub(crate) enum Cut {
     Due,
     /// All that there is, the present tick included: nothing will be counted any more.
     Rest,
+    /// The same, where anything was counted: nobody is told any more, so an empty frame says nothing.
+    Counts,
 }
 
 /// Outboxes by rollout.
@@ -35,15 +43,34 @@ pub(crate) enum Cut {
 pub(crate) struct Outboxes {
     environment: String,
     boxes: BTreeMap<u32, Outbox>,
+    spool: Spool,
 }
 
 impl Outboxes {
-    /// None yet; frames will be of this environment.
-    pub(crate) fn new(environment: &str) -> Self {
+    /// None yet; frames will be of this environment, and kept here until they are durable.
+    pub(crate) fn new(environment: &str, spool: Spool) -> Self {
         Self {
             environment: environment.to_owned(),
             boxes: BTreeMap::new(),
+            spool,
         }
+    }
+
+    /// What a former process left.
+    pub(crate) fn of_former(left: Vec<ToSend>) -> Self {
+        let boxes = left.into_iter().map(|left| {
+            let outbox = Outbox::of_former((left.rollout, left.id), left.frames);
+            (left.rollout, outbox)
+        });
+        Self {
+            boxes: boxes.collect(),
+            ..Self::new("", Spool::none())
+        }
+    }
+
+    /// Whether anything is kept on disk.
+    pub(crate) fn spools(&self) -> bool {
+        self.spool.is_on()
     }
 
     /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. Says whether an
@@ -54,12 +81,18 @@ impl Outboxes {
             .map(|measurement| (measurement.rollout, measurement.id))
             .collect();
         let mut replaced = false;
-        self.boxes.retain(|rollout, outbox| match measured.get(rollout) {
-            Some(id) => {
-                replaced |= !outbox.is_of(*id);
-                outbox.is_of(*id)
+        self.boxes.retain(|rollout, outbox| {
+            let stays = match measured.get(rollout) {
+                Some(id) => {
+                    replaced |= !outbox.is_of(*id);
+                    outbox.is_of(*id)
+                }
+                None => outbox.waiting() > 0,
+            };
+            if !stays {
+                self.spool.forget(*rollout, u64::MAX);
             }
-            None => outbox.waiting() > 0,
+            stays
         });
         for rollout in measured {
             self.boxes
@@ -73,7 +106,7 @@ impl Outboxes {
     pub(crate) fn cut(&mut self, snapshot: &Snapshot, counters: &Counters, now: Moment, which: Cut) {
         let through = match which {
             Cut::Due => now.tick().saturating_sub(1),
-            Cut::Rest => now.tick(),
+            Cut::Rest | Cut::Counts => now.tick(),
         };
         for (rollout, outbox) in &mut self.boxes {
             let Some(measurement) = snapshot.measurement(*rollout).filter(|found| outbox.is_of(found.id)) else {
@@ -88,13 +121,37 @@ impl Outboxes {
             let is_time = match which {
                 Cut::Due => outbox.due(through) || hurries(outbox, measurement, counters, through),
                 Cut::Rest => outbox.behind(through),
+                Cut::Counts => !counters.peek(measurement).is_empty(),
             };
             if is_time {
                 let drained = counters.drain(measurement, through);
                 show_unwatched(measurement, drained.unsaid.unwatched);
+                let before = outbox.sequence();
                 outbox.cut(measurement, drained, through);
+                for frame in outbox.since(before) {
+                    self.spool.cut(outbox.id(), frame);
+                }
             }
         }
+    }
+
+    /// Keeps on disk what would be cut at this tick, and leaves it where it is.
+    pub(crate) fn keep(&self, snapshot: &Snapshot, counters: &Counters, tick: u32) {
+        let mut open = Vec::new();
+        for (rollout, outbox) in &self.boxes {
+            let Some(measurement) = snapshot.measurement(*rollout).filter(|found| outbox.is_of(found.id)) else {
+                continue;
+            };
+            let counted = counters.peek(measurement);
+            if counted.is_empty() {
+                continue;
+            }
+            // Nothing is claimed of ticks without counts, so that what does not change is written once.
+            let through = counted.slices.iter().map(|slice| slice.last_tick).max().unwrap_or(tick);
+            let frames = outbox.uncut(measurement, counted, through);
+            open.extend(frames.into_iter().map(|frame| Kept { id: outbox.id(), frame }));
+        }
+        self.spool.open(open);
     }
 
     /// The frames of the next message, which count as sent from now on; none if there is nothing to send.
@@ -124,27 +181,30 @@ impl Outboxes {
 
     /// Gives up what was sent and not acknowledged of these rollouts; of all if none is named. Says how many frames.
     pub(crate) fn abandon(&mut self, suspects: &BTreeSet<u32>) -> usize {
-        self.boxes
-            .iter_mut()
-            .filter(|(rollout, _)| suspects.is_empty() || suspects.contains(rollout))
-            .map(|(_, outbox)| outbox.abandon_sent())
-            .sum()
+        let mut frames = 0;
+        for (rollout, outbox) in &mut self.boxes {
+            if !suspects.is_empty() && !suspects.contains(rollout) {
+                continue;
+            }
+            let abandoned = outbox.abandon_sent();
+            frames += abandoned.len();
+            if let Some(last) = abandoned.last() {
+                self.spool.forget(*rollout, *last);
+            }
+        }
+        frames
     }
 
-    /// Takes what the control plane says.
-    pub(crate) fn hear(&mut self, response: v1::ReportResponse) {
+    /// Takes what the control plane says. `snapshot` is the one in use: frames of a rollout that it does not measure are of
+    /// one that ended, and nobody misses them.
+    pub(crate) fn hear(&mut self, response: v1::ReportResponse, snapshot: &Snapshot) {
         for ack in response.acks {
             if !ack.refused.is_empty() {
-                tracing::warn!(
-                    rollout = ack.rollout,
-                    sequence = ack.sequence,
-                    reason = ack.refused,
-                    "frames refused for good"
-                );
-                metrics::frames_refused(1);
+                show_refused(&ack, snapshot);
             }
             if let Some(outbox) = self.boxes.get_mut(&ack.rollout) {
                 outbox.acked(ack.sequence);
+                self.spool.forget(ack.rollout, ack.sequence);
             }
         }
         for interval in response.intervals {
@@ -188,6 +248,25 @@ fn hurries(outbox: &Outbox, measurement: &Measurement, counters: &Counters, thro
         metrics::frame_hurried();
     }
     worse
+}
+
+fn show_refused(ack: &v1::FrameAck, snapshot: &Snapshot) {
+    let v1::FrameAck {
+        rollout,
+        sequence,
+        refused: reason,
+    } = ack;
+    if snapshot.measurement(*rollout).is_none() {
+        tracing::info!(
+            rollout,
+            sequence,
+            reason,
+            "frames of a rollout that ended are not wanted"
+        );
+        return;
+    }
+    tracing::warn!(rollout, sequence, reason, "frames refused for good");
+    metrics::frames_refused(1);
 }
 
 fn show_unwatched(measurement: &Measurement, exposures: u64) {

@@ -3,34 +3,25 @@
 //! Owns the outboxes and one stream with a backoff of its own: health must not wait for delivery, nor delivery for health.
 //! Frames are cut right after each tick has ended, and only while the stream is open; a new stream begins with everything
 //! that is not acknowledged. On drain, once services can report no more, what was counted is sent for the last time.
+//! Whatever it waits for, each few seconds the spool is told what a kill would cost otherwise.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
-use proto::{
-    MESSAGE_LIMIT, tick,
-    v1::{self, health_client::HealthClient},
-};
+use proto::{tick, v1};
 use runtime::{backoff::Backoff, shutdown::Shutdown};
 use tokio::{sync::mpsc, time::Instant};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming, transport::Endpoint};
+use tonic::{Code, Streaming, transport::Endpoint};
 
 use super::{
     carried::Carried,
     counters::Counters,
     outboxes::{Cut, Outboxes},
+    stream::{Ended, OUTBOUND, Outgoing, open},
 };
-use crate::{
-    identity::Identity, metrics, serve::DoorsClosed, server_clock::ServerClock, snapshot::Holder, upstream::with_causes,
-};
+use crate::{identity::Identity, metrics, serve::DoorsClosed, server_clock::ServerClock, snapshot::Holder};
 
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
 const BACKOFF_CAP: Duration = Duration::from_secs(10);
-const OPEN_DEADLINE: Duration = Duration::from_secs(10);
-/// How long frames may wait for an ack before the stream is given up, beside the time that batches take.
-const ACK_DEADLINE: Duration = Duration::from_secs(30);
-/// The control plane may wait for as many intervals before it seals a batch.
-const BATCH_INTERVALS: u32 = 4;
 /// How long a stream may take to open when the process drains.
 const LAST_OPEN_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the doors may take to close when the process drains; a call that does not end must not cost the last frames.
@@ -39,31 +30,8 @@ const DOORS_DEADLINE: Duration = Duration::from_secs(1);
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 /// After a tick has ended, the counts of its last requests are waited for.
 const AFTER_TICK_US: i64 = 10_000;
-/// Messages that may wait for the server to read.
-const OUTBOUND: usize = 8;
-
-/// Why a stream ended.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("cannot connect: {0}")]
-    Unreachable(String),
-    #[error("{}: {}", .0.code(), .0.message())]
-    Status(Box<Status>),
-    #[error("the stream was closed")]
-    Closed,
-    #[error("nothing was acknowledged for {0:?}")]
-    Silent(Duration),
-    #[error("flushed")]
-    Flushed,
-    #[error("a rollout's index means another rollout now")]
-    Replaced,
-}
-
-impl From<Status> for Ended {
-    fn from(status: Status) -> Self {
-        Self::Status(Box::new(status))
-    }
-}
+/// How often what is not cut goes to the spool: what a killed agent loses at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 
 /// The agent's end of health.
 #[derive(Debug)]
@@ -84,11 +52,18 @@ pub(crate) struct Reporter {
     pub(crate) carried: Carried,
     /// When nothing more can be counted.
     pub(crate) doors: DoorsClosed,
+    /// When what is not cut last went to the spool, or could have.
+    pub(crate) checkpoint: Instant,
 }
 
 impl Reporter {
     /// Runs until the process drains and what was counted is flushed.
     pub(crate) async fn run(mut self, shutdown: Shutdown) {
+        self.report(&shutdown).await;
+        self.leave().await;
+    }
+
+    async fn report(&mut self, shutdown: &Shutdown) {
         let mut backoff = Backoff::new(BACKOFF_BASE, BACKOFF_CAP);
         loop {
             tokio::select! {
@@ -96,7 +71,7 @@ impl Reporter {
                 () = shutdown.draining() => return,
             }
             let mut lively = false;
-            let ended = match self.stream(&shutdown, &mut lively).await {
+            let ended = match self.stream(shutdown, &mut lively).await {
                 Err(ended) => ended,
                 Ok(()) => Ended::Flushed,
             };
@@ -106,7 +81,7 @@ impl Reporter {
             if let Ended::Status(status) = &ended
                 && status.code() == Code::InvalidArgument
             {
-                self.abandon(status);
+                self.outgoing().abandon(status);
             }
             if lively {
                 backoff.reset();
@@ -114,24 +89,44 @@ impl Reporter {
             let pause = backoff.next();
             tracing::warn!(%ended, ?pause, "health stream lost; counting on");
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = self.keeping(tokio::time::sleep(pause)) => {}
                 () = shutdown.draining() => return,
             }
         }
     }
 
-    /// Gives up the frames that a server which calls them malformed has seen: they cannot be changed, and would be
-    /// refused for ever, with every later frame behind them. Other rollouts keep theirs, if it can be told which.
-    fn abandon(&mut self, status: &Status) {
-        let suspects = self.carried.suspects(status, |frame| self.outboxes.waits(frame));
-        let frames = self.outboxes.abandon(&suspects);
-        tracing::error!(
-            frames,
-            rollouts = ?suspects,
-            reason = status.message(),
-            "the control plane refuses frames as malformed; they are lost"
-        );
-        metrics::frames_refused(frames as u64);
+    /// Waits for something without a stream; meanwhile what is counted goes to the spool.
+    async fn keeping<F: Future>(&mut self, wait: F) -> F::Output {
+        let mut wait = pin!(wait);
+        loop {
+            tokio::select! {
+                biased;
+                waited = &mut wait => return waited,
+                () = tokio::time::sleep_until(self.checkpoint + CHECKPOINT_EVERY), if self.outboxes.spools() => {
+                    self.keep();
+                }
+            }
+        }
+    }
+
+    /// Tells the spool what is not cut.
+    fn keep(&mut self) {
+        self.checkpoint = Instant::now();
+        let snapshot = self.holder.load_full();
+        self.outboxes.keep(&snapshot, &self.counters, self.clock.tick());
+    }
+
+    /// What was counted and could not be sent goes to the spool, for the next process.
+    async fn leave(&mut self) {
+        if !self.outboxes.spools() {
+            return;
+        }
+        // Waited for already if there was a stream; what is reported after this is not counted.
+        let _ = tokio::time::timeout(DOORS_DEADLINE, self.doors.wait()).await;
+        if self.clock.is_known() {
+            self.cut(Cut::Counts);
+        }
+        self.keep();
     }
 
     /// Ends when a rollout is measured or a frame waits.
@@ -139,7 +134,14 @@ impl Reporter {
     /// Until the server's clock is known no tick could be named: a frame of a wrong one would be refused, and it could
     /// not be changed.
     async fn something_to_report(&mut self) {
-        self.clock.known().await;
+        if !self.clock.is_known() {
+            if self.outboxes.spools() {
+                // So that what is counted before has somewhere to go; it is named when the clock is known.
+                let _ = self.follow();
+            }
+            let clock = self.clock.clone();
+            self.keeping(clock.known()).await;
+        }
         let mut revision = self.holder.watch();
         loop {
             revision.borrow_and_update();
@@ -154,15 +156,12 @@ impl Reporter {
     /// One stream, from dialling to its end; Ok: flushed because the process drains.
     async fn stream(&mut self, shutdown: &Shutdown, lively: &mut bool) -> Result<(), Ended> {
         let (sender, receiver) = mpsc::channel(OUTBOUND);
-        self.carried.clear();
-        self.outboxes.rewind();
+        self.outgoing().begin();
         self.cut(Cut::Due);
-        self.send(&sender, true)?;
+        self.outgoing().send(&sender, true)?;
+        let opening = open(self.endpoint.clone(), receiver);
         let mut inbound = tokio::select! {
-            opened = tokio::time::timeout(OPEN_DEADLINE, open(self.endpoint.clone(), receiver)) => match opened {
-                Ok(opened) => opened?,
-                Err(_) => return Err(Ended::Silent(OPEN_DEADLINE)),
-            },
+            opened = self.keeping(opening) => opened?,
             // A stream that is about to open is still good for the last frames.
             () = async { shutdown.draining().await; tokio::time::sleep(LAST_OPEN_DEADLINE).await } => return Ok(()),
         };
@@ -172,30 +171,36 @@ impl Reporter {
         loop {
             tokio::select! {
                 message = inbound.message() => {
-                    self.outboxes.hear(message?.ok_or(Ended::Closed)?);
+                    self.hear(message?.ok_or(Ended::Closed)?);
                     *lively = true;
                     progress = Instant::now();
                 }
                 () = tokio::time::sleep_until(tick_ends) => {
                     self.follow()?;
                     self.cut(Cut::Due);
+                    if self.outboxes.spools() && self.checkpoint.elapsed() >= CHECKPOINT_EVERY {
+                        self.keep();
+                    }
                     tick_ends = Instant::now() + until_cut(self.clock.now_us());
                 }
                 () = shutdown.draining() => return self.flush(&sender, inbound).await,
             }
-            self.send(&sender, false)?;
+            self.outgoing().send(&sender, false)?;
             self.check_progress(&mut progress)?;
         }
     }
 
     /// An error if frames have waited for too long since the server last said anything.
-    fn check_progress(&self, progress: &mut Instant) -> Result<(), Ended> {
+    fn check_progress(&mut self, progress: &mut Instant) -> Result<(), Ended> {
         let waiting = self.outboxes.waiting();
         metrics::frames_pending(waiting);
         if waiting == 0 {
             *progress = Instant::now();
-        } else if progress.elapsed() > self.ack_deadline() {
-            return Err(Ended::Silent(self.ack_deadline()));
+            return Ok(());
+        }
+        let deadline = self.outgoing().ack_deadline();
+        if progress.elapsed() > deadline {
+            return Err(Ended::Silent(deadline));
         }
         Ok(())
     }
@@ -211,10 +216,10 @@ impl Reporter {
             tracing::info!("calls are still open; what they report from now on is not counted");
         }
         self.cut(Cut::Rest);
-        self.send(sender, false)?;
+        self.outgoing().send(sender, false)?;
         let acks = async {
             while self.outboxes.waiting() > 0 {
-                self.outboxes.hear(inbound.message().await?.ok_or(Ended::Closed)?);
+                self.hear(inbound.message().await?.ok_or(Ended::Closed)?);
             }
             Ok(())
         };
@@ -241,36 +246,22 @@ impl Reporter {
         Ok(())
     }
 
-    fn cut(&mut self, which: Cut) {
-        let snapshot = self.holder.load_full();
-        self.outboxes.cut(&snapshot, &self.counters, self.clock.moment(), which);
-    }
-
-    /// Sends what was not sent on this stream, as far as the server reads; the rest goes with the next tick.
-    fn send(&mut self, sender: &mpsc::Sender<v1::ReportRequest>, first: bool) -> Result<(), Ended> {
-        let mut greeting = first;
-        loop {
-            let permit = match sender.try_reserve() {
-                Ok(permit) => permit,
-                Err(mpsc::error::TrySendError::Full(())) => return Ok(()),
-                Err(mpsc::error::TrySendError::Closed(())) => return Err(Ended::Closed),
-            };
-            let frames = self.outboxes.take_unsent();
-            if frames.is_empty() && !greeting {
-                return Ok(());
-            }
-            greeting = false;
-            self.carried.add(&frames, |frame| self.outboxes.waits(frame));
-            permit.send(v1::ReportRequest {
-                agent: self.identity.agent.to_string(),
-                epoch: self.identity.epoch,
-                frames,
-            });
+    fn outgoing(&mut self) -> Outgoing<'_> {
+        Outgoing {
+            agent: self.identity.agent.as_str(),
+            epoch: self.identity.epoch,
+            outboxes: &mut self.outboxes,
+            carried: &mut self.carried,
         }
     }
 
-    fn ack_deadline(&self) -> Duration {
-        ACK_DEADLINE + self.outboxes.interval() * BATCH_INTERVALS
+    fn hear(&mut self, response: v1::ReportResponse) {
+        self.outboxes.hear(response, &self.holder.load_full());
+    }
+
+    fn cut(&mut self, which: Cut) {
+        let snapshot = self.holder.load_full();
+        self.outboxes.cut(&snapshot, &self.counters, self.clock.moment(), which);
     }
 }
 
@@ -281,18 +272,6 @@ fn until_cut(now_us: i64) -> Duration {
     // Beyond the last tick, or before the first, look again in a second.
     let wait_us = next_us.saturating_sub(now_us).clamp(0, 1_000_000 + AFTER_TICK_US);
     Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
-}
-
-async fn open(
-    endpoint: Endpoint,
-    receiver: mpsc::Receiver<v1::ReportRequest>,
-) -> Result<Streaming<v1::ReportResponse>, Ended> {
-    let channel = endpoint
-        .connect()
-        .await
-        .map_err(|error| Ended::Unreachable(with_causes(&error)))?;
-    let mut client = HealthClient::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
-    Ok(client.report(ReceiverStream::new(receiver)).await?.into_inner())
 }
 
 #[cfg(test)]

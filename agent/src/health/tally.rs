@@ -173,9 +173,9 @@ impl Tally {
         }
     }
 
-    /// An outcome was dropped.
-    pub(crate) fn drop_one(&mut self) {
-        self.unsaid.dropped += 1;
+    /// Outcomes were dropped.
+    pub(crate) fn dropped(&mut self, outcomes: u64) {
+        self.unsaid.dropped += outcomes;
     }
 
     /// Counts what has been lost by now, once in each tick.
@@ -186,8 +186,13 @@ impl Tally {
         }
     }
 
-    /// Counts what has been lost by now.
+    /// Counts what has been lost by now. Of a rollout that ended nothing is: an outcome that names a unit, and no token,
+    /// finds its exposure no more, so that those which came would be called lost.
     pub(crate) fn find_lost(&mut self, measurement: &Measurement, now: Moment, room: &mut Room) {
+        if measurement.ended {
+            self.pending.clear(room);
+            return;
+        }
         let patience_us = u64::try_from(measurement.lost_after_us).unwrap_or(0);
         let patience_s = u32::try_from(patience_us.div_ceil(1_000_000)).unwrap_or(u32::MAX);
         for (key, position) in self.pending.expire(now.elapsed_s, patience_s, room) {
@@ -279,6 +284,11 @@ impl Tally {
             .partition(|slice| slice.last_tick <= through);
         self.closed = later;
         (due, std::mem::take(&mut self.unsaid))
+    }
+
+    /// A copy of what was counted and not taken.
+    pub(crate) fn peek(&self) -> (Vec<Slice>, Unsaid) {
+        (self.closed.iter().chain(&self.open).cloned().collect(), self.unsaid)
     }
 
     /// What was counted up to a tick and not taken.

@@ -137,6 +137,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use evaluation::Arm;
+    use proto::SUM_LIMIT;
 
     use super::*;
     use crate::health::counting::Step;
@@ -237,7 +238,9 @@ mod tests {
     #[test]
     fn sums_that_take_several_frames_tell_their_positions_once() {
         let mut counts = Counts::default();
-        counts.add_step(0, position(1), step(i128::from(i64::MAX) + 5));
+        let limit = i64::try_from(SUM_LIMIT).unwrap();
+        counts.add_step(0, position(1), step(i128::from(limit)));
+        counts.add_step(0, position(1), step(i128::from(limit)));
         counts.metric(0).bad = vec![position(1)];
         counts.add_step(1, position(1), step(1));
         let frames = frames([(KEY, counts)].into(), &[]);
@@ -249,7 +252,7 @@ mod tests {
         };
         assert_eq!(
             frames.iter().map(told).collect::<Vec<_>>(),
-            [vec![(0, i64::MAX, 1)], vec![(0, 5, 0), (1, 1, 0)]]
+            [vec![(0, limit, 1)], vec![(0, limit, 0), (1, 1, 0)]]
         );
     }
 }

@@ -80,7 +80,7 @@ async fn a_fresh_machine_starts_from_the_bootstrap_file_and_then_from_its_own_co
         .unwrap();
     shutdown.drain();
     assert!(shutdown.finished(Duration::from_secs(10)).await);
-    drop(kept.lock);
+    drop((kept.lock, kept.spool));
     fs::remove_file(machine.file()).unwrap();
     let (_, holder) = machine.start(&[]).unwrap();
     assert!(serves(&holder, "from-bootstrap"));

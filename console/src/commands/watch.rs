@@ -1,5 +1,5 @@
 //! Follows a rollout: on a terminal a tree that is drawn in place, elsewhere each transition, each change of its numbers
-//! in a line, each guard that stands otherwise, and its end.
+//! in a line, each guard that stands otherwise, each level that comes or goes, and its end.
 //!
 //! The exit code is the rollout's end. If the control plane goes away before it, that is said and is an error: the
 //! rollout itself goes on without anyone watching.
@@ -19,7 +19,7 @@ use crate::{
     connect::Session,
     error::{End, Error},
     print::{self, Format, Paint},
-    view::{guard, rollout::RolloutView, rollout_text, rollout_tree},
+    view::{guard, level, rollout::RolloutView, rollout_text, rollout_tree},
 };
 
 /// How often a drawn tree is drawn again, so that its clocks run.
@@ -35,6 +35,8 @@ struct Written {
     line: String,
     /// How each guard stood.
     guards: BTreeMap<String, String>,
+    /// Why each level was missing; empty: it was there.
+    levels: BTreeMap<String, String>,
     end: String,
 }
 
@@ -59,6 +61,12 @@ impl Written {
             let stood = self.guards.insert(guard.harm.clone(), guard.standing.clone());
             if stood.is_some_and(|stood| stood != guard.standing) {
                 news.push(guard::line(guard));
+            }
+        }
+        for level in &rollout.levels {
+            let was = self.levels.insert(level.metric.clone(), level.missing.clone());
+            if was.is_none_or(|was| was != level.missing) {
+                news.push(level::line(level));
             }
         }
         let end = rollout.end.as_ref().map(rollout_text::end).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rollout::{
     calendar::Window,
-    catalogue::MetricKey,
+    catalogue::{MetricKey, Template, TemplateError},
     criterion::{Criterion, Number},
 };
 
@@ -49,6 +49,12 @@ pub(super) fn comparison(text: &str) -> Result<(), String> {
         }
         Err(problem) => Err(problem.to_string()),
     }
+}
+
+/// `max(queue_depth{variant="{{variant}}"})`.
+pub(super) fn query(text: &str) -> Result<(), String> {
+    let said = |found: Vec<TemplateError>| found.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Template::parse(text).map(drop).map_err(|found| said(found).join("; "))
 }
 
 /// `Mon-Fri 09:00-17:00 Europe/Berlin`.

@@ -3,7 +3,7 @@
 use proto::v1;
 use rollout::plan::BaselineSource;
 
-use super::{checked, values};
+use super::{checked, time, values};
 use crate::document::{Fields, Kind, Node, Problems, Tree};
 
 /// How outcomes become a number, as documents write it.
@@ -44,9 +44,49 @@ fn read_metric(node: &Node, path: &str, problems: &mut Problems) -> Option<v1::O
         per: values::word(&mut fields, "per", &["value", "exposure"], problems),
         minimum: checked::one(&mut fields, "minimum", checked::any, problems),
         maximum: checked::one(&mut fields, "maximum", checked::any, problems),
+        prometheus: read_query(&mut fields, problems),
     };
     fields.finish(problems);
     Some(metric)
+}
+
+/// Reads `prometheus`: the query, or `{query, interval, stands_for}`.
+fn read_query(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<v1::PrometheusQuery> {
+    let path = fields.path("prometheus");
+    let node = fields.take("prometheus")?;
+    if let Kind::Text(_) = &node.kind {
+        return Some(v1::PrometheusQuery {
+            query: checked::of(node, &path, checked::query, problems)?,
+            ..v1::PrometheusQuery::default()
+        });
+    }
+    let what = "a query of Prometheus: PromQL, or {query, interval, stands_for}";
+    let mut inner = Fields::of(node, path, what, problems)?;
+    let query = v1::PrometheusQuery {
+        query: checked::required(
+            &mut inner,
+            "query",
+            checked::query,
+            "what is asked, in PromQL",
+            problems,
+        ),
+        interval_us: time::positive(&mut inner, "interval", problems),
+        stands_for_us: time::positive(&mut inner, "stands_for", problems),
+    };
+    inner.finish(problems);
+    Some(query)
+}
+
+/// As `read_query`, back.
+fn write_query(query: &v1::PrometheusQuery) -> Tree {
+    if query.interval_us == 0 && query.stands_for_us == 0 && !query.query.is_empty() {
+        return Tree::Text(query.query.clone());
+    }
+    Tree::fields([
+        ("query", Tree::text(&query.query)),
+        ("interval", time::write_positive(query.interval_us)),
+        ("stands_for", time::write_positive(query.stands_for_us)),
+    ])
 }
 
 /// As `read_own`, back.
@@ -60,6 +100,7 @@ pub(super) fn write_own(metrics: &[v1::OwnMetric]) -> Option<Tree> {
             ("per", Tree::text(&metric.per)),
             ("minimum", Tree::text(&metric.minimum)),
             ("maximum", Tree::text(&metric.maximum)),
+            ("prometheus", metric.prometheus.as_ref().map(write_query)),
         ])
     };
     (!metrics.is_empty()).then(|| Tree::List(metrics.iter().map(metric).collect()))

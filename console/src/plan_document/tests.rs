@@ -219,6 +219,10 @@ fn the_guide_has_every_field() {
         (with("guards: [{harm: p95 > 1 s, zzzzzzzz: 1}]"), "a guard"),
         (with("kill_switch: {zzzzzzzz: 1}"), "a kill switch"),
         (with("metrics: [{key: m, zzzzzzzz: 1}]"), "a metric"),
+        (
+            with("metrics: [{key: m, prometheus: {query: x, zzzzzzzz: 1}}]"),
+            "a query",
+        ),
         (with("people: {zzzzzzzz: 1}"), "people"),
     ] {
         let problem = problems(&text).remove(0);
@@ -278,6 +282,14 @@ fn a_short_form_and_a_long_one_are_one_plan_and_the_short_one_is_written() {
             "start_at: 2026-12-01T09:00:00Z",
         ),
         ("unit_by: [user]", "unit_by: user"),
+        (
+            "metrics: [{key: depth, prometheus: {query: max(depth)}}]",
+            "metrics:\n- key: depth\n  prometheus: max(depth)",
+        ),
+        (
+            "metrics: [{key: depth, prometheus: {query: max(depth), interval: 60 s, stands_for: 2m}}]",
+            "metrics:\n- key: depth\n  prometheus:\n    query: max(depth)\n    interval: 1m\n    stands_for: 2m",
+        ),
         (
             "traffic: {requests_per_day: 15000}",
             "traffic:\n  requests_per_day: 15000",
@@ -464,6 +476,26 @@ fn what_is_wrong_is_named_with_its_path() {
             "metrics[0].kind: no `ratio`; one of rate, quantile",
         ),
         (with("metrics: {m: rate}"), "metrics: a map; expected a list of metrics"),
+        (
+            with("metrics: [{key: m, prometheus: 'sum(x{v=\"{{varient}}\"}'}]"),
+            "metrics[0].prometheus: {{varient}} at character 10 is no placeholder; there are {{arm}}",
+        ),
+        (
+            with("metrics: [{key: m, prometheus: {interval: 30s}}]"),
+            "metrics[0].prometheus.query: missing; what is asked",
+        ),
+        (
+            with("metrics: [{key: m, prometheus: {query: ''}}]"),
+            "metrics[0].prometheus.query: must be a query in PromQL",
+        ),
+        (
+            with("metrics: [{key: m, prometheus: {query: x, interval: 0s}}]"),
+            "metrics[0].prometheus.interval: longer than 0s",
+        ),
+        (
+            with("metrics: [{key: m, prometheus: [x]}]"),
+            "metrics[0].prometheus: a list; expected a query of Prometheus",
+        ),
         (with("observed: [a/b]"), "observed[0]: a metric's name holds"),
         (with("unit: user"), "unit: no `user`; one of unit, request"),
         (with("strategy: canry"), "strategy: no `canry`; did you mean `canary`?"),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     desk::{ApprovalView, CriterionView, IssueView, ItemView, StepView, WaitingView},
     guard::GuardView,
+    level::LevelView,
     rollout_text,
     side::SideView,
 };
@@ -66,17 +67,6 @@ pub(crate) struct RolloutView {
     levels: Vec<LevelView>,
 }
 
-/// As the wire has it.
-#[derive(Debug, Serialize)]
-struct LevelView {
-    metric: String,
-    treatment: Option<f64>,
-    control: Option<f64>,
-    at: Option<String>,
-    source: String,
-    missing: String,
-}
-
 #[derive(Debug, Serialize)]
 struct DeliveryView {
     wanted_revision: u64,
@@ -128,9 +118,25 @@ struct EndView {
     applied_at: Option<String>,
     persisted_at: Option<String>,
     last_treatment_exposure_at: Option<String>,
+    time_to_trip_us: Option<i64>,
     time_to_zero_us: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<RecoveryView>,
     evidence: Option<EvidenceView>,
     counts: Option<CountsView>,
+}
+
+/// Whether what harmed is well again.
+#[derive(Debug, Serialize)]
+struct RecoveryView {
+    outcome: String,
+    at: Option<String>,
+    harm: String,
+    bar: f64,
+    harmed: f64,
+    value: Option<f64>,
+    outcomes: u64,
+    unit: String,
 }
 
 /// As the wire has it.
@@ -142,19 +148,6 @@ pub(crate) struct TransitionView {
     stage: u32,
     detail: String,
     actor: String,
-}
-
-impl LevelView {
-    fn of(level: &v1::LevelReading) -> Self {
-        Self {
-            metric: level.metric.clone(),
-            treatment: level.treatment,
-            control: level.control,
-            at: print::timestamp(level.at_us),
-            source: level.source.clone(),
-            missing: level.missing.clone(),
-        }
-    }
 }
 
 impl RolloutView {
@@ -275,9 +268,26 @@ impl EndView {
             applied_at: print::timestamp(end.applied_at_us),
             persisted_at: print::timestamp(end.persisted_at_us),
             last_treatment_exposure_at: print::timestamp(end.last_treatment_exposure_us),
+            time_to_trip_us: (end.time_to_trip_us != 0).then_some(end.time_to_trip_us),
             time_to_zero_us: (end.time_to_zero_us != 0).then_some(end.time_to_zero_us),
+            recovery: end.recovery.as_ref().map(RecoveryView::of),
             evidence: end.evidence.as_ref().map(EvidenceView::of),
             counts: end.counts.as_ref().map(CountsView::of),
+        }
+    }
+}
+
+impl RecoveryView {
+    fn of(recovery: &v1::Recovery) -> Self {
+        Self {
+            outcome: recovery.outcome.clone(),
+            at: print::timestamp(recovery.at_us),
+            harm: recovery.harm.clone(),
+            bar: recovery.bar,
+            harmed: recovery.harmed,
+            value: recovery.value,
+            outcomes: recovery.outcomes,
+            unit: recovery.unit.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use proto::v1;
 
-use super::plan;
+use super::{plan, recovery};
 use crate::{
     duration,
     print::{self, count, figure, percent, plain, rate},
@@ -198,6 +198,9 @@ pub(crate) fn end(end: &v1::RolloutEnd) -> String {
             count(treatment.units_estimate)
         ));
     }
+    if end.time_to_trip_us != 0 {
+        parts.push(format!("{} into its stage", duration::rounded(end.time_to_trip_us)));
+    }
     if end.time_to_zero_us != 0 {
         parts.push(format!("time to zero {}", duration::rounded(end.time_to_zero_us)));
     }
@@ -208,6 +211,7 @@ pub(crate) fn end(end: &v1::RolloutEnd) -> String {
             at => format!("persisted by every live agent at {at}"),
         });
     }
+    parts.extend(end.recovery.as_ref().map(|recovery| recovery::recovery(end, recovery)));
     plain(&parts.join(" | "))
 }
 

@@ -1,12 +1,12 @@
 //! A rollout as a tree: its stages, done, current and ahead, and under the current one all that it waits for; below it the
-//! guards, and both arms side by side.
+//! guards, the levels, and both arms side by side.
 //!
 //! Times run on between two messages of the control plane, because a clock that stands still looks like a rollout that
 //! does. What is known is not changed: only the soak of a running clock grows, up to its dwell.
 
 use proto::v1;
 
-use super::{guard, plan, rollout_text, side, walk};
+use super::{guard, level, plan, rollout_text, side, walk};
 use crate::{
     duration,
     print::{self, Paint, Tone, percent, plain},
@@ -91,9 +91,9 @@ pub(crate) fn lines(rollout: &v1::Rollout, now_us: i64, passed_us: i64, paint: P
     lines
 }
 
-/// The guards, and both arms side by side; an empty line before each.
+/// The guards, the levels that some of them read, and both arms side by side; an empty line before each.
 fn tables(rollout: &v1::Rollout, paint: Paint) -> Vec<String> {
-    let tables = [guard::table(rollout), side::table(rollout)];
+    let tables = [guard::table(rollout), level::table(rollout), side::table(rollout)];
     let mut lines = Vec::new();
     for table in tables.iter().flatten() {
         lines.push(String::new());

@@ -14,6 +14,7 @@ use proto::{
     status::{invalid, violation},
     v1::{self, plans_server::Plans},
 };
+use rollout::{Micros, Plan, lint::Report};
 use runtime::clock::now_us;
 use tonic::{Request, Response, Status};
 
@@ -28,6 +29,8 @@ use crate::{
     change::{self, flag::Act},
     history,
     identity::Actor,
+    levels::Levels,
+    prometheus,
     record::PlanRecord,
     state::State,
     store::{Txn, model::Document},
@@ -42,6 +45,7 @@ const SCAN: usize = 16;
 #[derive(Debug)]
 pub(crate) struct PlansApi {
     truth: Truth,
+    levels: Levels,
 }
 
 /// Which plan, as a request names it.
@@ -52,9 +56,17 @@ struct Named {
 }
 
 impl PlansApi {
-    /// The service over the truth.
-    pub(crate) fn new(truth: Truth) -> Self {
-        Self { truth }
+    /// The service over the truth, and over who is asked for levels.
+    pub(crate) fn new(truth: Truth, levels: Levels) -> Self {
+        Self { truth, levels }
+    }
+
+    /// A plan as a request has it, and all that is to be said about it. Whoever is to be asked for its levels may be there
+    /// before it is started, so that is a warning.
+    fn read(&self, state: &State, environment: &Key, plan: v1::Plan, now: Micros) -> (Plan, Report) {
+        let (plan, mut report) = surroundings::read(state, environment, plan, now);
+        report.warnings.extend(prometheus::lacking(&plan, &self.levels));
+        (plan, report)
     }
 
     fn named(&self, environment: &str, field: &str, key: &str) -> Result<Named, Status> {
@@ -98,7 +110,7 @@ impl Plans for PlansApi {
         let mut race = Race::new(&self.truth);
         loop {
             let state = self.truth.state();
-            let (plan, report) = surroundings::read(&state, &environment, wanted.clone(), actor.at_us);
+            let (plan, report) = self.read(&state, &environment, wanted.clone(), actor.at_us);
             let key = Key::parse(&plan.key);
             if let Ok(key) = &key
                 && state.plan(&environment, key).is_some()
@@ -176,7 +188,7 @@ impl Plans for PlansApi {
             let state = self.truth.state();
             let before = find(&state, &named)?.clone();
             current(&named, request.expected_revision, &before)?;
-            let (plan, report) = surroundings::read(&state, environment, wanted.clone(), actor.at_us);
+            let (plan, report) = self.read(&state, environment, wanted.clone(), actor.at_us);
             refuse_plan(report.violations)?;
             let notes = wire::notes(report.warnings);
             if *before.plan == plan {
@@ -233,12 +245,13 @@ impl Plans for PlansApi {
             }
             (None, key) if !key.is_empty() => {
                 let plan = stored_plan(&state, &environment, key)?;
-                let report = surroundings::lint(&state, &environment, &plan, start_us);
+                let mut report = surroundings::lint(&state, &environment, &plan, start_us);
+                report.warnings.extend(prometheus::lacking(&plan, &self.levels));
                 (plan, report)
             }
             (plan, _) => {
                 let plan = plan.unwrap_or_default();
-                let (plan, report) = surroundings::read(&state, &environment, plan, start_us);
+                let (plan, report) = self.read(&state, &environment, plan, start_us);
                 (Arc::new(plan), report)
             }
         };

@@ -21,7 +21,7 @@ use crate::{
     engine::facts::{self, Gathered, Sources},
     evidence::{ArmCounts, Counts},
     plan_wire,
-    record::{End, EndCause, RolloutRecord},
+    record::{End, EndCause, Recovery, RolloutRecord},
     state::State,
     stuck::Stuck,
     sync::fleet::Reach,
@@ -167,7 +167,7 @@ impl View {
             reshuffled: record.reshuffled,
             guard_views: Vec::new(),
             side_by_side: None,
-            levels: parts::levels(self.sources.levels.shown(record.id, now_us)),
+            levels: parts::levels(&record.plan, self.sources.levels.shown(record, now_us)),
         }
     }
 }
@@ -288,5 +288,32 @@ fn end_shown(record: &RolloutRecord, end: &End) -> v1::RolloutEnd {
         last_treatment_exposure_us: end.last_treatment_exposure_us.unwrap_or(0),
         time_to_zero_us: end.time_to_zero_us.unwrap_or(0),
         published_at_us: end.published_at_us.unwrap_or(0),
+        recovery: end
+            .recovery
+            .as_ref()
+            .map(|recovery| recovery_shown(record, end, recovery)),
+        time_to_trip_us: record
+            .state
+            .clock_started_at_us
+            .map_or(0, |started_us| end.decided_at_us.saturating_sub(started_us).max(0)),
+    }
+}
+
+fn recovery_shown(record: &RolloutRecord, end: &End, recovery: &Recovery) -> v1::Recovery {
+    let guard = end.evidence.and_then(|evidence| record.plan.guards.get(evidence.guard));
+    v1::Recovery {
+        outcome: recovery
+            .outcome
+            .map_or("watching", |(outcome, _)| outcome.name())
+            .to_owned(),
+        at_us: recovery.outcome.map_or(0, |(_, at_us)| at_us),
+        harm: recovery.harm.clone(),
+        bar: recovery.bar.value,
+        harmed: recovery.bar.harmed,
+        value: recovery.reading.map(|reading| reading.value),
+        outcomes: recovery.reading.map_or(0, |reading| reading.outcomes),
+        unit: guard
+            .map_or("", |guard| guards::unit_compared(&record.plan, guard))
+            .to_owned(),
     }
 }

@@ -1,5 +1,6 @@
 //! What a rollout takes over from a baseline: its values become those of the rollout's own copy of the plan, before
-//! anything is worked out from them. A rollout therefore never reads a baseline again, whatever becomes of it.
+//! anything is worked out from them. A rollout therefore never reads a baseline again, whatever becomes of it. What is
+//! known of the time before brings the built-in guards with it.
 
 use evaluation::Key;
 use rollout::{Micros, Plan, Violation, lint, plan::BaselineSource};
@@ -20,6 +21,7 @@ const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 pub(crate) fn frozen(state: &State, environment: &Key, plan: &Plan, now: Micros) -> (Plan, Vec<Violation>) {
     let mut plan = plan.clone();
     let Some(artifact) = plan.baseline.artifact.clone() else {
+        plan.add_built_in_guards();
         return (plan, Vec::new());
     };
     let record = Key::parse(&artifact)
@@ -36,6 +38,7 @@ pub(crate) fn frozen(state: &State, environment: &Key, plan: &Plan, now: Micros)
     let values = record.values.iter();
     plan.baseline
         .freeze(values.map(|(metric, value)| (metric.clone(), value.number)));
+    plan.add_built_in_guards();
     found.extend(lint::lacking(&plan));
     (plan, found)
 }
@@ -172,6 +175,22 @@ mod tests {
     }
 
     #[test]
+    fn a_p95_of_the_time_before_brings_slower_than_control_with_it() {
+        let state = state(record(&[("p95", "890 ms")]));
+        let guards = |source, artifact, values: &[(&str, &str)]| {
+            let mut plan = plan(source, artifact, "error-rate > 1x control");
+            let values = values.iter();
+            let values = values.map(|(metric, value)| ((*metric).to_owned(), value.parse().unwrap()));
+            plan.baseline.values = values.collect();
+            frozen(&state, &production(), &plan, MONDAY_US).0.guards
+        };
+        let built_in = [Guard::slower_than_control()];
+        assert_eq!(guards(BaselineSource::Captured, Some("before"), &[])[1..], built_in);
+        assert_eq!(guards(BaselineSource::Fixed, None, &[("p95", "1 s")])[1..], built_in);
+        assert_eq!(guards(BaselineSource::Fixed, None, &[("p99", "1 s")]).len(), 1);
+    }
+
+    #[test]
     fn a_baseline_that_is_not_there_or_lacks_what_is_needed_is_refused() {
         let state = state(record(&[("p95", "890 ms")]));
         let frozen = |artifact, harm| {
@@ -190,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_of_the_same_hour_is_refused_at_another() {
-        let plan = plan(BaselineSource::SameHour, Some("before"), "p95 > 2x baseline-same-hour");
+        let plan = plan(BaselineSource::SameHour, Some("before"), "p95 > 2x baseline");
         let of = |record, now| frozen(&state(record), &production(), &plan, now).1;
         let at = |now| of(record(&[("p95", "890 ms")]), now);
         assert_eq!(at(MONDAY_US), []);

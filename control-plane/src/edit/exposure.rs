@@ -72,9 +72,9 @@ fn after_abort(
     consent: &Consent,
 ) -> Option<Precondition> {
     let newest = state
-        .rollouts_of(environment)
+        .rollouts_of_flag(environment, &before.key)
         .rev()
-        .find(|record| record.plan.flag == before.key.as_str() && !record.state.visits.is_empty())?;
+        .find(|record| !record.state.visits.is_empty())?;
     let is_aborted = matches!(newest.state.phase, Phase::Aborting | Phase::Aborted);
     let name = newest.name();
     if !is_aborted || consent.acknowledge_abort == name || consent.acknowledge_abort == newest.id.to_string() {

@@ -66,8 +66,10 @@ fn guard(record: &RolloutRecord, known: &Facts, examination: &Examination, posit
     if rung < Ladder::Warn {
         return None;
     }
-    let written = Criterion::Compare(plan.guards.get(position)?.harm.clone());
+    let guard = plan.guards.get(position)?;
+    let written = Criterion::Compare(guard.harm.clone());
     let (metric, value, limit) = figures(plan, known, &written);
+    let named = guard.name().map_or_else(String::new, |name| format!(" ({name})"));
     Some(Alert {
         severity: if rung >= Ladder::Hold {
             Severity::Critical
@@ -75,7 +77,7 @@ fn guard(record: &RolloutRecord, known: &Facts, examination: &Examination, posit
             Severity::Warning
         },
         title: format!(
-            "{}: evidence of harm by {written} is at the level {}",
+            "{}: evidence of harm by {written}{named} is at the level {}",
             record.name(),
             rung.name()
         ),

@@ -43,7 +43,7 @@ pub(crate) struct Gathered {
     /// The store revision of the evidence that was read; 0: there is none.
     pub(crate) evidence_revision: u64,
     /// The live agents of the flag.
-    pub(super) live: Vec<String>,
+    pub(super) live: Vec<Arc<str>>,
 }
 
 impl Gathered {
@@ -102,6 +102,7 @@ impl Sources {
             resumed,
             measures: examined.readings(&levels, arms.treatment.units, now_us),
             recent: examined.recent(&levels, flag_changed_us(state, record), now_us),
+            levels: levels.clone(),
             certified: guards::certified(&record.plan, &record.state, &examined.seen()),
             checked: checked(state, record, reach.delivery),
             longest_gap_us: LONGEST_GAP_US,

@@ -19,15 +19,18 @@ pub(super) fn prove(state: &State, record: &RolloutRecord, sources: &Sources, no
     if before.persisted_at_us.is_some() && (before.time_to_zero_us.is_some() || before.cause == EndCause::Completed) {
         return None;
     }
-    let delivery = sources.reach(state, record, now_us).delivery;
     let mut end = before.clone();
     // The state shows the end, so it has been published.
     end.published_at_us = end.published_at_us.or(Some(now_us));
-    if delivery.live > 0 && delivery.applied >= delivery.live {
-        end.applied_at_us = end.applied_at_us.or(Some(now_us));
-    }
-    if delivery.is_persisted() {
-        end.persisted_at_us = end.persisted_at_us.or(Some(now_us));
+    // To ask all agents how far they are takes its time, and while one of them is silent this is asked again and again.
+    if end.applied_at_us.is_none() || end.persisted_at_us.is_none() {
+        let delivery = sources.reach(state, record, now_us).delivery;
+        if delivery.live > 0 && delivery.applied >= delivery.live {
+            end.applied_at_us = end.applied_at_us.or(Some(now_us));
+        }
+        if delivery.is_persisted() {
+            end.persisted_at_us = end.persisted_at_us.or(Some(now_us));
+        }
     }
     if let (Some(applied_at_us), true) = (end.applied_at_us, end.cause != EndCause::Completed) {
         let last_us = state.evidence_of(record.id).last_treatment_exposure_us;

@@ -3,7 +3,7 @@
 use evaluation::Key;
 use rollout::{AbortCause, RollbackCause, State as Progress, Transition, gate};
 
-use super::{facts::Gathered, words};
+use super::{facts::Gathered, recovery, words};
 use crate::{
     change::rollout as change,
     identity::Actor,
@@ -41,7 +41,10 @@ pub(super) fn transit(
             peer: String::new(),
             at_us: now_us,
         },
-        _ => Actor::engine(words::detail(record, progress, transition), now_us),
+        _ => {
+            let said = words::detail(record, progress, transition, &facts.examination.standing);
+            Actor::engine(said, now_us)
+        }
     };
     by(state, record, progress, transition, facts, &actor)
 }
@@ -55,7 +58,7 @@ pub(crate) fn by(
     facts: &Gathered,
     actor: &Actor,
 ) -> Option<Made> {
-    let said = words::detail(record, progress, transition);
+    let said = words::detail(record, progress, transition, &facts.examination.standing);
     let detail = match transition {
         Transition::Aborted(_) => actor.reason.clone(),
         Transition::AbortDelivered if facts.known.delivery.live == 0 => {
@@ -236,7 +239,12 @@ fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered,
         time_to_zero_us: None,
         batches: facts.batches,
         fresh: facts.known.fresh,
-        awaited: facts.live.iter().take(AWAITED_LIMIT).cloned().collect(),
+        awaited: facts.live.iter().take(AWAITED_LIMIT).map(ToString::to_string).collect(),
+        recovery: facts
+            .known
+            .evidence
+            .filter(|_| cause == EndCause::Evidence)
+            .and_then(|evidence| recovery::begun(state, record, evidence, &facts.levels, actor.at_us)),
     }
 }
 

@@ -1,11 +1,21 @@
 //! What happened, in words for people, and as the audit calls it.
 
-use rollout::{AbortCause, RollbackCause, State as Progress, Transition, criterion::Criterion, duration};
+use rollout::{
+    AbortCause, HoldReason, RollbackCause, State as Progress, Transition,
+    criterion::Criterion,
+    duration,
+    evidence::budget::{Ladder, Standing},
+};
 
 use crate::record::RolloutRecord;
 
-/// A transition in words.
-pub(super) fn detail(record: &RolloutRecord, progress: &Progress, transition: &Transition) -> String {
+/// A transition in words; `standing` is the evidence that it rests on.
+pub(super) fn detail(
+    record: &RolloutRecord,
+    progress: &Progress,
+    transition: &Transition,
+    standing: &Standing,
+) -> String {
     match transition {
         Transition::Submitted => "submitted".to_owned(),
         Transition::Approved(None) => "the start is approved".to_owned(),
@@ -24,7 +34,11 @@ pub(super) fn detail(record: &RolloutRecord, progress: &Progress, transition: &T
         Transition::SteppedBack { from, to } => format!("from {} back to {}", stage(record, *from), stage(record, *to)),
         Transition::Held(reasons) => {
             let names = reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>();
-            names.join(", ")
+            let names = names.join(", ");
+            match found(record, standing).filter(|_| reasons.contains(&HoldReason::Evidence)) {
+                Some(found) => format!("{names}: {found}"),
+                None => names,
+            }
         }
         Transition::Paused => "the clock stands".to_owned(),
         Transition::Resumed => "what held it is gone".to_owned(),
@@ -56,6 +70,18 @@ pub(super) fn detail(record: &RolloutRecord, progress: &Progress, transition: &T
     }
 }
 
+/// Which guard's evidence is at the hold level, and how much it is.
+fn found(record: &RolloutRecord, standing: &Standing) -> Option<String> {
+    let alpha = record.plan.alpha;
+    let (_, number) = standing.culprit(alpha).filter(|(rung, _)| *rung >= Ladder::Hold)?;
+    Some(format!(
+        "{}: evidence {:.0} (hold at {:.0})",
+        harm(record, number.guard),
+        shown(number.log_evidence),
+        0.5 / alpha
+    ))
+}
+
 fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
     match cause {
         AbortCause::Evidence {
@@ -76,13 +102,16 @@ fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
     }
 }
 
-/// What a guard says is harm.
+/// What a guard says is harm, and what it is called.
 fn harm(record: &RolloutRecord, guard: usize) -> String {
-    let guard = record.plan.guards.get(guard);
-    guard.map_or_else(
-        || "harm".to_owned(),
-        |guard| Criterion::Compare(guard.harm.clone()).to_string(),
-    )
+    let Some(guard) = record.plan.guards.get(guard) else {
+        return "harm".to_owned();
+    };
+    let harm = Criterion::Compare(guard.harm.clone()).to_string();
+    match guard.name() {
+        Some(name) => format!("{harm} ({name})"),
+        None => harm,
+    }
 }
 
 /// What a person did, as the audit calls it.
@@ -132,7 +161,31 @@ fn shown(log: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use rollout::{EvidenceNumber, Guard, Unit};
+
     use super::*;
+    use crate::builders::{SECOND_US, rollout_of};
+
+    #[test]
+    fn a_hold_for_evidence_says_which_guard_found_it() {
+        let mut record = rollout_of(Unit::Unit, &[50], SECOND_US);
+        let mut plan = (*record.plan).clone();
+        plan.guards.push(Guard::slower_than_control());
+        record.plan = plan.into();
+        let standing = Standing {
+            hold: Some(EvidenceNumber {
+                guard: 1,
+                horizon: 1,
+                log_evidence: 61.0_f64.ln(),
+            }),
+            ..Standing::default()
+        };
+        let transition = Transition::Held(vec![HoldReason::Evidence, HoldReason::Stale]);
+        let said = |standing: &Standing| detail(&record, &record.state, &transition, standing);
+        let expected = "evidence, stale: p95 > 1x control (slower than control): evidence 61 (hold at 50)";
+        assert_eq!(said(&standing), expected);
+        assert_eq!(said(&Standing::default()), "evidence, stale");
+    }
 
     #[test]
     fn evidence_beyond_all_bounds_is_shown_as_a_number() {

@@ -47,6 +47,7 @@ fn ended(before: &RolloutRecord, phase: Phase, kind: &str, cause: EndCause) -> R
             batches: 0,
             fresh: false,
             awaited: vec!["host-of-yolanda".to_owned()],
+            recovery: None,
         }),
         ..moved(before, phase, kind)
     }

@@ -24,7 +24,7 @@ use crate::{record::RolloutRecord, store::keys};
 /// One agent, which has reported up to a tick, and the state shows it.
 pub(crate) fn covered(rollout: Uuid, last_tick: u32) -> Coverage {
     let (coverage, agent) = (Coverage::default(), Arc::<str>::from("a"));
-    coverage.expect(rollout, vec![agent.clone()], SECOND_US, tick::begins_us(last_tick));
+    coverage.expect(rollout, [agent.clone()].into(), SECOND_US, tick::begins_us(last_tick));
     coverage.report(rollout, &agent, last_tick);
     coverage.settle(rollout);
     coverage

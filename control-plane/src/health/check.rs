@@ -4,16 +4,18 @@
 //! has to guess which part was taken; a frame that came too late, or whose rollout nobody judges any more, is well
 //! formed and only forgotten.
 
-use std::collections::BTreeSet;
+mod known;
+mod path;
 
 use evaluation::{Arm, Key, Violation};
-use proto::{status::violation, tick, v1};
+use proto::{SUM_LIMIT, status::violation, tick, v1};
 use rollout::{
     Visit,
     evidence::unit::POSITIONS,
     measure::{Counting, DURATION_BUCKETS, Per},
 };
 
+use self::{known::Known, path::Path};
 use super::frames::{Cell, Checked, Frame, MetricCell, Place};
 use crate::{record::RolloutRecord, state::State};
 
@@ -29,8 +31,6 @@ const COUNT_LIMIT: u64 = 1 << 40;
 const LISTED: usize = 20;
 /// Exposed positions are those whose low bits are 0.
 const SAMPLE_MASK: u32 = 63;
-/// The greatest sum of values of one frame and bucket, in millionths, whatever its sign.
-const SUM_LIMIT: u64 = 1 << 60;
 /// Classes of failures of one cell, `other` included.
 const CLASSES_LIMIT: usize = 17;
 /// Letters of a class.
@@ -71,6 +71,11 @@ impl Faults {
     }
 }
 
+/// Words of bits for all places of a cell: 16 stages, 16 strata, two arms.
+const PLACE_WORDS: usize = 16 * 16 * 2 / 64;
+/// The same for all numbers of countings.
+const METRIC_WORDS: usize = 1_024 / 64;
+
 /// What the frames of one message come to, in their order; or everything that is wrong with them.
 ///
 /// All are of `environment`, and its rollouts are those of `state`. Complexity: linear in the size of the message.
@@ -87,8 +92,8 @@ pub(crate) fn check(
         "holds at most 256 frames",
     );
     let mut checked = Vec::with_capacity(frames.len().min(FRAMES_LIMIT));
-    for (number, frame) in frames.into_iter().take(FRAMES_LIMIT).enumerate() {
-        let path = format!("frames[{number}]");
+    for (number, mut frame) in frames.into_iter().take(FRAMES_LIMIT).enumerate() {
+        let path = Path::new("frames", number);
         let same = frame.environment == environment.as_str();
         faults.check(
             same,
@@ -100,7 +105,8 @@ pub(crate) fn check(
             .filter(|rollout| is_judged(rollout, now_us));
         let rollout = rollout.map(|rollout| &**rollout);
         check_span(&mut faults, &path, &frame, rollout, now_us);
-        let cells = check_cells(&mut faults, &path, &frame.cells, rollout, now_us);
+        let cells = std::mem::take(&mut frame.cells);
+        let cells = check_cells(&mut faults, &path, cells, rollout, now_us);
         checked.push(sort(environment, rollout, &frame, cells, now_us));
     }
     faults.finish(checked)
@@ -150,7 +156,7 @@ fn sort(
     }
 }
 
-fn check_span(faults: &mut Faults, path: &str, frame: &v1::Frame, rollout: Option<&RolloutRecord>, now_us: i64) {
+fn check_span(faults: &mut Faults, path: &Path<'_>, frame: &v1::Frame, rollout: Option<&RolloutRecord>, now_us: i64) {
     let field = |name: &'static str| move || format!("{path}.{name}");
     faults.check(frame.sequence >= 1, field("sequence"), "counts from 1");
     faults.check(
@@ -171,26 +177,35 @@ fn check_span(faults: &mut Faults, path: &str, frame: &v1::Frame, rollout: Optio
     faults.check(frame.dropped <= COUNT_LIMIT, field("dropped"), "must be at most 2^40");
 }
 
+/// A number for the stage, stratum and arm of a cell; a large one if one of them is out of its range.
+fn place_number(cell: &v1::Cell) -> usize {
+    match (cell.stage, cell.stratum, cell.arm) {
+        (stage @ ..16, stratum @ ..16, arm @ ..2) => ((stage * 16 + stratum) * 2 + arm) as usize,
+        _ => usize::MAX,
+    }
+}
+
 fn check_cells(
     faults: &mut Faults,
-    path: &str,
-    cells: &[v1::Cell],
+    path: &Path<'_>,
+    cells: Vec<v1::Cell>,
     rollout: Option<&RolloutRecord>,
     now_us: i64,
 ) -> Vec<Cell> {
-    let mut places = BTreeSet::new();
+    let mut places = Known::<PLACE_WORDS>::default();
     let mut checked = Vec::with_capacity(cells.len());
-    for (number, cell) in cells.iter().enumerate() {
-        let path = format!("{path}.cells[{number}]");
-        let unique = places.insert((cell.stage, cell.stratum, cell.arm));
+    for (number, mut cell) in cells.into_iter().enumerate() {
+        let path = path.within("cells", number);
+        let unique = places.insert(place_number(&cell));
         faults.check(
             unique,
-            || path.clone(),
+            || path.to_string(),
             "repeats the stage, stratum and arm of a cell before it",
         );
-        check_counts(faults, &path, cell, now_us);
-        let place = check_place(faults, &path, cell, rollout);
-        let metrics = check_metrics(faults, &path, &cell.metrics, rollout);
+        check_counts(faults, &path, &cell, now_us);
+        let place = check_place(faults, &path, &cell, rollout);
+        let metrics = std::mem::take(&mut cell.metrics);
+        let metrics = check_metrics(faults, &path, metrics, rollout);
         let durations = check_durations(faults, &path, cell.durations.as_ref());
         let classes = check_classes(faults, &path, &cell.classes);
         if let Some(place) = place {
@@ -201,7 +216,7 @@ fn check_cells(
                 lost: cell.lost,
                 last_exposure_us: cell.last_exposure_us,
                 metrics,
-                sampled: cell.exposed_positions.clone(),
+                sampled: cell.exposed_positions,
                 durations,
                 classes,
                 sampled_outcomes: cell.sampled_outcomes,
@@ -211,7 +226,7 @@ fn check_cells(
     checked
 }
 
-fn check_counts(faults: &mut Faults, path: &str, cell: &v1::Cell, now_us: i64) {
+fn check_counts(faults: &mut Faults, path: &Path<'_>, cell: &v1::Cell, now_us: i64) {
     for (name, count) in [
         ("exposures", cell.exposures),
         ("outcomes", cell.outcomes),
@@ -246,7 +261,12 @@ fn check_counts(faults: &mut Faults, path: &str, cell: &v1::Cell, now_us: i64) {
 }
 
 /// Where the counts belong; none, and a fault, if there is no such place.
-fn check_place(faults: &mut Faults, path: &str, cell: &v1::Cell, rollout: Option<&RolloutRecord>) -> Option<Place> {
+fn check_place(
+    faults: &mut Faults,
+    path: &Path<'_>,
+    cell: &v1::Cell,
+    rollout: Option<&RolloutRecord>,
+) -> Option<Place> {
     let arm = u8::try_from(cell.arm).ok().and_then(|arm| Arm::try_from(arm).ok());
     faults.check(
         arm.is_some(),
@@ -308,15 +328,15 @@ impl<'v> Visits<'v> {
 
 fn check_metrics(
     faults: &mut Faults,
-    path: &str,
-    metrics: &[v1::MetricCell],
+    path: &Path<'_>,
+    metrics: Vec<v1::MetricCell>,
     rollout: Option<&RolloutRecord>,
 ) -> Vec<MetricCell> {
     let measured = rollout.map_or(usize::from(u16::MAX), |rollout| rollout.counted.len());
-    let mut numbers = BTreeSet::new();
+    let mut numbers = Known::<METRIC_WORDS>::default();
     let mut checked = Vec::with_capacity(metrics.len());
-    for (number, cell) in metrics.iter().enumerate() {
-        let path = format!("{path}.metrics[{number}]");
+    for (number, cell) in metrics.into_iter().enumerate() {
+        let path = path.within("metrics", number);
         let metric = u16::try_from(cell.metric)
             .ok()
             .filter(|metric| usize::from(*metric) < measured);
@@ -326,7 +346,7 @@ fn check_metrics(
             "is not measured in this rollout",
         );
         faults.check(
-            numbers.insert(cell.metric),
+            numbers.insert(cell.metric as usize),
             || format!("{path}.metric"),
             "stands twice in this cell",
         );
@@ -346,12 +366,12 @@ fn check_metrics(
             || format!("{path}.bad_positions"),
             "must be empty: this metric does not compare units",
         );
-        let buckets = check_buckets(faults, &path, cell, counting);
+        let buckets = check_buckets(faults, &path, &cell, counting);
         if let Some(metric) = metric {
             checked.push(MetricCell {
                 metric,
                 buckets,
-                bad: cell.bad_positions.clone(),
+                bad: cell.bad_positions,
             });
         }
     }
@@ -361,7 +381,7 @@ fn check_metrics(
 /// (Bucket, numerator, denominator) of the buckets that have counts.
 fn check_buckets(
     faults: &mut Faults,
-    path: &str,
+    path: &Path<'_>,
     cell: &v1::MetricCell,
     counting: Option<&Counting>,
 ) -> Vec<(u8, i64, u64)> {
@@ -418,7 +438,7 @@ fn check_num(faults: &mut Faults, field: impl Fn() -> String, (num, den): (i64, 
     }
 }
 
-fn check_durations(faults: &mut Faults, path: &str, durations: Option<&v1::Durations>) -> Vec<(u16, u64)> {
+fn check_durations(faults: &mut Faults, path: &Path<'_>, durations: Option<&v1::Durations>) -> Vec<(u16, u64)> {
     let Some(durations) = durations else {
         return Vec::new();
     };
@@ -438,7 +458,7 @@ fn check_durations(faults: &mut Faults, path: &str, durations: Option<&v1::Durat
     pairs.map(|(bucket, count)| (*bucket as u16, *count)).collect()
 }
 
-fn check_classes(faults: &mut Faults, path: &str, classes: &[v1::ClassCount]) -> Vec<(String, u64)> {
+fn check_classes(faults: &mut Faults, path: &Path<'_>, classes: &[v1::ClassCount]) -> Vec<(String, u64)> {
     let field = || format!("{path}.classes");
     faults.check(classes.len() <= CLASSES_LIMIT, field, "holds at most 17 classes");
     let well_formed = classes.iter().all(|class| is_class(&class.class));

@@ -1,12 +1,13 @@
 //! The collector: the one task that owns all ledgers and turns frames into committed batches.
 //!
-//! Frames reach it through a bounded queue; when that is full the streams wait, each for itself. Four times a second it
+//! Frames reach it through a queue with room for so many; when that is full the streams wait, each for itself. Four times a second it
 //! looks which ledgers are due, commits all of their transactions at once, and sends the acks. The rule: an ack follows
 //! the commit. A ledger that meets a conflict is thrown away with its open batch: its agents are asked to send again,
 //! and the marks in the store tell what they need not have sent.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -16,7 +17,7 @@ use futures::future::join_all;
 use metrics::{counter, gauge};
 use runtime::shutdown::Shutdown;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, watch},
     time::MissedTickBehavior,
 };
 use tonic::{Code, Status};
@@ -29,7 +30,9 @@ use super::{
     frames::{Checked, Frame, Reporter},
     ledger::{Accepted, Due, Ledger},
     load::{LoadError, load},
-    marks, metrics as names, pace,
+    marks,
+    metrics::{self as names, Tally},
+    pace,
     sessions::{Reply, Sessions},
 };
 use crate::{
@@ -39,8 +42,10 @@ use crate::{
     sync::fleet::Fleet,
 };
 
-/// Messages that wait for the collector; each holds 256 frames at most.
-const QUEUE: usize = 64;
+/// Frames that wait for the collector. One message holds 256 at most.
+const WAITING: usize = 16_384;
+/// So many that wait are worth waking the collector for; few enough to be at hand when it takes them.
+const MANY: usize = 1_024;
 /// How often ledgers are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// When an agent whose stream was ended should come back.
@@ -58,14 +63,55 @@ pub(crate) struct Collector {
     fleet: Arc<Fleet>,
     coverage: Coverage,
     queue: mpsc::Receiver<Message>,
+    room: Arc<Room>,
     ledgers: HashMap<Uuid, Ledger>,
     sessions: Sessions,
+    tally: Tally,
 }
 
 /// The way in; cheap to clone.
+///
+/// It is bounded by frames and not by messages: agents send one frame at a time when all is well, and a place for each of
+/// thousands lets them hand over and read on, where a short queue would have them wait for each other.
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
     queue: mpsc::Sender<Message>,
+    room: Arc<Room>,
+}
+
+/// The room for frames that wait.
+#[derive(Debug)]
+struct Room {
+    places: Semaphore,
+    /// Many wait: the collector should not leave them until its next look.
+    filling: Notify,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            places: Semaphore::new(WAITING),
+            filling: Notify::new(),
+        }
+    }
+
+    /// Takes places; waits until there are as many.
+    async fn take(&self, places: usize) -> Result<(), Stopped> {
+        // No message has more frames than there is room for.
+        let places = u32::try_from(places).map_err(|_| Stopped)?;
+        self.places.acquire_many(places).await.map_err(|_| Stopped)?.forget();
+        if WAITING - self.places.available_permits().min(WAITING) >= MANY {
+            self.filling.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // Whoever waits for room waits no longer.
+        self.room.places.close();
+    }
 }
 
 /// The collector has stopped, so this process is stopping.
@@ -78,7 +124,8 @@ enum Message {
     Frames {
         reporter: Reporter,
         frames: Vec<Checked>,
-        reply: mpsc::Sender<Reply>,
+        /// Where answers go; of a stream the first message alone says it.
+        reply: Option<mpsc::Sender<Reply>>,
     },
     Leaving {
         reporter: Reporter,
@@ -87,21 +134,21 @@ enum Message {
 }
 
 impl Intake {
-    /// Hands checked frames over; waits while the queue is full. Answers go to `reply` once the frames are durable.
+    /// Hands checked frames over; waits while the queue is full. Answers go to the `reply` of the stream's first message
+    /// once the frames are durable.
     pub(super) async fn submit(
         &self,
         reporter: Reporter,
         frames: Vec<Checked>,
-        reply: mpsc::Sender<Reply>,
+        reply: Option<mpsc::Sender<Reply>>,
     ) -> Result<(), Stopped> {
-        self.queue
-            .send(Message::Frames {
-                reporter,
-                frames,
-                reply,
-            })
-            .await
-            .map_err(|_| Stopped)
+        self.room.take(frames.len()).await?;
+        let message = Message::Frames {
+            reporter,
+            frames,
+            reply,
+        };
+        self.queue.send(message).await.map_err(|_| Stopped)
     }
 
     /// Says that nothing more comes over a stream; it ends when its last frames are acknowledged.
@@ -120,7 +167,8 @@ impl Collector {
         states: watch::Receiver<Arc<State>>,
         fleet: Arc<Fleet>,
     ) -> (Self, Intake, Coverage) {
-        let (sender, queue) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(WAITING);
+        let room = Arc::new(Room::new());
         let coverage = Coverage::default();
         let (ledgers, sessions) = (HashMap::new(), Sessions::default());
         let collector = Self {
@@ -129,24 +177,53 @@ impl Collector {
             fleet,
             coverage: coverage.clone(),
             queue,
+            room: room.clone(),
             ledgers,
             sessions,
+            tally: Tally::default(),
         };
-        (collector, Intake { queue: sender }, coverage)
+        (collector, Intake { queue: sender, room }, coverage)
     }
 
     /// Collects until the process drains. What is not sealed by then is sent again by its agents.
     pub(crate) async fn run(mut self, shutdown: Shutdown) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut draining = pin!(shutdown.draining());
+        let room = self.room.clone();
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.draining() => return,
-                _ = look.tick() => self.look(runtime::clock::now_us()).await,
-                Some(message) = self.queue.recv() => self.take(message, runtime::clock::now_us()).await,
+                () = &mut draining => return,
+                _ = look.tick() => {
+                    let now_us = runtime::clock::now_us();
+                    self.take_waiting(now_us).await;
+                    self.look(now_us).await;
+                }
+                () = room.filling.notified() => self.take_waiting(runtime::clock::now_us()).await,
             }
         }
+    }
+
+    /// Takes all messages that wait at this moment.
+    ///
+    /// They are taken together, at each look or when there are many: to be woken for each would cost more than to take it.
+    async fn take_waiting(&mut self, now_us: i64) {
+        let waiting = self.queue.len();
+        if waiting == 0 {
+            return;
+        }
+        let mut messages = Vec::with_capacity(waiting);
+        self.queue.recv_many(&mut messages, waiting).await;
+        let mut taken = 0;
+        for message in messages {
+            if let Message::Frames { frames, .. } = &message {
+                taken += frames.len();
+            }
+            self.take(message, now_us).await;
+        }
+        self.room.places.add_permits(taken);
+        self.tally.tell();
     }
 
     async fn take(&mut self, message: Message, now_us: i64) {
@@ -157,7 +234,9 @@ impl Collector {
                 frames,
                 reply,
             } => {
-                self.sessions.heard(&reporter, reply);
+                if let Some(reply) = reply {
+                    self.sessions.heard(&reporter, reply);
+                }
                 for frame in frames {
                     if !self.take_frame(&reporter, frame, now_us).await {
                         break;
@@ -171,12 +250,12 @@ impl Collector {
     async fn take_frame(&mut self, reporter: &Reporter, frame: Checked, now_us: i64) -> bool {
         match frame {
             Checked::Unknown { rollout, sequence } => {
-                counter!(names::FRAMES, "result" => "unknown_rollout").increment(1);
+                self.tally.add("unknown_rollout");
                 self.sessions.refuse(reporter, rollout, sequence, UNKNOWN);
                 true
             }
             Checked::TooOld(frame) => {
-                counter!(names::FRAMES, "result" => "too_old").increment(1);
+                self.tally.add("too_old");
                 // Its dot is taken if it can be; either way its counts are lost.
                 let _ = self.accept(reporter, &frame, now_us).await;
                 self.sessions.refuse(reporter, frame.index, frame.sequence, TOO_OLD);
@@ -184,12 +263,12 @@ impl Collector {
             }
             Checked::Counted(frame) => match self.accept(reporter, &frame, now_us).await {
                 Ok(result) => {
-                    counter!(names::FRAMES, "result" => result).increment(1);
+                    self.tally.add(result);
                     self.coverage.report(frame.rollout, &reporter.agent, frame.last_tick);
                     true
                 }
                 Err(status) => {
-                    counter!(names::FRAMES, "result" => "not_taken").increment(1);
+                    self.tally.add("not_taken");
                     self.sessions.fail(reporter, status);
                     false
                 }
@@ -273,12 +352,17 @@ impl Collector {
     /// Learns who is live, and tells how far the state shows what they reported.
     fn survey(&mut self, state: &State, now_us: i64) {
         let judged = |rollout: &&Arc<RolloutRecord>| is_judged(rollout, now_us);
+        // Thousands of rollouts have the same agents.
+        let mut fleets = HashMap::new();
         for rollout in state.rollouts.values().filter(judged) {
             let flag = Key::parse(&rollout.plan.flag)
                 .ok()
                 .and_then(|key| state.flag(&rollout.environment, &key));
             let set = flag.and_then(|record| record.flag.set.as_ref());
-            let live = self.fleet.live_agents(&rollout.environment, set);
+            let live = fleets
+                .entry((&rollout.environment, set))
+                .or_insert_with(|| self.fleet.live_agents(&rollout.environment, set))
+                .clone();
             let shown = state.evidence_of(rollout.id);
             let interval_us = pace::interval_us(rollout, &shown, now_us);
             let ledger = self.ledgers.get(&rollout.id);

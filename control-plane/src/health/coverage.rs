@@ -26,7 +26,7 @@ struct Heard {
     interval_us: i64,
     /// Agents may still keep the slower pace that they were told before, until this time.
     slower: Option<(i64, i64)>,
-    live: Vec<Arc<str>>,
+    live: Arc<[Arc<str>]>,
     ticks: HashMap<Arc<str>, Ticks>,
 }
 
@@ -84,7 +84,7 @@ impl Coverage {
     }
 
     /// Who is live by now, and how often they report.
-    pub(super) fn expect(&self, rollout: Uuid, live: Vec<Arc<str>>, interval_us: i64, now_us: i64) {
+    pub(super) fn expect(&self, rollout: Uuid, live: Arc<[Arc<str>]>, interval_us: i64, now_us: i64) {
         let mut heard = self.lock();
         let heard = heard.entry(rollout).or_default();
         if interval_us < heard.interval_us {
@@ -150,7 +150,7 @@ mod tests {
 
     fn coverage(live: &[Arc<str>]) -> (Coverage, Uuid) {
         let (coverage, rollout) = (Coverage::default(), Uuid::from_u128(7));
-        coverage.expect(rollout, live.to_vec(), SECOND_US, NOW);
+        coverage.expect(rollout, live.into(), SECOND_US, NOW);
         (coverage, rollout)
     }
 
@@ -181,9 +181,9 @@ mod tests {
     fn agents_that_were_told_to_be_slow_are_waited_for_once_more() {
         let live = agents(1);
         let (coverage, rollout) = coverage(&live);
-        coverage.expect(rollout, live.clone(), 10 * SECOND_US, NOW);
+        coverage.expect(rollout, live.as_slice().into(), 10 * SECOND_US, NOW);
         coverage.report(rollout, &live[0], 10_000);
-        coverage.expect(rollout, live.clone(), SECOND_US, NOW + SECOND_US);
+        coverage.expect(rollout, live.as_slice().into(), SECOND_US, NOW + SECOND_US);
         assert!(coverage.fresh(rollout, NOW + 9 * SECOND_US));
         assert!(!coverage.fresh(rollout, NOW + 11 * SECOND_US));
     }

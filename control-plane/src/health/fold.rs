@@ -45,10 +45,12 @@ fn add_sums(record: &mut EvidenceRecord, counts: &SealedCounts, now_us: i64, rol
     for arm in &counts.arms {
         // What was stored was written by this process or one like it; what cannot be read counts nothing.
         let Ok(buckets) = arm.buckets() else { continue };
-        if arm.treatment && rollout.plan.kill_switch.is_some() {
+        // After an abort everybody is control, and that is who is watched.
+        let is_watched = arm.treatment || rollout.recovery_of.is_some();
+        if is_watched && (rollout.plan.kill_switch.is_some() || rollout.recovery_of.is_some()) {
             record.recent.add(metric, &buckets, now_us);
         }
-        if is_event && arm.treatment {
+        if is_event && is_watched {
             let events = buckets.sums().fold(0_i128, |sum, (num, _)| sum.saturating_add(num));
             record
                 .events
@@ -109,14 +111,11 @@ fn examine(record: &mut EvidenceRecord, rollout: &RolloutRecord) -> Examination 
     found
 }
 
-/// How many batches the stage of a horizon is planned for.
+/// How many batches the stage of a horizon was planned for when it began.
 fn planned_batches(horizon: u32, rollout: &RolloutRecord) -> u64 {
     let position = usize::try_from(horizon).ok().and_then(|number| number.checked_sub(1));
-    let stage = position
-        .and_then(|position| rollout.state.horizons.get(position))
-        .map(|horizon| horizon.stage);
-    let stage = stage.and_then(|stage| rollout.plan.stages.get(stage));
-    request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()))
+    let dwell_us = position.map_or(0, |position| rollout.state.planned_dwell_us(&rollout.plan, position));
+    request::planned_batches(dwell_us)
 }
 
 fn is_compared(plan: &Plan, stratum: u32) -> bool {

@@ -1,6 +1,8 @@
 //! Names of the metrics of this room, each described once; labels come from closed sets.
 
-use metrics::{describe_counter, describe_gauge};
+use std::collections::BTreeMap;
+
+use metrics::{counter, describe_counter, describe_gauge};
 
 /// Frames, by what became of them.
 pub(crate) const FRAMES: &str = "tidegate_health_frames_total";
@@ -23,4 +25,22 @@ pub(crate) fn describe() {
     describe_counter!(SEALS_FAILED, "transactions of batches that did not commit, by why");
     describe_counter!(PUSHED, "measurements that were pushed, by what became of them");
     describe_gauge!(LEDGERS, "rollouts whose evidence is held in memory");
+}
+
+/// What became of frames since it was last told.
+#[derive(Debug, Default)]
+pub(super) struct Tally(BTreeMap<&'static str, u64>);
+
+impl Tally {
+    /// One more frame with this result.
+    pub(super) fn add(&mut self, result: &'static str) {
+        *self.0.entry(result).or_default() += 1;
+    }
+
+    /// Tells the recorder.
+    pub(super) fn tell(&mut self) {
+        for (result, frames) in std::mem::take(&mut self.0) {
+            counter!(FRAMES, "result" => result).increment(frames);
+        }
+    }
 }

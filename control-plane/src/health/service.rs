@@ -4,7 +4,10 @@
 //! collector, so reading and answering never wait for each other, except that a full queue stops the reading. Whatever
 //! is wrong ends the stream with a status that names it: an agent that went on would have its frames counted in part.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use evaluation::{Key, Violation};
 use futures::StreamExt as _;
@@ -45,6 +48,8 @@ pub(crate) struct HealthService {
 struct Speaker {
     reporter: Option<Reporter>,
     environment: Option<Key>,
+    /// Whether the collector knows where its answers go.
+    is_known: bool,
 }
 
 /// Why a message was not taken.
@@ -71,10 +76,15 @@ impl HealthService {
     /// Reads a stream to its end.
     async fn read(self, mut requests: Streaming<ReportRequest>, reply: mpsc::Sender<Reply>) {
         let mut speaker = Speaker::default();
+        let mut over = pin!(async {
+            tokio::select! {
+                () = self.shutdown.draining() => {}
+                () = reply.closed() => {}
+            }
+        });
         loop {
             let message = tokio::select! {
-                () = self.shutdown.draining() => return,
-                () = reply.closed() => return,
+                () = &mut over => return,
                 message = requests.message() => message,
             };
             match message {
@@ -86,7 +96,7 @@ impl HealthService {
                 Ok(None) => {
                     if let Some(reporter) = speaker.reporter {
                         // If the collector has stopped, so has the process: the stream ends anyway.
-                        let _ = self.intake.leave(reporter, reply).await;
+                        let _ = self.intake.leave(reporter, reply.clone()).await;
                     }
                     return;
                 }
@@ -100,7 +110,10 @@ impl HealthService {
     async fn pass_on(&self, speaker: &mut Speaker, request: ReportRequest, reply: &mpsc::Sender<Reply>) -> bool {
         let state = self.states.borrow().clone();
         match speaker.admit(&state, request, runtime::clock::now_us()) {
-            Ok((reporter, frames)) => self.intake.submit(reporter, frames, reply.clone()).await.is_ok(),
+            Ok((reporter, frames)) => {
+                let reply = (!std::mem::replace(&mut speaker.is_known, true)).then(|| reply.clone());
+                self.intake.submit(reporter, frames, reply).await.is_ok()
+            }
             Err(refusal) => {
                 counter!(names::MESSAGES_REFUSED).increment(1);
                 tracing::warn!(reporter = ?speaker.reporter, %refusal, "a message of frames was refused");

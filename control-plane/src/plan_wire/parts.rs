@@ -6,7 +6,7 @@ use proto::v1;
 use rollout::{
     Guard, Level,
     calendar::Window,
-    catalogue::{Direction, Kind, OwnDefinition, Unit},
+    catalogue::{Direction, Kind, OwnDefinition, Query, Template, Unit},
     criterion::{Comparison, Criterion, Decimal, Limit, Relation},
     measure::Per,
     plan::{Baseline, BaselineSource, Duty, Item, KillSwitch, People, Stakeholder, TickedBy},
@@ -148,10 +148,12 @@ pub(super) fn read_metrics(metrics: Vec<v1::OwnMetric>, reading: &mut Reading) -
         .map(|(at, wire): (usize, _)| {
             let path = format!("metrics[{at}]");
             let kind = wire.kind.as_str();
+            // What is asked for is a level.
+            let default = KINDS[if wire.prometheus.is_some() { 4 } else { 0 }];
             OwnDefinition {
                 key: reading.metric(&format!("{path}.key"), &wire.key),
                 kind: reading
-                    .named(&format!("{path}.kind"), kind, KINDS[0], &KINDS, |one| one.1)
+                    .named(&format!("{path}.kind"), kind, default, &KINDS, |one| one.1)
                     .0,
                 unit: reading
                     .named(&format!("{path}.unit"), &wire.unit, UNITS[0], &UNITS, |one| one.1)
@@ -168,9 +170,29 @@ pub(super) fn read_metrics(metrics: Vec<v1::OwnMetric>, reading: &mut Reading) -
                 per: read_per(&format!("{path}.per"), &wire.per, reading),
                 minimum: read_decimal(&format!("{path}.minimum"), &wire.minimum, reading),
                 maximum: read_decimal(&format!("{path}.maximum"), &wire.maximum, reading),
+                prometheus: wire
+                    .prometheus
+                    .and_then(|query| read_query(&format!("{path}.prometheus"), &query, reading)),
             }
         })
         .collect()
+}
+
+/// A query; one whose template cannot be read is none, and everything that is wrong with it was reported.
+fn read_query(path: &str, wire: &v1::PrometheusQuery, reading: &mut Reading) -> Option<Query> {
+    let or_default = |value, default| if value == 0 { default } else { value };
+    let interval_us = or_default(wire.interval_us, Query::DEFAULT_INTERVAL_US);
+    let template = Template::parse(&wire.query);
+    let template = template.map_err(|found| {
+        for error in found {
+            reading.report(format!("{path}.query"), error.to_string());
+        }
+    });
+    Some(Query {
+        template: template.ok()?,
+        interval_us,
+        stands_for_us: or_default(wire.stands_for_us, Query::default_standing_us(interval_us)),
+    })
 }
 
 fn read_per(field: &str, text: &str, reading: &mut Reading) -> Option<Per> {
@@ -214,6 +236,11 @@ pub(super) fn write_metric(own: &OwnDefinition) -> v1::OwnMetric {
         .to_owned(),
         minimum: own.minimum.map(|least| least.to_string()).unwrap_or_default(),
         maximum: own.maximum.map(|most| most.to_string()).unwrap_or_default(),
+        prometheus: own.prometheus.as_ref().map(|query| v1::PrometheusQuery {
+            query: query.template.to_string(),
+            interval_us: query.interval_us,
+            stands_for_us: query.stands_for_us,
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use rollout::{Level, Stage, duration::Dwell, gate::Policy};
+use rollout::{Level, Stage, catalogue::Kind, duration::Dwell, gate::Policy};
 
 use super::*;
 
@@ -63,7 +63,20 @@ fn whole() -> v1::Plan {
         per: "exposure".into(),
         minimum: "-1.5".into(),
         maximum: "100".into(),
+        prometheus: None,
     }];
+    plan.metrics.push(v1::OwnMetric {
+        key: "queue-depth".to_owned(),
+        kind: "gauge".to_owned(),
+        unit: "count".to_owned(),
+        better: "lower".to_owned(),
+        prometheus: Some(v1::PrometheusQuery {
+            query: "max(queue_depth{variant=\"{{variant}}\"})".to_owned(),
+            interval_us: 10_000_000,
+            stands_for_us: 60_000_000,
+        }),
+        ..v1::OwnMetric::default()
+    });
     plan.warning = vec!["error-rate > 1 %".to_owned()];
     plan.critical = vec!["error-rate > 1.6 %".to_owned()];
     plan.manual_triggers = vec!["regulator".to_owned()];
@@ -193,6 +206,43 @@ fn what_is_written_reads_back_equal_and_has_the_same_hash() {
         ..plan.clone()
     };
     assert_ne!(hash(&other), hash(&plan));
+}
+
+fn asked(query: &str) -> v1::Plan {
+    let mut plan = wire();
+    plan.metrics = vec![v1::OwnMetric {
+        key: "depth".to_owned(),
+        unit: "count".to_owned(),
+        prometheus: Some(v1::PrometheusQuery {
+            query: query.to_owned(),
+            ..v1::PrometheusQuery::default()
+        }),
+        ..v1::OwnMetric::default()
+    }];
+    plan
+}
+
+#[test]
+fn what_prometheus_is_asked_for_is_a_level_that_is_read_every_half_minute() {
+    let plan = read(asked("max(depth)")).unwrap();
+    let query = plan.metrics[0].prometheus.as_ref().unwrap();
+    assert_eq!(plan.kind_of("depth"), Some(Kind::Gauge));
+    assert_eq!((query.interval_us, query.stands_for_us), (30_000_000, 90_000_000));
+    let mut often = asked("max(depth)");
+    often.metrics[0].prometheus.as_mut().unwrap().interval_us = 10_000_000;
+    let plan = read(often).unwrap();
+    let query = plan.metrics[0].prometheus.as_ref().unwrap();
+    assert_eq!(query.stands_for_us, 30_000_000, "three of its own intervals");
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_query_is_told_under_it() {
+    let query = "metrics[0].prometheus.query";
+    assert_eq!(wrong(asked("")), [query]);
+    assert_eq!(wrong(asked("sum(depth{v={{arm}}, w=\"{{who}}\"}")), [query; 3]);
+    let mut plan = asked("max(depth)");
+    plan.metrics[0].prometheus.as_mut().unwrap().interval_us = 1;
+    assert_eq!(wrong(plan), ["metrics[0].prometheus.interval"]);
 }
 
 #[test]

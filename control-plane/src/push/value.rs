@@ -42,6 +42,9 @@ pub(crate) enum MetricError {
     /// It is counted from outcomes.
     #[error("{0} is counted from outcomes; report them to an agent")]
     Outcomes(String),
+    /// It is asked of a Prometheus.
+    #[error("{0} is read from Prometheus in this rollout; nothing else is taken for it")]
+    Asked(String),
     /// Nothing in the plan asks for it.
     #[error("{metric} is not counted in this rollout; it counts {counted}")]
     NotCounted {
@@ -59,6 +62,9 @@ pub(crate) fn role(plan: &Plan, counted: &[Counted], metric: &MetricKey) -> Resu
         .resolve(metric)
         .map_err(|unknown| MetricError::Unknown(unknown.to_string()))?;
     let key = metric.as_str();
+    if resolver.query(metric).is_some() {
+        return Err(MetricError::Asked(key.to_owned()));
+    }
     let is_throughput = key == "throughput";
     if resolved.kind == Kind::Gauge && !is_throughput {
         return Ok(Role::Level);
@@ -146,7 +152,8 @@ fn clamp(counting: &Counting, unit: Unit) -> Option<(i64, i64)> {
     }
 }
 
-fn check_level(unit: Unit, value: f64) -> Option<String> {
+/// What is wrong with a level of a unit; none: it may be one.
+pub(crate) fn check_level(unit: Unit, value: f64) -> Option<String> {
     match unit {
         Unit::Score | Unit::Money => None,
         Unit::Fraction | Unit::Duration | Unit::Count | Unit::Bytes | Unit::PerSecond => {
@@ -274,6 +281,27 @@ mod tests {
         assert!(unknown.contains("did you mean complaints?"), "{unknown}");
         let other = role_of("revenue").unwrap_err().to_string();
         assert!(other.contains("faithfulness"), "{other}");
+    }
+
+    #[test]
+    fn what_is_read_from_prometheus_is_not_pushed() {
+        let mut plan = plan();
+        plan.metrics = vec![rollout::catalogue::OwnDefinition {
+            key: "cpu".to_owned(),
+            kind: Kind::Gauge,
+            unit: Unit::Fraction,
+            better: catalogue::Direction::Lower,
+            per: None,
+            minimum: None,
+            maximum: None,
+            prometheus: Some(catalogue::Query {
+                template: catalogue::Template::parse("avg(cpu)").unwrap(),
+                interval_us: 30_000_000,
+                stands_for_us: 90_000_000,
+            }),
+        }];
+        let refused = role(&plan, &measure::counted(&plan), &key("cpu-usage")).unwrap_err();
+        assert_eq!(refused, MetricError::Asked("cpu".to_owned()));
     }
 
     #[test]

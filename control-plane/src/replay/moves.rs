@@ -118,9 +118,10 @@ fn needs(plan: &Plan, made: &TransitionRecord) -> Option<Needs> {
     plan.stages.get(left)?.needs_data().then_some(Needs::Nothing)
 }
 
-/// Whether evidence is among the reasons of a hold.
+/// Whether evidence is among the reasons of a hold; what was found follows them after a colon.
 fn is_for_evidence(detail: &str) -> bool {
-    detail
+    let reasons = detail.split(": ").next().unwrap_or_default();
+    reasons
         .split(", ")
         .any(|reason| reason == rollout::HoldReason::Evidence.name())
 }
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_hold_for_evidence_needs_evidence() {
-        let log = [made(2, "held", 0, "evidence, stale"), made(4, "held", 0, "no-agents")];
+        let found = "evidence, stale: error-rate > 1x control: evidence 61 (hold at 50)";
+        let log = [made(2, "held", 0, found), made(4, "held", 0, "no-agents")];
         assert_eq!(judged(&log, &[look(15, Ladder::Hold)]), [(2, Some(true))]);
         assert_eq!(judged(&log, &[look(15, Ladder::Warn)]), [(2, Some(false))]);
         assert_eq!(judged(&log, &[]), [(2, None)]);

@@ -64,6 +64,7 @@ fn ended(rollout: &RolloutRecord, cause: EndCause, batch: u64, evidence: Option<
             batches: batch,
             fresh: true,
             awaited: Vec::new(),
+            recovery: None,
         }),
         ..rollout.clone()
     }

@@ -17,6 +17,7 @@ mod flag;
 mod outbox;
 mod plan;
 mod push;
+mod recovery;
 mod rollout;
 mod schedule;
 mod segment;

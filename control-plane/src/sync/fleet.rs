@@ -103,7 +103,7 @@ pub(crate) struct Reach {
     /// Counts over the live agents.
     pub(crate) delivery: Delivery,
     /// The live agents.
-    pub(crate) live: Vec<String>,
+    pub(crate) live: Vec<Arc<str>>,
     /// Agents that were heard of in the last day, are not live and have not got it.
     pub(crate) unreached: Vec<String>,
 }
@@ -356,7 +356,7 @@ impl Fleet {
     }
 
     /// Live agents whose subscription holds the flags of a set (none: flags without a set).
-    pub(crate) fn live_agents(&self, environment: &Key, set: Option<&Key>) -> Vec<Arc<str>> {
+    pub(crate) fn live_agents(&self, environment: &Key, set: Option<&Key>) -> Arc<[Arc<str>]> {
         let now_us = runtime::clock::now_us();
         let agents = self.agents();
         let live = agents
@@ -372,6 +372,8 @@ impl Fleet {
     /// its subscription and that snapshot shows the revision; and if it does not hold back this very flag.
     pub(crate) fn reach(&self, publisher: &Publisher, flag: Flag<'_>, wanted: u64, now_us: i64) -> Reach {
         let mut reach = Reach::default();
+        // Most agents have the same subscription.
+        let mut latest = None;
         let agents = self.agents();
         let all = (flag.environment.clone(), Arc::from(""))..;
         let of_environment = agents
@@ -382,7 +384,11 @@ impl Fleet {
             if !record.holds(flag.set) && !publisher.holds(subscription, flag.key) {
                 continue;
             }
-            let current = publisher.current(subscription);
+            let current = match latest {
+                Some((of, current)) if of == subscription => current,
+                Some(_) | None => publisher.current(subscription),
+            };
+            latest = Some((subscription, current));
             let has = |held: Option<Held>| {
                 held.filter(|_| record.serves(flag.key)).is_some_and(|held| {
                     held.number >= wanted
@@ -390,7 +396,7 @@ impl Fleet {
                 })
             };
             if record.is_live(now_us) {
-                reach.live.push(agent.to_string());
+                reach.live.push(agent.clone());
                 reach.delivery.live += 1;
                 reach.delivery.applied += u32::from(has(record.applied));
                 reach.delivery.persisted += u32::from(has(record.persisted));

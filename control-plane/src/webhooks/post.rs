@@ -1,18 +1,20 @@
 //! Posting one message to one receiver, and what came of it.
 //!
 //! The status decides, and nothing else: 2xx has taken it. The body of an answer is not read, so that nobody can use a
-//! webhook to look at what the control plane can reach. Redirects are not followed, proxies and cookies not used; an answer
-//! has its time, whatever hangs.
+//! webhook to look at what the control plane can reach. Redirects are not followed, and an answer has its time, whatever
+//! hangs.
 
 use std::time::{Duration, Instant};
 
 use http::{StatusCode, header};
-use reqwest::{Certificate, Client, ClientBuilder, Response, redirect::Policy};
+use reqwest::{Certificate, Client, Response};
 
 use super::{address, secret::Secret, signature};
+use crate::outward::{self, innermost};
 
-/// How long a connection that nothing is sent on is kept.
-const IDLE: Duration = Duration::from_secs(60);
+/// What to do on a machine that trusts nobody.
+const NO_AUTHORITIES: &str = "no https webhook can be reached: install the certificates of authorities, or name some with \
+                              --webhook-ca";
 
 /// What the way to receivers depends on.
 #[derive(Debug, Clone, Default)]
@@ -118,20 +120,7 @@ impl Answer {
 impl Post {
     /// A way on which an answer may take so long.
     pub(crate) fn new(settings: Settings, answer: Duration) -> Result<Self, reqwest::Error> {
-        let trusting = builder(answer).tls_certs_merge(settings.authorities).build();
-        let client = match trusting {
-            Ok(client) => client,
-            // A machine without authorities can do all the rest.
-            Err(error) => {
-                let error = innermost(&error);
-                tracing::warn!(
-                    error,
-                    "no https webhook can be reached: install the certificates of authorities, or name some with \
-                     --webhook-ca"
-                );
-                trusting_nobody(answer)?
-            }
-        };
+        let client = outward::client(answer, settings.authorities, NO_AUTHORITIES)?;
         Ok(Self {
             client,
             allow_http: settings.allow_http,
@@ -175,20 +164,6 @@ impl Post {
     }
 }
 
-fn builder(answer: Duration) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
-        .timeout(answer)
-        .pool_idle_timeout(IDLE)
-        .redirect(Policy::none())
-        .no_proxy()
-}
-
-/// A client for whom nobody vouches for anybody: it reaches http only.
-fn trusting_nobody(answer: Duration) -> Result<Client, reqwest::Error> {
-    builder(answer).tls_certs_only([]).build()
-}
-
 fn answered(response: &Response) -> Answer {
     let status = response.status();
     let verdict = Verdict::of(status);
@@ -229,15 +204,6 @@ fn unanswered(verdict: Verdict, words: String) -> Answer {
         took: Duration::ZERO,
         retry_after: None,
     }
-}
-
-/// The innermost cause, such as "connection refused"; those around it name the address, which may be long.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string().chars().take(300).collect()
 }
 
 #[cfg(test)]

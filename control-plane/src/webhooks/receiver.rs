@@ -26,6 +26,8 @@ const FAR: Duration = Duration::from_secs(60);
 pub(crate) enum Reply {
     /// Answers a status, with these headers.
     Status(u16, Vec<(&'static str, String)>),
+    /// Answers a status with this body.
+    Says(u16, String),
     /// Answers 200, and a body without end.
     Endless,
     /// Never answers.
@@ -79,7 +81,10 @@ impl Received {
 
     /// Whether it was answered 2xx.
     pub(crate) fn is_taken(&self) -> bool {
-        matches!(self.reply, Reply::Status(200..=299, _) | Reply::Endless)
+        matches!(
+            self.reply,
+            Reply::Status(200..=299, _) | Reply::Says(200..=299, _) | Reply::Endless
+        )
     }
 
     /// Whether the library of receivers says that this secret has signed it.
@@ -224,6 +229,13 @@ async fn answer(stream: &mut (impl AsyncWrite + Unpin), reply: &Reply) {
             let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
             let headers = headers.collect::<String>();
             let head = format!("HTTP/1.1 {status} Word\r\ncontent-length: 0\r\nconnection: close\r\n{headers}\r\n");
+            stream.write_all(head.as_bytes()).await
+        }
+        Reply::Says(status, body) => {
+            let head = format!(
+                "HTTP/1.1 {status} Word\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
             stream.write_all(head.as_bytes()).await
         }
         Reply::Endless => {

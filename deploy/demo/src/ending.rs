@@ -5,15 +5,19 @@
 use std::time::Duration;
 
 use proto::v1;
+use tokio::time::Instant;
 
 use crate::{
-    figures::{between, buckets, count, evidence, rate, seconds, took},
+    figures::{between, buckets, count, evidence, percent, rate, seconds, took},
     operator::Operator,
     screen::Screen,
 };
 
 /// How long after an abort the demo looks again.
 const LATER: Duration = Duration::from_secs(3);
+/// How long it waits for the recovery, and how often it looks.
+const RECOVERED: Duration = Duration::from_secs(20);
+const PACE: Duration = Duration::from_millis(200);
 
 /// What was started, and at which evidence it warns, holds and aborts.
 pub(crate) fn levels(rollout: &v1::Rollout, screen: &Screen) {
@@ -141,7 +145,36 @@ pub(crate) async fn still_zero(operator: &Operator, rollout: &v1::Rollout, scree
     } else {
         screen.bad(format_args!("treatment was seen again: the last exposure was {last}"));
     }
-    Ok(())
+    recovery(operator, again, screen).await
+}
+
+/// Waits a while for what came of the harm, and tells it; of an abort that is not followed there is nothing to tell.
+async fn recovery(operator: &Operator, rollout: v1::Rollout, screen: &Screen) -> anyhow::Result<()> {
+    let until = Instant::now() + RECOVERED;
+    let mut rollout = rollout;
+    loop {
+        let end = rollout.end.clone().unwrap_or_default();
+        let Some(recovery) = &end.recovery else { return Ok(()) };
+        if recovery.outcome == "watching" && Instant::now() < until {
+            tokio::time::sleep(PACE).await;
+            rollout = operator.rollout(&rollout.name).await?;
+            continue;
+        }
+        let numbers = format!(
+            "{} of {} outcomes since, {} before; to be within {}",
+            recovery.value.map_or_else(|| "nothing".to_owned(), percent),
+            count(recovery.outcomes),
+            percent(recovery.harmed),
+            percent(recovery.bar)
+        );
+        if recovery.outcome == "recovered" {
+            let after = took(between(end.decided_at_us, recovery.at_us));
+            screen.good(format_args!("recovered {after} after the decision: {numbers}"));
+        } else {
+            screen.bad(format_args!("recovery: {}: {numbers}", recovery.outcome));
+        }
+        return Ok(());
+    }
 }
 
 /// The evidence, its level, and which guard it came from.

@@ -5,19 +5,17 @@
 //! transition was decided, as the record has it, and until a flagd client of the agent has its event: by then it was
 //! decided, written, published, delivered and applied.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, time::Duration};
 
+use futures::{StreamExt as _, stream};
 use integration_tests::{agent::Agent, evaluator::Evaluator, flags, plans, system::System, wait};
 use proto::{
     flagd::evaluation_v2::{EventStreamRequest, service_client::ServiceClient},
-    v1,
+    v1::{self, exposure_name::Name, outcomes_client::OutcomesClient},
 };
 use tokio::task::JoinHandle;
 
-use crate::{Effort, sample::Sample};
+use crate::{Effort, reporters::now_us, sample::Sample};
 
 /// How many rollouts are started at the same time.
 const AT_ONCE: usize = 16;
@@ -28,6 +26,20 @@ const AHEAD_US: i64 = 8_000_000;
 const APART_US: i64 = 20_000;
 /// How long the rest is measured.
 const REST: Duration = Duration::from_secs(20);
+/// What guards judge.
+const GUARDS: [&str; 6] = [
+    "error-rate > 2x control",
+    "error-rate > 20 %",
+    "p99 > 2 s",
+    "cost-per-query > $5.00",
+    "cost-per-query > 3x control",
+    "timeout-rate > 2x control",
+];
+/// Users whose outcomes each rollout has every second.
+const USERS: usize = 20;
+/// Seconds of outcomes before the measurement, and in it.
+const WARM: usize = 5;
+const ROUNDS: usize = 20;
 
 /// Measures the rest and the steps with many rollouts.
 pub(crate) async fn run(effort: Effort) {
@@ -39,12 +51,96 @@ pub(crate) async fn run(effort: Effort) {
     for count in effort.crowds {
         one(*count).await;
     }
+    guarded(effort.guarded).await;
+}
+
+/// So many rollouts with six guards each, of which every one has new outcomes in both arms each second: what a look at one
+/// takes, its evidence, its guards and the step together.
+async fn guarded(count: usize) {
+    let system = System::start().await;
+    let agent = system.agent("bench").await;
+    start_all(&system, count, &GUARDS).await;
+    soaking(&system, count).await;
+    let mut tokens = Vec::with_capacity(count);
+    let door = agent.evaluator();
+    for number in 0..count {
+        let key = format!("flag-{number:05}");
+        let answers = stream::iter(0..USERS).map(|user| {
+            let (door, key) = (&door, &key);
+            async move {
+                door.boolean(key, &format!("user-{user}"))
+                    .await
+                    .expect("it answers")
+                    .token
+            }
+        });
+        let answers: Vec<Option<String>> = answers.buffered(USERS).collect().await;
+        tokens.push(answers.into_iter().flatten().collect::<Vec<_>>());
+    }
+    let plane = &system.control_plane;
+    let read = async || {
+        let (work, looks) = ("tidegate_engine_pass_seconds_sum", "tidegate_engine_looks_total");
+        (plane.metric(work).await, plane.metric(looks).await)
+    };
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    let mut before = None;
+    for round in 0..WARM + ROUNDS {
+        seconds.tick().await;
+        if round == WARM {
+            before = Some((read().await, plane.processor_time(), std::time::Instant::now()));
+        }
+        let observations = tokens.iter().flat_map(|tokens| tokens.iter().enumerate());
+        let observations = observations.map(|(user, token)| observation(token, (user + round).is_multiple_of(50)));
+        let messages = observations.collect::<Vec<_>>();
+        let messages = messages.chunks(1_000).map(|part| v1::ObserveRequest {
+            observations: part.to_vec(),
+        });
+        let messages = stream::iter(messages.collect::<Vec<_>>());
+        OutcomesClient::new(door.channel())
+            .observe(messages)
+            .await
+            .expect("they are counted");
+    }
+    let ((work, looks), used, began) = before.expect("it was warm");
+    let (work_after, looks_after) = read().await;
+    let share = (plane.processor_time() - used).as_secs_f64() / began.elapsed().as_secs_f64();
+    println!(
+        "\n## Steps of rollouts under guard ({count} rollouts, six guards, new outcomes of both arms each second)\n"
+    );
+    println!("| looks | a look (evidence, guards, step), us | control plane, of a core |");
+    println!("|---|---|---|");
+    println!(
+        "| {:.0} | {:.0} | {:.1} % |",
+        looks_after - looks,
+        (work_after - work) * 1e6 / (looks_after - looks),
+        share * 100.0
+    );
+}
+
+fn observation(token: &str, failed: bool) -> v1::Observation {
+    let outcome = if failed {
+        v1::OutcomeKind::Error
+    } else {
+        v1::OutcomeKind::Ok
+    };
+    v1::Observation {
+        exposures: vec![v1::ExposureName {
+            name: Some(Name::Token(token.to_owned())),
+        }],
+        outcome: outcome.into(),
+        duration_us: Some(120_000),
+        values: vec![v1::MetricValue {
+            metric: "cost-per-query".to_owned(),
+            value: 0.3,
+        }],
+        ..v1::Observation::default()
+    }
 }
 
 async fn one(count: usize) {
     let system = System::start().await;
     let agent = system.agent("bench").await;
-    start_all(&system, count).await;
+    start_all(&system, count, &[]).await;
     soaking(&system, count).await;
     let plane = &system.control_plane;
     let (before, began) = (plane.processor_time(), std::time::Instant::now());
@@ -65,17 +161,24 @@ async fn one(count: usize) {
     );
 }
 
-async fn start_all(system: &System, count: usize) {
+async fn start_all(system: &System, count: usize, guards: &[&str]) {
+    let guard = |harm: &&str| v1::Guard {
+        harm: (*harm).to_owned(),
+        ..v1::Guard::default()
+    };
+    let guards: Vec<v1::Guard> = guards.iter().map(guard).collect();
     let mut tasks = Vec::new();
     for part in 0..AT_ONCE {
-        let operator = system.operator.clone();
+        let (operator, guards) = (system.operator.clone(), guards.clone());
         tasks.push(tokio::spawn(async move {
             for number in (part..count).step_by(AT_ONCE) {
                 let key = format!("flag-{number:05}");
                 operator.create(flags::boolean(&key)).await;
-                operator
-                    .start(plans::plan(&key, &[plans::half_for_long(), plans::everybody()]))
-                    .await;
+                let plan = v1::Plan {
+                    guards: guards.clone(),
+                    ..plans::plan(&key, &[plans::half_for_long(), plans::everybody()])
+                };
+                operator.start(plan).await;
             }
         }));
     }
@@ -166,10 +269,6 @@ fn listen(agent: &Agent, mut due: BTreeMap<String, i64>) -> JoinHandle<Sample> {
         }
         heard
     })
-}
-
-fn now_us() -> i64 {
-    plans::micros(SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970"))
 }
 
 fn micros(late_us: i64) -> Duration {

@@ -8,34 +8,28 @@
 use std::{
     fs::File,
     io::Write as _,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use futures::StreamExt as _;
 use integration_tests::{
     evaluator::Evaluator,
     flags,
-    stream::{RawSync, hello},
     system::{PRODUCTION, System},
 };
 use proto::{
     flagd::evaluation_v2::{EventStreamRequest, service_client::ServiceClient},
-    v1::{self, fleet_client::FleetClient, sync_request::Message, sync_response},
+    v1::{self, fleet_client::FleetClient},
 };
-use tokio::{net::TcpStream, sync::watch};
-use tonic::transport::Endpoint;
 
 use crate::{
     Effort,
-    hub::{HubProcess, WRITER},
-    sample::Sample,
+    hub::{HubProcess, Writer},
+    receivers::Receivers,
+    sample::{Sample, ratio},
 };
 
 /// Writes are this far apart: closer ones are published together (paced, each 5 ms).
 const APART: Duration = Duration::from_millis(10);
-/// Heartbeats of a stream are this far apart, as an agent's are in a fleet of this size.
-const BEAT: Duration = Duration::from_secs(2);
 /// Streams that acknowledge at once.
 const STREAMS: [usize; 2] = [100, 1_000];
 
@@ -126,56 +120,13 @@ async fn one_agent(writes: usize) -> (Sample, Sample) {
     (acked, event)
 }
 
-/// Streams to one server, and how far each of them is.
-struct Receivers(Vec<watch::Receiver<u64>>);
-
-impl Receivers {
-    async fn connect(address: SocketAddr, count: usize) -> Self {
-        let connect = |number: usize| async move {
-            let channel = Endpoint::from_shared(format!("http://{address}")).unwrap();
-            let first = Message::Hello(hello(&format!("stream-{number}"), PRODUCTION));
-            let stream = RawSync::open(channel.connect().await.unwrap(), first).await.unwrap();
-            let (progress, seen) = watch::channel(0);
-            tokio::spawn(acknowledge(stream, progress));
-            seen
-        };
-        Self(
-            futures::stream::iter(0..count)
-                .map(connect)
-                .buffer_unordered(50)
-                .collect()
-                .await,
-        )
-    }
-
-    /// Waits until every stream has acknowledged this number.
-    async fn all_at(&mut self, number: u64) {
-        for seen in &mut self.0 {
-            seen.wait_for(|held| *held >= number).await.unwrap();
-        }
-    }
-}
-
 async fn many_streams(writes: usize, count: usize) {
     let system = System::start().await;
     system.operator.create(flags::boolean("bench")).await;
-    let hub = HubProcess::start(system.folder());
-    integration_tests::wait::until("the hub to listen", async || {
-        TcpStream::connect(hub.address)
-            .await
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    })
-    .await;
+    let hub = HubProcess::start(system.folder()).await;
     let mut ours = Receivers::connect(system.control_plane.address, count).await;
     let mut bare = Receivers::connect(hub.address, count).await;
-    let channel = Endpoint::from_shared(format!("http://{}", hub.address)).unwrap();
-    let mut writer = RawSync::open(
-        channel.connect().await.unwrap(),
-        Message::Hello(hello(WRITER, PRODUCTION)),
-    )
-    .await
-    .unwrap();
+    let mut writer = Writer::connect(&hub).await;
     ours.all_at(1).await;
     let (mut answered, mut last, mut hub_last) = (Sample::default(), Sample::default(), Sample::default());
     for number in 1..=writes {
@@ -186,12 +137,7 @@ async fn many_streams(writes: usize, count: usize) {
         last.add(began.elapsed());
         tokio::time::sleep(APART).await;
         let began = Instant::now();
-        assert!(
-            writer
-                .send(Message::Heartbeat(v1::AgentHeartbeat { agent_time_us: 1 }))
-                .await
-        );
-        writer.responses.message().await.unwrap().unwrap();
+        writer.write().await;
         bare.all_at(number as u64).await;
         hub_last.add(began.elapsed());
         tokio::time::sleep(APART).await;
@@ -211,72 +157,4 @@ async fn many_streams(writes: usize, count: usize) {
 
 fn row(what: &str, sample: &Sample) {
     println!("| {what} | {} | {} |", sample.median_ms(), sample.p99_ms());
-}
-
-fn ratio(ours: &Sample, bare: &Sample, quantile: f64) -> f64 {
-    ours.quantile(quantile).as_secs_f64() / bare.quantile(quantile).as_secs_f64()
-}
-
-/// Acknowledges everything, lives, and says how far it is.
-///
-/// Heartbeats keep their own time, as an agent's do: the control plane answers each, so one sent for each that is heard
-/// would be answered for ever.
-async fn acknowledge(mut stream: RawSync, progress: watch::Sender<u64>) {
-    let mut beats = tokio::time::interval(BEAT);
-    let mut coming: Option<v1::Begin> = None;
-    loop {
-        let heard = tokio::select! {
-            heard = stream.responses.message() => heard,
-            _ = beats.tick() => {
-                let beat = v1::AgentHeartbeat { agent_time_us: 1 };
-                if !stream.send(Message::Heartbeat(beat)).await {
-                    return;
-                }
-                continue;
-            }
-        };
-        let Ok(Some(response)) = heard else { return };
-        let Some((number, ack)) = answer(response.message, &mut coming) else {
-            continue;
-        };
-        if !stream.send(Message::Ack(ack)).await {
-            return;
-        }
-        progress.send_replace(number);
-    }
-}
-
-/// The number of what has come whole, and its ack.
-fn answer(message: Option<sync_response::Message>, coming: &mut Option<v1::Begin>) -> Option<(u64, v1::Ack)> {
-    let level = v1::AckLevel::Persisted.into();
-    match message? {
-        sync_response::Message::Begin(begin) => {
-            *coming = Some(begin);
-            None
-        }
-        sync_response::Message::End(_) => {
-            let begin = coming.take()?;
-            let number = begin.to.as_ref().map_or(0, |to| to.number);
-            let ack = v1::Ack {
-                revision: begin.to,
-                digest: begin.digest,
-                level,
-                held_back: Vec::new(),
-            };
-            Some((number, ack))
-        }
-        // The hub sends one part and nothing around it.
-        sync_response::Message::Part(part) if coming.is_none() => {
-            let number = part.data.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes);
-            let ack = v1::Ack {
-                level,
-                ..v1::Ack::default()
-            };
-            Some((number, ack))
-        }
-        sync_response::Message::Part(_)
-        | sync_response::Message::Current(_)
-        | sync_response::Message::Heartbeat(_)
-        | sync_response::Message::GoAway(_) => None,
-    }
 }

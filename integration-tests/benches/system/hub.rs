@@ -7,6 +7,10 @@ use std::{fs::File, io::Write as _, net::SocketAddr, pin::Pin, process::Child, s
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use integration_tests::{
+    stream::{RawSync, hello},
+    system::PRODUCTION,
+};
 use proto::v1::{
     self,
     sync_request::Message as Sent,
@@ -15,10 +19,13 @@ use proto::v1::{
 };
 use tokio::sync::{Mutex, watch};
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Endpoint, Server},
+};
 
 /// The id of the stream that writes.
-pub(crate) const WRITER: &str = "writer";
+const WRITER: &str = "writer";
 /// Bytes of a write, as much as a delta of one flag has.
 const WRITTEN: usize = 200;
 
@@ -112,8 +119,8 @@ pub(crate) struct HubProcess {
 }
 
 impl HubProcess {
-    /// Starts it with its log in the folder, on the disk that the store is on.
-    pub(crate) fn start(folder: &std::path::Path) -> Self {
+    /// Starts it with its log in the folder, on the disk that the store is on, and waits until it listens.
+    pub(crate) async fn start(folder: &std::path::Path) -> Self {
         let address = integration_tests::ports::free();
         let own = std::env::current_exe().unwrap();
         let child = std::process::Command::new(own)
@@ -122,7 +129,31 @@ impl HubProcess {
             .arg(folder)
             .spawn()
             .unwrap();
+        integration_tests::wait::until("the hub to listen", async || {
+            let connected = tokio::net::TcpStream::connect(address).await;
+            connected.map(|_| ()).map_err(|error| error.to_string())
+        })
+        .await;
         Self { address, child }
+    }
+}
+
+/// The stream that writes.
+pub(crate) struct Writer(RawSync);
+
+impl Writer {
+    /// Opens it.
+    pub(crate) async fn connect(hub: &HubProcess) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{}", hub.address)).unwrap();
+        let first = Sent::Hello(hello(WRITER, PRODUCTION));
+        Self(RawSync::open(endpoint.connect().await.unwrap(), first).await.unwrap())
+    }
+
+    /// Writes once, and waits until it is on disk and on its way.
+    pub(crate) async fn write(&mut self) {
+        let asked = Sent::Heartbeat(v1::AgentHeartbeat { agent_time_us: 1 });
+        assert!(self.0.send(asked).await);
+        self.0.responses.message().await.unwrap().unwrap();
     }
 }
 

@@ -1,34 +1,24 @@
 //! What a frame costs the control plane: many connections, each with a frame a second for a while, as fast as they go;
 //! beside a bare server that decodes the same frames and acknowledges each message.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, stream};
 use integration_tests::{
     flags,
     plans::{self, half_for_long},
     system::{PRODUCTION, System},
 };
-use proto::v1::{self, health_client::HealthClient};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Streaming,
-    transport::{Channel, Endpoint},
-};
+use proto::v1;
 
-use crate::{Effort, sink::SinkProcess};
+use crate::{
+    Effort,
+    reporters::{Reporter, now_us},
+    sample::median,
+    sink::SinkProcess,
+};
 
 /// Frames that each connection sends in one measurement.
 const FRAMES: u64 = 20;
-
-/// An agent that is none: frames up, acks down.
-struct Reporter {
-    frames: mpsc::Sender<v1::ReportRequest>,
-    acks: Streaming<v1::ReportResponse>,
-    agent: String,
-    sequence: u64,
-}
 
 /// Measures the control plane and the sink.
 pub(crate) async fn run(effort: Effort) {
@@ -40,81 +30,56 @@ pub(crate) async fn run(effort: Effort) {
     system.operator.delivered(1).await;
     let idle = system.control_plane.resident_bytes();
     let sink = SinkProcess::start().await;
-    let mut ours = connect(system.control_plane.address, count).await;
-    let mut bare = connect(sink.address, count).await;
+    let mut ours = Reporter::connect(system.control_plane.address, "reporter", count).await;
+    let mut bare = Reporter::connect(sink.address, "reporter", count).await;
     let each = |resident: u64| (resident.saturating_sub(idle)) as f64 / count as f64 / 1_024.0;
     // The first frame of each opens its stream for good.
     send(&mut ours, rollout.index, 1).await;
     send(&mut bare, rollout.index, 1).await;
     let memory = each(system.control_plane.resident_bytes());
-    let (before, began) = (system.control_plane.processor_time(), Instant::now());
-    send(&mut ours, rollout.index, FRAMES).await;
-    let (used, took) = (system.control_plane.processor_time() - before, began.elapsed());
-    let before = sink.processor_time();
-    send(&mut bare, rollout.index, FRAMES).await;
-    let used_bare = sink.processor_time() - before;
     let frames = (count as u64 * FRAMES) as f64;
     let us = |used: Duration| used.as_secs_f64() * 1e6 / frames;
+    let (mut costs, mut bare_costs, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        let (before, began) = (system.control_plane.processor_time(), Instant::now());
+        send(&mut ours, rollout.index, FRAMES).await;
+        rates.push(frames / began.elapsed().as_secs_f64());
+        costs.push(us(system.control_plane.processor_time() - before));
+        let before = sink.processor_time();
+        send(&mut bare, rollout.index, FRAMES).await;
+        bare_costs.push(us(sink.processor_time() - before));
+    }
+    let (cost, bare_cost) = (median(&costs), median(&bare_costs));
     println!(
-        "\n## Frames at the control plane ({count} connections, {FRAMES} frames each, acknowledged when durable)\n"
+        "\n## Frames at the control plane ({count} connections, {FRAMES} frames each, acknowledged when durable; medians of {} rounds)\n",
+        effort.rounds
     );
     println!(
         "| frames/s | control plane, us of processor time per frame | bare decode and ack, us | ratio | KiB per connection |"
     );
     println!("|---|---|---|---|---|");
     println!(
-        "| {:.0} | {:.1} | {:.1} | {:.2} | {memory:.0} |",
-        frames / took.as_secs_f64(),
-        us(used),
-        us(used_bare),
-        us(used) / us(used_bare),
+        "| {:.0} | {cost:.1} | {bare_cost:.1} | {:.2} | {memory:.0} |",
+        median(&rates),
+        cost / bare_cost,
     );
-}
-
-async fn connect(address: std::net::SocketAddr, count: usize) -> Vec<Reporter> {
-    let connect = |number: usize| async move {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel: Channel = endpoint.connect().await.unwrap();
-        let (frames, receiver) = mpsc::channel(64);
-        let acks = HealthClient::new(channel)
-            .report(ReceiverStream::new(receiver))
-            .await
-            .unwrap();
-        Reporter {
-            frames,
-            acks: acks.into_inner(),
-            agent: format!("reporter-{number}"),
-            sequence: 0,
-        }
-    };
-    stream::iter(0..count).map(connect).buffer_unordered(50).collect().await
 }
 
 /// Sends so many frames on each connection and waits until all are acknowledged.
 async fn send(reporters: &mut [Reporter], rollout: u32, frames: u64) {
     let all = reporters.iter_mut().map(|reporter| async move {
         for _ in 0..frames {
-            reporter.sequence += 1;
-            let message = v1::ReportRequest {
-                agent: reporter.agent.clone(),
-                epoch: 1,
-                frames: vec![frame(rollout, reporter.sequence)],
-            };
-            reporter.frames.send(message).await.unwrap();
+            let sequence = reporter.sequence + 1;
+            reporter.send(frame(rollout, sequence)).await;
         }
-        let mut acked = 0;
-        while acked < reporter.sequence {
-            let response = reporter.acks.message().await.unwrap().expect("the stream goes on");
-            acked = response.acks.iter().map(|ack| ack.sequence).fold(acked, u64::max);
-        }
+        reporter.acked().await;
     });
     futures::future::join_all(all).await;
 }
 
 /// What an agent with a hundred requests a second reports: both arms, five buckets each, a failure.
 fn frame(rollout: u32, sequence: u64) -> v1::Frame {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now_us = i64::try_from(now.as_micros()).unwrap();
+    let now_us = now_us();
     let tick = proto::tick::at(now_us);
     let cell = |arm: u32| v1::Cell {
         arm,

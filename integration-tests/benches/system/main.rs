@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Prints markdown tables with medians and 99th percentiles. `--quick` makes fewer rounds; a name (`unary`, `delivery`,
-//! `abort`, `crowd`, `outcomes`, `ingest`) runs only that one.
+//! `abort`, `trip`, `crowd`, `outcomes`, `ingest`) runs only that one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
@@ -16,8 +16,11 @@ mod echo;
 mod hub;
 mod ingest;
 mod outcomes;
+mod receivers;
+mod reporters;
 mod sample;
 mod sink;
+mod trip;
 mod unary;
 
 use std::{env, path::Path};
@@ -35,6 +38,8 @@ struct Effort {
     aborts: usize,
     /// How many rollouts there are at once.
     crowds: &'static [usize],
+    /// How many rollouts have guards and outcomes at once.
+    guarded: usize,
     /// Streams of frames.
     connections: usize,
 }
@@ -55,7 +60,7 @@ fn main() {
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |name: &str| {
-        !["unary", "delivery", "abort", "crowd", "outcomes", "ingest"]
+        !["unary", "delivery", "abort", "trip", "crowd", "outcomes", "ingest"]
             .iter()
             .any(|other| arguments.iter().any(|a| a == other))
             || arguments.iter().any(|argument| argument == name)
@@ -67,6 +72,7 @@ fn main() {
             writes: 30,
             aborts: 1,
             crowds: &[100],
+            guarded: 100,
             connections: 100,
         }
     } else {
@@ -76,6 +82,7 @@ fn main() {
             writes: 200,
             aborts: 9,
             crowds: &[100, 1_000, 10_000],
+            guarded: 1_000,
             connections: 2_000,
         }
     };
@@ -93,6 +100,9 @@ fn main() {
         }
         if wanted("abort") {
             Box::pin(abort::run(effort)).await;
+        }
+        if wanted("trip") {
+            Box::pin(trip::run(effort)).await;
         }
         if wanted("outcomes") {
             outcomes::run(effort).await;

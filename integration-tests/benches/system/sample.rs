@@ -34,6 +34,11 @@ impl Sample {
     }
 }
 
+/// How many times as long one took as the other, at a quantile.
+pub(crate) fn ratio(ours: &Sample, bare: &Sample, fraction: f64) -> f64 {
+    ours.quantile(fraction).as_secs_f64() / bare.quantile(fraction).as_secs_f64()
+}
+
 /// Milliseconds with two decimals.
 pub(crate) fn ms(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64() * 1_000.0)

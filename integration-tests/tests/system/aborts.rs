@@ -203,3 +203,52 @@ async fn an_abort_names_the_agents_that_it_could_not_reach_until_they_are_back()
     system.operator.nobody_is_unreached("checkout#1", 2).await;
     nobody_gets_treatment(&[&agents[1]]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_abort_it_is_told_whether_what_harmed_has_recovered() {
+    let system = System::start().await;
+    let agent = system.agent("agent").await;
+    let mut services = Vec::new();
+    // What treatment did to the second stays when treatment has gone.
+    for (flag, after) in [("well", 0.01), ("broken", 0.4)] {
+        system.operator.create(flags::boolean(flag)).await;
+        system.operator.start(plan(flag, &[half_for_long()])).await;
+        let harm = Service::start(Traffic::of(flag).failing(0.4, 0.01), &[&agent]).await;
+        let name = format!("{flag}#1");
+        let ended = system
+            .operator
+            .rollout_until("its end", &name, |rollout| rollout.end.is_some());
+        let end = ended.await.end.unwrap();
+        harm.stop().await;
+        assert!(end.time_to_trip_us > 0, "{end:?}");
+        let recovery = end.recovery.expect("an abort by evidence is followed");
+        assert!(recovery.bar < recovery.harmed / 2.0, "{recovery:?}");
+        services.push(Service::start(Traffic::of(flag).failing(1.0, after), &[&agent]).await);
+    }
+    let recovery = |rollout: &v1::Rollout| rollout.end.clone().unwrap_or_default().recovery.unwrap_or_default();
+    let well = system
+        .operator
+        .rollout_until("its recovery", "well#1", |rollout| {
+            recovery(rollout).outcome == "recovered"
+        })
+        .await;
+    let found = recovery(&well);
+    assert!(found.outcomes >= 100 && found.value.unwrap() <= found.bar, "{found:?}");
+    let shown = system.console().succeeds(&["rollout", "get", "well#1"]).await.out;
+    assert!(
+        shown.contains("recovered") && shown.contains("after the abort"),
+        "{shown}"
+    );
+    // The other has been heard at least as much by then.
+    wait::until("the other to be measured", async || {
+        let seen = services[1].seen();
+        wait::so(seen.control >= 300, seen)
+    })
+    .await;
+    let broken = recovery(&system.operator.rollout("broken#1").await);
+    assert_eq!(broken.outcome, "watching", "{broken:?}");
+    for service in services {
+        let seen = service.stop().await;
+        assert_eq!(seen.treatment, 0, "nobody gets treatment after an abort");
+    }
+}

@@ -146,6 +146,57 @@ async fn a_tail_of_twice_the_baseline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_treatment_that_is_slower_than_control_is_held_without_a_guard_of_its_own() {
+    let system = System::start().await;
+    let agent = system.agent("agent").await;
+    let known = against("error-rate > 2 %", &[("p95", "100 ms")]);
+    for flag in ["harmful", "fine"] {
+        system.operator.create(flags::boolean(flag)).await;
+        system.operator.start(plan(flag, &known)).await;
+    }
+    let [control, harmful, fine] = [0.05, 0.4, 0.04].map(|slow| Habit::timed(40, slow, 300));
+    let traffic = |flag: &str, treatment: Habit| Traffic {
+        per_second: 220,
+        ..Traffic::of(flag).habits(treatment, control.clone())
+    };
+    let slow = Service::start(traffic("harmful", harmful), &[&agent]).await;
+    let equal = Service::start(traffic("fine", fine), &[&agent]).await;
+    let held = system
+        .operator
+        .rollout_until("held", "harmful#1", |rollout| {
+            rollout.hold_reasons.iter().any(|reason| reason == "evidence") || rollout.end.is_some()
+        })
+        .await;
+    assert_eq!(held.end, None, "it never aborts");
+    let guard = held.guard_views.last().unwrap();
+    assert_eq!(
+        (guard.harm.as_str(), guard.level()),
+        ("p95 > 1x control", v1::GuardLevel::Hold)
+    );
+    let said = &held
+        .transitions
+        .iter()
+        .rfind(|made| made.kind == "held")
+        .unwrap()
+        .detail;
+    assert!(said.contains("p95 > 1x control (slower than control)"), "{said}");
+    let heard = system
+        .operator
+        .rollout_until("heard", "fine#1", |rollout| {
+            let counts = rollout
+                .total_counts
+                .as_ref()
+                .and_then(|counts| counts.treatment.as_ref());
+            counts.is_some_and(|treatment| treatment.outcomes >= HEARD) || rollout.end.is_some()
+        })
+        .await;
+    assert_eq!((heard.end, heard.hold_reasons), (None, vec![]));
+    assert_eq!(heard.guards.last().unwrap().finding, "none", "it is judged");
+    slow.stop().await;
+    equal.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_token_that_comes_late() {
     let late = |share: f64| {
         let mut habit = Habit::sometimes("time-to-first-token", share, 3_000_000.0);

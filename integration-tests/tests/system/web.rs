@@ -22,16 +22,20 @@ const RESOURCE_EXHAUSTED: i32 = Code::ResourceExhausted as i32;
 const UNIMPLEMENTED: i32 = Code::Unimplemented as i32;
 
 /// What the control plane serves, beside what every gRPC server does.
-const OF_CONTROL_PLANE: [&str; 14] = [
+const OF_CONTROL_PLANE: [&str; 18] = [
     "tidegate.v1.Audit",
+    "tidegate.v1.Baselines",
     "tidegate.v1.Changes",
     "tidegate.v1.Configuration",
     "tidegate.v1.Environments",
+    "tidegate.v1.FlagStatus",
     "tidegate.v1.Flags",
     "tidegate.v1.Fleet",
     "tidegate.v1.Health",
     "tidegate.v1.History",
     "tidegate.v1.Inspection",
+    "tidegate.v1.Measurements",
+    "tidegate.v1.Plans",
     "tidegate.v1.Rollouts",
     "tidegate.v1.Schedules",
     "tidegate.v1.Segments",

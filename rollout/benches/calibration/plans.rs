@@ -1,16 +1,18 @@
 //! Whole plans of unit splits, judged by 4a under one budget: several stages, ten horizons, one metric or six.
 //!
 //! One audience, so that each horizon has one stratum: the reached stage. Who is in treatment stays in. A unit fails
-//! for the first time in a horizon after an exponential time; each metric has propensities of its own.
+//! for the first time in a horizon after an exponential time; each metric has propensities of its own. Failures of a unit
+//! are a Poisson process, so a wait that is longer than a day goes on into the next, and most units are one draw a metric.
 
 use rollout::evidence::budget::horizon_weight;
 use rollout::evidence::unit::{Positions, Stratum, log_e, newly_bad};
 
 use crate::random::Random;
 
-/// (share, days) of each stage.
-const STAGES: [(f64, u32); 3] = [(0.005, 1), (0.05, 2), (0.25, 7)];
+/// Days of the plan, each a horizon.
 const HORIZONS: usize = 10;
+/// The share of each day: 0.5 % for 1 day, 5 % for 2, 25 % for 7.
+const SHARES: [f64; HORIZONS] = [0.005, 0.05, 0.05, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25];
 /// Treated requests between two looks, on average.
 const GRAIN: f64 = 10.0;
 
@@ -29,8 +31,6 @@ pub(crate) struct WholePlan {
     pub(crate) harm: f64,
     /// How many metrics share the budget.
     pub(crate) metrics: u32,
-    /// How many of them are simulated: those without harm hardly matter to when the harm is found.
-    pub(crate) simulated: u32,
 }
 
 /// A unit, and where its bucket lies between 0 and 1.
@@ -38,6 +38,13 @@ struct Unit {
     activity: f64,
     bucket: f64,
     position: u32,
+}
+
+/// The first failure of a unit in a horizon.
+struct Failure {
+    look: u32,
+    position: u32,
+    is_treated: bool,
 }
 
 impl WholePlan {
@@ -52,7 +59,7 @@ impl WholePlan {
                 position: random.position(),
             })
             .collect();
-        let first = (0..self.simulated).filter_map(|metric| {
+        let first = (0..self.metrics).filter_map(|metric| {
             let harm = if metric == 0 { self.harm } else { 1.0 };
             self.metric(&units, harm, &mut random, log_limit)
         });
@@ -63,71 +70,98 @@ impl WholePlan {
 
     /// When one metric reaches the limit, in days.
     fn metric(&self, units: &[Unit], harm: f64, random: &mut Random, log_limit: f64) -> Option<f64> {
-        let correlation = self.population.3;
-        let propensities: Vec<(f64, f64)> = units
-            .iter()
-            .map(|_| {
-                let of_control = random.beta(self.rate, correlation);
-                (of_control, (of_control * harm).min(1.0))
-            })
-            .collect();
+        let Population(count, requests, _, correlation) = self.population;
+        let looks = SHARES.map(|share| libm::ceil(f64::from(count) * requests * share / GRAIN));
+        let mut failures: [Vec<Failure>; HORIZONS] = [const { Vec::new() }; HORIZONS];
+        for unit in units {
+            let of_control = random.beta_or_never(self.rate, correlation);
+            unit.fail(
+                [of_control, (of_control * harm).min(1.0)],
+                &looks,
+                random,
+                &mut failures,
+            );
+        }
         let log_weight = -libm::log(f64::from(self.metrics));
-        for (horizon, share) in shares().enumerate() {
-            let mut failures = Vec::new();
-            let Population(count, requests, _, _) = self.population;
-            let looks = libm::ceil(f64::from(count) * requests * share / GRAIN);
-            for (unit, (of_control, of_treatment)) in units.iter().zip(&propensities) {
-                let is_treated = unit.bucket < share;
-                let propensity = if is_treated { of_treatment } else { of_control };
-                let at = random.exponential() / (unit.activity * propensity);
-                if at < 1.0 {
-                    failures.push(((at * looks) as u32, unit.position, is_treated));
-                }
-            }
-            failures.sort_unstable_by_key(|failure| failure.0);
+        for (horizon, mut failures) in failures.into_iter().enumerate() {
+            failures.sort_unstable_by_key(|failure| failure.look);
             let limit = log_limit - log_weight - libm::log(horizon_weight(HORIZONS, horizon + 1));
-            if let Some(look) = reaches(share, &failures, limit) {
-                return Some(horizon as f64 + f64::from(look + 1) / looks);
+            if let Some(look) = reaches(SHARES[horizon], &failures, limit) {
+                return Some(horizon as f64 + f64::from(look + 1) / looks[horizon]);
             }
         }
         None
     }
 }
 
-/// The look at which one horizon's failures (look, position, is treated) reach the limit.
-fn reaches(share: f64, failures: &[(u32, u32, bool)], limit: f64) -> Option<u32> {
+impl Unit {
+    /// Adds the first failure of each day, with these propensities under control and under treatment.
+    fn fail(
+        &self,
+        [of_control, of_treatment]: [f64; 2],
+        looks: &[f64; HORIZONS],
+        random: &mut Random,
+        failures: &mut [Vec<Failure>; HORIZONS],
+    ) {
+        let entered = SHARES.iter().position(|share| self.bucket < *share).unwrap_or(HORIZONS);
+        let (of_control, of_treatment) = (self.activity * of_control, self.activity * of_treatment);
+        let mut day = 0;
+        while day < HORIZONS {
+            // Failures that are expected from here on: under control until it is entered, then under treatment.
+            let before = entered.saturating_sub(day) as f64 * of_control;
+            let after = (HORIZONS - entered.max(day)) as f64 * of_treatment;
+            let drawn = random.uniform();
+            // The wait, in failures that are expected, is longer than that: 1 - x is never above exp(-x).
+            if drawn < 1.0 - before - after {
+                return;
+            }
+            let wait = -libm::log(drawn);
+            let at = if wait < before {
+                day as f64 + wait / of_control
+            } else {
+                entered.max(day) as f64 + (wait - before) / of_treatment
+            };
+            if at >= HORIZONS as f64 {
+                return;
+            }
+            let failed = at as usize;
+            failures[failed].push(Failure {
+                look: ((at - failed as f64) * looks[failed]) as u32,
+                position: self.position,
+                is_treated: failed >= entered,
+            });
+            day = failed + 1;
+        }
+    }
+}
+
+/// The look at which one horizon's failures reach the limit.
+fn reaches(share: f64, failures: &[Failure], limit: f64) -> Option<u32> {
     let mut seen = Positions::new();
     let mut stratum = Stratum {
         share,
         bad_treatment: 0,
         bad_control: 0,
     };
-    for batch in failures.chunk_by(|one, other| one.0 == other.0) {
+    for batch in failures.chunk_by(|one, other| one.look == other.look) {
         let of_arm = |arm: bool| -> Vec<u32> {
-            let failures = batch.iter().filter(|failure| failure.2 == arm);
-            failures.map(|failure| failure.1).collect()
+            let failures = batch.iter().filter(|failure| failure.is_treated == arm);
+            failures.map(|failure| failure.position).collect()
         };
         let (bad_treatment, bad_control) = newly_bad(&mut seen, &of_arm(true), &of_arm(false));
         stratum.bad_treatment += bad_treatment;
         stratum.bad_control += bad_control;
         // Only a bad unit under treatment can bring evidence up.
         if bad_treatment > 0 && log_e(1.0, &[stratum]) >= limit {
-            return Some(batch[0].0);
+            return Some(batch[0].look);
         }
     }
     None
 }
 
-/// The share of each day.
-fn shares() -> impl Iterator<Item = f64> {
-    STAGES
-        .into_iter()
-        .flat_map(|(share, days)| (0..days).map(move |_| share))
-}
-
 fn treated_until(units: &[Unit], days: f64) -> f64 {
     let mut treated = 0.0;
-    for (day, share) in shares().enumerate() {
+    for (day, share) in SHARES.into_iter().enumerate() {
         let part = (days - day as f64).clamp(0.0, 1.0);
         let of_day: f64 = units
             .iter()

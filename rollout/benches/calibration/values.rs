@@ -53,7 +53,7 @@ impl Costs {
         };
         let mut random = Random::new(seed);
         let (between, within) = COST_SPREADS;
-        let scale = unclamped(self.truth, libm::hypot(between, within));
+        let scale = unclamped(self.truth, COST_CLAMP, libm::hypot(between, within));
         let factors: Vec<f64> = (0..COST_USERS as usize)
             .map(|_| scale * random.lognormal(between))
             .collect();
@@ -123,11 +123,11 @@ fn micro(value: f64) -> i64 {
 }
 
 /// The mean that lognormal costs have before clamping, if clamped they have this one.
-fn unclamped(mean: f64, spread: f64) -> f64 {
+pub(crate) fn unclamped(mean: f64, clamp: f64, spread: f64) -> f64 {
     let cdf = |x: f64| libm::exp(normal::log_cdf(x));
     let clamped = |scale: f64| {
-        let (x, half) = (libm::log(COST_CLAMP / scale) / spread, spread / 2.0);
-        scale * cdf(x - half) + COST_CLAMP * cdf(-x - half)
+        let (x, half) = (libm::log(clamp / scale) / spread, spread / 2.0);
+        scale * cdf(x - half) + clamp * cdf(-x - half)
     };
     let (mut below, mut above) = (mean, 4.0 * mean);
     for _ in 0..60 {

@@ -1,11 +1,12 @@
 //! Metrics that a plan defines for itself, and looking a key up in both places.
 //!
 //! A plan may not take a name that the catalogue already gives a meaning ([`OwnDefinition::shadows`]), aliases
-//! included; a key therefore never means two things. Refusing such a plan is left to the plan's own checks.
+//! included; a key therefore never means two things. It may say where a level of the catalogue is read, which keeps its
+//! meaning. Refusing such a plan is left to the plan's own checks.
 
 use crate::{criterion::Decimal, measure::Per};
 
-use super::{Definition, Direction, Kind, MetricKey, Unit, distance, find, find_spelling, key, nearest};
+use super::{Definition, Direction, Kind, MetricKey, Query, Source, Unit, distance, find, find_spelling, key, nearest};
 
 /// A metric that a plan defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct OwnDefinition {
     pub minimum: Option<Decimal>,
     /// The greatest that one value counts for; none: the greatest of its unit.
     pub maximum: Option<Decimal>,
+    /// What a Prometheus is asked for it; none: it is reported or pushed.
+    pub prometheus: Option<Query>,
 }
 
 /// What is known of a metric, wherever it is defined.
@@ -58,7 +61,14 @@ pub struct Resolver<'a> {
 impl OwnDefinition {
     /// The metric of the catalogue whose name this one takes; a plan with such a metric is to be refused.
     pub fn shadows(&self) -> Option<&'static Definition> {
-        find(&self.key)
+        find(&self.key).filter(|_| self.reads().is_none())
+    }
+
+    /// The level of the catalogue that this one says where to read.
+    pub fn reads(&self) -> Option<&'static Definition> {
+        let is_level =
+            |definition: &&Definition| definition.kind == Kind::Gauge && definition.source == Source::External;
+        find(&self.key).filter(|definition| self.prometheus.is_some() && is_level(definition))
     }
 }
 
@@ -91,6 +101,13 @@ impl<'a> Resolver<'a> {
                 nearest: self.nearest(metric),
             }),
         }
+    }
+
+    /// What a Prometheus is asked for a metric; none: it is reported or pushed.
+    pub fn query(&self, metric: &MetricKey) -> Option<&'a Query> {
+        let mut own = self.own.iter();
+        let same = |own: &&OwnDefinition| MetricKey::new(&own.key).is_ok_and(|key| key == *metric);
+        own.find(same)?.prometheus.as_ref()
     }
 
     /// A plan's own metric goes before one of the catalogue: whoever wrote the plan has its names in mind.

@@ -74,6 +74,7 @@ fn a_plan_adds_metrics_and_takes_no_name_of_the_catalogue() {
         per: None,
         minimum: None,
         maximum: None,
+        prometheus: None,
     };
     let plan = [own("Cart_Abandonment")];
     let resolver = Resolver::new(&plan);

@@ -19,6 +19,7 @@ pub fn check(criterion: &Criterion, resolver: &Resolver<'_>) -> Result<(), Probl
         Criterion::Stable | Criterion::Parity => return Ok(()),
     };
     let resolved = resolver.resolve(&comparison.metric)?;
+    check_base(comparison)?;
     check_units(comparison, resolved.unit)?;
     check_sign(comparison)?;
     check_bound(comparison, &resolved)?;
@@ -32,6 +33,24 @@ pub fn check_value(metric: &MetricKey, value: Number, resolver: &Resolver<'_>) -
         return Ok(());
     }
     check_number(metric, value, resolved.unit)
+}
+
+/// A base must be known: nothing is kept of a baseline by the hour.
+fn check_base(comparison: &Comparison) -> Result<(), Problem> {
+    match comparison.limit {
+        Limit::Times {
+            base: Base::BaselineSameHour,
+            ..
+        }
+        | Limit::Plus {
+            base: Base::BaselineSameHour,
+            ..
+        } => Err(Problem::SameHour {
+            metric: comparison.metric.clone(),
+            limit: comparison.limit,
+        }),
+        Limit::Absolute(_) | Limit::Times { .. } | Limit::Plus { .. } => Ok(()),
+    }
 }
 
 fn check_units(comparison: &Comparison, unit: Unit) -> Result<(), Problem> {

@@ -57,7 +57,7 @@ pub enum Problem {
         write: &'static str,
     },
     /// A base is missing or not known.
-    #[error("column {column}: relative to what? write control, baseline, baseline-same-hour or a number")]
+    #[error("column {column}: relative to what? write control, baseline or a number")]
     Base {
         /// Where it was looked for.
         column: usize,
@@ -128,6 +128,17 @@ pub enum Problem {
         limit: Limit,
         /// What it starts from.
         base: Base,
+    },
+    /// What was captured is not kept by the hour, so that nothing can be compared hour by hour.
+    #[error(
+        "{metric}: {limit} cannot be judged, for no baseline is kept by the hour; write baseline (with source: \
+         captured-same-hour it must be of the hour of the week in which the rollout is created), or control"
+    )]
+    SameHour {
+        /// The metric.
+        metric: MetricKey,
+        /// The limit.
+        limit: Limit,
     },
     /// A limit below zero, or a multiple that is not above it.
     #[error("{metric}: {limit} is not above zero; write a limit that can be reached, such as 0.95x control")]

@@ -12,6 +12,7 @@ use crate::{
         budget::{self, GuardEvidence, Standing},
         count,
     },
+    state::Planned,
 };
 
 /// What all guards say.
@@ -43,6 +44,7 @@ pub fn examine(plan: &Plan, state: &State, seen: &Seen<'_>, levels: &Levels, now
     let examiner = Examiner {
         plan,
         state,
+        planned: state.planned(plan),
         seen,
         levels,
         now,
@@ -82,6 +84,7 @@ fn weights(plan: &Plan, tests: &[Result<Tests, Missing>]) -> Vec<f64> {
 struct Examiner<'a> {
     plan: &'a Plan,
     state: &'a State,
+    planned: Planned,
     seen: &'a Seen<'a>,
     levels: &'a Levels,
     now: Micros,
@@ -93,7 +96,7 @@ impl Examiner<'_> {
         let mut finding = Finding {
             tests: Ok(tests),
             log_e: entries.iter().map(Entry::log_e).collect(),
-            planned: horizons::planned(self.plan, &tests),
+            planned: horizons::planned(&self.planned, &tests),
             weight,
             beyond: Beyond::Unknown,
             estimate: None,
@@ -110,6 +113,10 @@ impl Examiner<'_> {
             }
             Some(Test::Level) => finding.beyond = self.level(guard),
             _ => self.stands(&tests, &entries, &mut finding),
+        }
+        // Half of all that is equal looks slower at first: what is asked without a margin is believed on evidence alone.
+        if finding.beyond == Beyond::Early && guard.is_slower_than_control() {
+            finding.beyond = Beyond::Within;
         }
         finding
     }

@@ -12,6 +12,7 @@ use crate::{
         limit::{Limit, Rule, Side},
         request, robust, unit,
     },
+    state::Planned,
 };
 
 /// What one entry of the list says.
@@ -70,18 +71,12 @@ pub(super) fn entries(plan: &Plan, state: &State, seen: &Seen<'_>, tests: &Tests
     entries
 }
 
-/// How many entries a plan expects of a guard.
-pub(super) fn planned(plan: &Plan, tests: &Tests) -> usize {
-    let has = |is_compared: bool| {
-        let stages = (0..plan.stages.len()).map(|stage| plan.wanted(stage));
-        stages
-            .filter(|share| share.is_compared() == is_compared && *share > crate::Share::NONE)
-            .count()
-    };
-    let uncompared = if tests.fixed.is_some() { has(false) } else { 0 };
+/// How many entries were expected of a guard when the rollout started.
+pub(super) fn planned(planned: &Planned, tests: &Tests) -> usize {
+    let uncompared = if tests.fixed.is_some() { planned.uncompared } else { 0 };
     let compared = match tests.at(true) {
-        Some(Test::Split { .. }) => plan.planned_horizons(),
-        Some(_) => has(true),
+        Some(Test::Split { .. }) => planned.horizons,
+        Some(_) => planned.compared,
         None => 0,
     };
     (compared + uncompared).max(1)
@@ -106,11 +101,7 @@ fn of_split(plan: &Plan, state: &State, seen: &Seen<'_>, tests: &Tests, position
             unit::log_e(ratio, &strata.collect::<Vec<_>>())
         }
         Unit::Request => {
-            let stage = state
-                .horizons
-                .get(position)
-                .and_then(|horizon| plan.stages.get(horizon.stage));
-            let planned = request::planned_batches(stage.map_or(0, |stage| stage.dwell.planned_us()));
+            let planned = request::planned_batches(state.planned_dwell_us(plan, position));
             let onset = counts.onsets.get(&onset_key(metric, ratio));
             onset.map_or(0.0, |onset| onset.log_e(planned))
         }

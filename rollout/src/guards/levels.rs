@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Beyond;
 use crate::{
+    Plan,
     criterion::{Comparison, Estimates, holds},
     evidence::threshold::Streak,
 };
@@ -28,6 +29,13 @@ pub struct Level {
 /// Whether a level that is compared with a number was beyond it for long enough.
 pub fn fires(harm: &Comparison, level: &Level) -> bool {
     beyond(harm, Some(level), None) == Beyond::Fired
+}
+
+/// Whether a plan's level was beyond a limit for long enough, whatever the limit is relative to.
+pub(crate) fn fires_in(plan: &Plan, harm: &Comparison, levels: &Levels) -> bool {
+    let metric = harm.metric.as_str();
+    let baseline = plan.baseline.values.get(metric).map(|value| value.as_f64());
+    beyond(harm, levels.get(metric), baseline) == Beyond::Fired
 }
 
 /// How a level stands to a limit that is harm beyond. `baseline`: what it was before, as far as the plan knows.

@@ -5,10 +5,11 @@ use crate::{
     catalogue::Kind,
     criterion::{Base, Limit as Written, Relation},
     evidence::{
+        exceedance,
         limit::{self, Rule, Side},
         request,
     },
-    measure::{Counted, Counting, bound_of},
+    measure::{self, Counted, Counting, bound_of},
 };
 
 use super::OnsetKey;
@@ -97,7 +98,7 @@ impl Tests {
 pub fn tests_of(plan: &Plan, counted: &[Counted], guard: &Guard) -> Result<Tests, Missing> {
     let harm = &guard.harm;
     let kind = plan.kind_of(harm.metric.as_str()).ok_or(Missing::Test)?;
-    if kind == Kind::Gauge && harm.metric.as_str() != "throughput" {
+    if measure::is_level(plan, harm.metric.as_str()) {
         return Ok(Tests {
             live: None,
             fixed: Some(Test::Level),
@@ -121,9 +122,12 @@ pub fn tests_of(plan: &Plan, counted: &[Counted], guard: &Guard) -> Result<Tests
         kind,
         is_complement: matches!(wanted.counting, Counting::Lost),
     };
+    let live = asked.live(&harm.limit);
+    // "No slower than control" is about control alone: without one nothing is left to ask.
+    let fixed = bound.filter(|_| !(needs_bound && live.is_some()));
     let tests = Tests {
-        live: asked.live(&harm.limit),
-        fixed: bound.and_then(|bound| asked.fixed(bound, harm.window)),
+        live,
+        fixed: fixed.and_then(|bound| asked.fixed(bound, harm.window)),
     };
     match tests {
         Tests {
@@ -153,10 +157,13 @@ impl Asked<'_> {
         let Written::Times { base, factor } = limit else {
             return None;
         };
-        if matches!(base, Base::Fixed(_)) || matches!(self.kind, Kind::Quantile(_)) {
+        let ratio = factor.as_f64();
+        if matches!(self.kind, Kind::Quantile(_)) {
+            return self.slower(*base, ratio);
+        }
+        if matches!(base, Base::Fixed(_)) {
             return None;
         }
-        let ratio = factor.as_f64();
         if self.counting.names_units() && self.side == Side::Above && !self.is_complement {
             return Some(Test::Split {
                 metric: self.metric,
@@ -167,6 +174,17 @@ impl Asked<'_> {
             metric: self.metric,
             rule: self.rule(limit::Limit::Relative(ratio)),
             is_complement: self.is_complement,
+        })
+    }
+
+    /// A quantile against the live control: what exceeds the baseline's own quantile may not be more of treatment than of
+    /// control (guard.md 4c). Twice control's quantile is another bound, and no ratio of what exceeds it follows.
+    fn slower(&self, base: Base, ratio: f64) -> Option<Test> {
+        let is_no_more = base == Base::Control && ratio == 1.0 && self.side == Side::Above;
+        is_no_more.then_some(Test::Relative {
+            metric: self.metric,
+            rule: exceedance::SLOWER_THAN_CONTROL,
+            is_complement: false,
         })
     }
 
@@ -182,7 +200,7 @@ impl Asked<'_> {
             Kind::Quantile(_) if self.side == Side::Below => None,
             Kind::Quantile(thousandth) => Some(Test::Absolute {
                 metric: self.metric,
-                rule: crate::evidence::exceedance::rule(1.0 - f64::from(thousandth) / 1_000.0),
+                rule: exceedance::rule(1.0 - f64::from(thousandth) / 1_000.0),
                 is_complement: false,
             }),
             Kind::Rate | Kind::Mean => Some(Test::Absolute {

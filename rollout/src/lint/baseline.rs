@@ -39,7 +39,8 @@ pub fn lacking(plan: &Plan) -> Vec<Violation> {
 }
 
 fn check(plan: &Plan, field: String, written: &Comparison, found: &mut Vec<Violation>) {
-    if bound_of(plan, written).is_some() {
+    // The same hour is refused by itself: no baseline would help.
+    if bound_of(plan, written).is_some() || base_of(&written.limit) == Some(Base::BaselineSameHour) {
         return;
     }
     let metric = written.metric.as_str();
@@ -59,12 +60,12 @@ fn check(plan: &Plan, field: String, written: &Comparison, found: &mut Vec<Viola
 }
 
 fn reads_baseline(limit: &Limit) -> bool {
-    let base = match limit {
-        Limit::Absolute(_) => return false,
-        Limit::Times { base, .. } | Limit::Plus { base, .. } => base,
-    };
-    match base {
-        Base::Baseline | Base::BaselineSameHour => true,
-        Base::Control | Base::Fixed(_) => false,
+    base_of(limit) == Some(Base::Baseline)
+}
+
+fn base_of(limit: &Limit) -> Option<Base> {
+    match limit {
+        Limit::Absolute(_) => None,
+        Limit::Times { base, .. } | Limit::Plus { base, .. } => Some(*base),
     }
 }

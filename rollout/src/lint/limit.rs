@@ -96,8 +96,8 @@ pub(super) fn ratio_to_control(written: &Comparison) -> Option<f64> {
 /// control, or to a baseline that is not written.
 pub(super) fn fixed(plan: &Plan, written: &Comparison) -> Option<f64> {
     let of = |base: Base| match base {
-        Base::Control => None,
-        Base::Baseline | Base::BaselineSameHour => baseline(plan, written),
+        Base::Control | Base::BaselineSameHour => None,
+        Base::Baseline => baseline(plan, written),
         Base::Fixed(number) => Some(number.as_f64()),
     };
     match written.limit {

@@ -76,6 +76,11 @@ fn criteria(plan: &Plan) -> impl Iterator<Item = &Criterion> {
     stages.chain(&plan.warning).chain(&plan.critical).chain(kill)
 }
 
+/// Whether a metric is a level that is read from outside. Throughput is a level too, and is counted.
+pub(crate) fn is_level(plan: &Plan, metric: &str) -> bool {
+    plan.kind_of(metric) == Some(Kind::Gauge) && metric != "throughput"
+}
+
 /// How the metric of a comparison is counted; a quantile by the exceedances of its limit.
 pub(crate) fn of_comparison(plan: &Plan, comparison: &Comparison, except: &[String]) -> Option<Counted> {
     let metric = comparison.metric.as_str();
@@ -117,9 +122,10 @@ pub fn bound_of(plan: &Plan, comparison: &Comparison) -> Option<f64> {
     let is_quantile = matches!(plan.kind_of(metric), Some(Kind::Quantile(_)));
     let base_of = |base: Base| match base {
         Base::Fixed(number) => Some(number.as_f64()),
-        Base::Baseline | Base::BaselineSameHour => known(),
+        Base::Baseline => known(),
         Base::Control if is_quantile => known(),
-        Base::Control => None,
+        // Nothing is kept by the hour; such a limit is refused.
+        Base::Control | Base::BaselineSameHour => None,
     };
     match comparison.limit {
         Limit::Absolute(number) => Some(number.as_f64()),

@@ -40,7 +40,7 @@ impl Recent {
     }
 
     /// What one counting had since a time, no longer ago than ten minutes.
-    fn since(&self, metric: u16, since: Micros, now: Micros) -> Slot {
+    pub(crate) fn since(&self, metric: u16, since: Micros, now: Micros) -> Slot {
         let first = since.max(now.saturating_sub(RECENT_US)).div_euclid(MINUTE_US);
         let slots = self.0.range((metric, first)..=(metric, i64::MAX));
         slots.fold(Slot::default(), |sum, (_, slot)| Slot {

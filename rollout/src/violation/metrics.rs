@@ -1,14 +1,14 @@
 //! What is wrong with the criteria, guards and metrics of a plan.
 
-use super::{Violation, names::check_key, report};
+use super::{Violation, names::check_key, queries, report};
 use crate::{
     Guard, Level, Plan, Unit,
     catalogue::Resolver,
     criterion::{self, Base, Comparison, Criterion, Limit},
+    plan::MOST_GUARDS,
 };
 
 /// The most guards in a plan.
-const MOST_GUARDS: usize = 32;
 /// The most metrics in a plan.
 const MOST_METRICS: usize = 64;
 /// The most classes of failures that a guard leaves out.
@@ -74,14 +74,16 @@ fn check_own(plan: &Plan, found: &mut Vec<Violation>) {
         );
     }
     for (position, own) in plan.metrics.iter().enumerate().take(MOST_METRICS) {
-        let field = format!("metrics[{position}].key");
+        let path = format!("metrics[{position}]");
+        queries::check(own, &path, found);
+        let field = format!("{path}.key");
         check_key(found, &field, &own.key);
         if plan.metrics[..position].iter().any(|other| other.key == own.key) {
             report(found, &field, format!("{:?} is defined twice", own.key));
         }
         if own.minimum.zip(own.maximum).is_some_and(|(least, most)| least > most) {
             let description = "must not be above maximum".to_owned();
-            report(found, format!("metrics[{position}].minimum"), description);
+            report(found, format!("{path}.minimum"), description);
         }
         if let Some(built_in) = own.shadows() {
             let description = format!(
@@ -198,8 +200,9 @@ fn check_criteria(field: &str, written: &[Criterion], resolver: &Resolver<'_>, f
 }
 
 fn check_criteria_one(field: &str, written: &Criterion, resolver: &Resolver<'_>, found: &mut Vec<Violation>) {
-    if let Err(problem) = criterion::check(written, resolver) {
-        report(found, field, problem.to_string());
+    match criterion::check(written, resolver) {
+        Err(problem) => report(found, field, problem.to_string()),
+        Ok(()) => queries::check_criterion(field, written, resolver, found),
     }
 }
 

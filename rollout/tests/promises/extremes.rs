@@ -75,6 +75,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                 Facts {
                     concerns: Default::default(),
                     recent: Default::default(),
+                    levels: Default::default(),
                     latched,
                     off,
                     delivery: Delivery {

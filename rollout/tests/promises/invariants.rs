@@ -353,6 +353,7 @@ fn invariant_11_what_can_never_be_judged_is_refused() {
         per: None,
         minimum: None,
         maximum: None,
+        prometheus: None,
     };
     let mut plan = with("cart-size >= 3");
     assert_eq!(plan.violations().len(), 1);

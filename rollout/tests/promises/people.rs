@@ -1,7 +1,8 @@
 //! What a gate asks of people: approvals, checklists, issues found; and the way back.
 
 use rollout::{
-    Act, Facts, HoldReason, Phase, Refusal, RollbackCause, Transition, Visit, Wait, rebase, state::List, waits,
+    Act, Facts, HoldReason, Phase, Refusal, RollbackCause, Transition, Visit, Wait, criterion::Estimates, guards,
+    rebase, state::List, waits,
 };
 
 use crate::builders::{Rollout, at, criterion, good, held, measured};
@@ -226,6 +227,34 @@ fn a_rollback_criterion_is_believed_on_a_hundred_outcomes_and_three_units() {
         assert_eq!(happened, Some(Transition::RolledBack(cause.clone())), "{phase:?}");
         assert!(rollout.state.is_final() && rollout.state.is_withdrawn());
     }
+}
+
+#[test]
+fn a_rollback_criterion_of_a_level_is_believed_on_three_readings_in_a_row() {
+    let reading = |treatment| Estimates {
+        treatment,
+        ..Estimates::default()
+    };
+    let read = |recent: &[Option<f64>]| {
+        let recent: Vec<_> = recent.iter().map(|value| reading(*value)).collect();
+        let now = *recent.last().unwrap();
+        let mut facts = measured("cpu", [now.treatment, None, None]);
+        facts.levels = [("cpu".to_owned(), guards::Level { now, recent })].into();
+        facts
+    };
+    let mut rollout = at(Phase::Soak).with(|plan| plan.stages[0].rollback = vec![criterion("cpu > 80 %")]);
+    let (over, under) = (Some(0.9), Some(0.8));
+    for readings in [
+        &[over][..],
+        &[over, over],
+        &[over, under, over],
+        &[over, over, under],
+        &[over, over, None],
+    ] {
+        assert_eq!(rollout.after(0, &read(readings)), None, "{readings:?}");
+    }
+    let happened = rollout.after(0, &read(&[over, over, over]));
+    assert!(matches!(happened, Some(Transition::RolledBack(_))), "{happened:?}");
 }
 
 #[test]

@@ -67,6 +67,48 @@ fn a_begun_day_is_a_horizon_and_there_is_always_one() {
     );
 }
 
+#[test]
+fn a_plan_that_knows_its_p95_is_told_when_treatment_is_slower_than_control() {
+    let mut known = plan();
+    known.add_built_in_guards();
+    assert_eq!(known.guards, plan().guards, "nobody knows how it was");
+    known
+        .baseline
+        .values
+        .insert("p95".to_owned(), "890 ms".parse().unwrap());
+    known.add_built_in_guards();
+    known.add_built_in_guards();
+    let expected = [plan().guards, vec![Guard::slower_than_control()]].concat();
+    assert_eq!(known.guards, expected, "once");
+    assert_eq!(known.violations(), []);
+}
+
+#[test]
+fn a_plan_that_guards_p95_against_control_has_said_how_much_slower_it_may_be() {
+    let mut known = plan();
+    known
+        .baseline
+        .values
+        .insert("p95".to_owned(), "890 ms".parse().unwrap());
+    for (text, has_it) in [
+        ("p95 > 2x control", false),
+        ("p95 > control + 100 ms", false),
+        ("p95 > 2x baseline", true),
+        ("p99 > 2x control", true),
+    ] {
+        let rollout::criterion::Criterion::Compare(harm) = text.parse().unwrap() else {
+            panic!("{text}")
+        };
+        let mut plan = known.clone();
+        plan.guards[0].harm = harm;
+        plan.add_built_in_guards();
+        assert_eq!(plan.guards.contains(&Guard::slower_than_control()), has_it, "{text}");
+    }
+    known.guards = vec![Guard::no_worse_than_control(); rollout::plan::MOST_GUARDS];
+    known.add_built_in_guards();
+    assert_eq!(known.guards.len(), rollout::plan::MOST_GUARDS, "it is full");
+}
+
 proptest! {
     #[test]
     fn any_plan_is_examined_without_panic(

@@ -1,10 +1,11 @@
 //! A new version of a live plan: what may change, and what must stay because somebody has got it.
 
 use rollout::{
-    Act, Guard, Phase, Plan, Share, Transition, Unit, Violation,
+    Act, DAY_US, Guard, Phase, Plan, Share, Transition, Unit, Violation,
     duration::Dwell,
     gate::{Outcome, Policy},
     rebase,
+    state::Planned,
 };
 
 use crate::builders::{Rollout, at, criterion, good, share, stage, window};
@@ -157,6 +158,51 @@ fn a_rebase_is_a_transition_that_moves_nothing() {
     let mut expected = rollout.state.clone();
     expected.sequence += 1;
     expected.desk.plan_hash = NEW_HASH;
+    expected.planned = Some(Planned::of(&rollout.plan));
     assert_eq!(rebased.state, expected);
     assert_eq!(rollout.plan.wanted(rebased.state.stage), Share::new(50_000).unwrap());
+}
+
+#[test]
+fn an_edit_moves_no_weight_of_the_budget() {
+    let mut rollout = in_the_middle();
+    let (before, dwell_us) = (rollout.plan.clone(), rollout.state.planned_dwell_us(&rollout.plan, 1));
+    let longer: fn(&mut Plan) = |plan| {
+        plan.stages[1].dwell = Dwell::For(30 * DAY_US);
+        plan.stages.insert(2, stage("most", 75.0));
+    };
+    for change in [longer, |plan| plan.stages[1].dwell = Dwell::For(1)] {
+        let mut after = rollout.plan.clone();
+        change(&mut after);
+        let rebased = rebase(&rollout.plan, &after, &rollout.state, NEW_HASH, rollout.now).unwrap();
+        (rollout.plan, rollout.state) = (after, rebased.state);
+        let planned = rollout.state.planned(&rollout.plan);
+        assert_eq!(planned.horizons, before.planned_horizons());
+        assert_eq!(planned.compared, Planned::of(&before).compared);
+        assert_eq!(
+            rollout.state.planned_dwell_us(&rollout.plan, 1),
+            dwell_us,
+            "it had begun"
+        );
+    }
+    assert_ne!(
+        rollout.plan.planned_horizons(),
+        before.planned_horizons(),
+        "the plan says otherwise by now"
+    );
+    let state = rollout.state.clone();
+    rollout.plan.stages[1].dwell = Dwell::For(7);
+    assert_eq!(
+        state.planned_dwell_us(&rollout.plan, 0),
+        before.stages[0].dwell.planned_us()
+    );
+}
+
+#[test]
+fn before_the_start_a_new_version_is_planned_anew() {
+    let rollout = at(Phase::Ready);
+    let mut after = rollout.plan.clone();
+    after.stages[0].dwell = Dwell::For(9 * DAY_US);
+    let rebased = rebase(&rollout.plan, &after, &rollout.state, NEW_HASH, rollout.now).unwrap();
+    assert_eq!(rebased.state.planned(&after).horizons, after.planned_horizons());
 }

@@ -4,8 +4,8 @@ mod stages;
 
 use rollout::{
     DAY_US, Guard, Level, Plan, Share, Unit,
-    catalogue::{self, Direction, Kind, OwnDefinition},
-    criterion::Criterion,
+    catalogue::{self, Direction, Kind, OwnDefinition, Query, Template},
+    criterion::{Criterion, Decimal},
     duration::Dwell,
     plan::{Duty, Item, KillSwitch, Stakeholder, TickedBy},
     risk::{Assessment, Rated, Reversibility, Risk},
@@ -196,6 +196,95 @@ fn people_and_lists() {
     ]);
 }
 
+/// A level that a Prometheus is asked for.
+fn asked(key: &str, query: &str) -> OwnDefinition {
+    OwnDefinition {
+        key: key.to_owned(),
+        kind: Kind::Gauge,
+        unit: catalogue::Unit::Count,
+        better: Direction::Lower,
+        per: None,
+        minimum: None,
+        maximum: None,
+        prometheus: Some(Query {
+            template: Template::parse(query).unwrap(),
+            interval_us: 30_000_000,
+            stands_for_us: 90_000_000,
+        }),
+    }
+}
+
+#[test]
+fn queries_of_prometheus() {
+    fn of(plan: &mut Plan) -> &mut OwnDefinition {
+        plan.metrics = vec![asked("depth", "max(depth{v=\"{{variant}}\"})")];
+        &mut plan.metrics[0]
+    }
+    fn timed(plan: &mut Plan, interval_us: i64, stands_for_us: i64) {
+        let query = of(plan).prometheus.as_mut().unwrap();
+        (query.interval_us, query.stands_for_us) = (interval_us, stands_for_us);
+    }
+    for (interval_us, stands_for_us) in [(5_000_000, 10_000_000), (600_000_000, 3_600_000_000)] {
+        let mut plan = plan();
+        timed(&mut plan, interval_us, stands_for_us);
+        plan.guards.push(guard("depth > 2x control"));
+        assert_eq!(fields(&plan), [""; 0]);
+    }
+    let mut cpu = plan();
+    cpu.metrics = vec![OwnDefinition {
+        unit: catalogue::Unit::Fraction,
+        ..asked("cpu", "cpu_used_ratio")
+    }];
+    cpu.guards.push(guard("cpu > 80 %"));
+    assert_eq!(fields(&cpu), [""; 0], "a level of the catalogue may be read");
+    refuses(&[
+        (
+            |plan| timed(plan, 4_999_999, 60_000_000),
+            "metrics[0].prometheus.interval",
+            "must be 5s to 10m, not 4s999ms999us",
+        ),
+        (
+            |plan| timed(plan, 600_000_001, 3_600_000_000),
+            "metrics[0].prometheus.interval",
+            "must be 5s to 10m",
+        ),
+        (
+            |plan| timed(plan, 30_000_000, 59_999_999),
+            "metrics[0].prometheus.stands_for",
+            "must be 1m (two intervals) to 1h",
+        ),
+        (
+            |plan| timed(plan, 30_000_000, 3_600_000_001),
+            "metrics[0].prometheus.stands_for",
+            "must be 1m",
+        ),
+        (|plan| of(plan).kind = Kind::Rate, "metrics[0].kind", "must be gauge"),
+        (
+            |plan| of(plan).maximum = Decimal::parse("10"),
+            "metrics[0].maximum",
+            "is for values that are counted",
+        ),
+        (
+            |plan| plan.metrics = vec![asked("cpu", "cpu_used_ratio")],
+            "metrics[0].unit",
+            "built-in level (CPU use)",
+        ),
+        (
+            |plan| plan.metrics = vec![asked("throughput", "sum(rate(requests_total[1m]))")],
+            "metrics[0].key",
+            "is a built-in metric",
+        ),
+        (
+            |plan| {
+                plan.metrics = vec![asked("depth", "max(depth{f=\"{{flag}}\"})")];
+                plan.guards.push(guard("depth > 2x control"));
+            },
+            "guards[1].harm",
+            "neither {{arm}} nor {{variant}}",
+        ),
+    ]);
+}
+
 #[test]
 fn metrics_and_guards() {
     let own = |key: &str| OwnDefinition {
@@ -206,6 +295,7 @@ fn metrics_and_guards() {
         per: None,
         minimum: None,
         maximum: None,
+        prometheus: None,
     };
     for (keys, field) in [
         (["carts", "carts"], "metrics[1].key"),

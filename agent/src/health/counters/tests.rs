@@ -236,3 +236,24 @@ proptest! {
         prop_assert_eq!(denominators, outcomes);
     }
 }
+
+#[test]
+fn to_look_at_counts_leaves_them() {
+    let (counters, measurement) = (Counters::default(), measurement());
+    assert_eq!(counters.peek(&measurement).slices, []);
+    for (position, tick) in [(1 << 12, 100), (2 << 12, 101), (1 << 12, 103)] {
+        report(
+            &counters,
+            &measurement,
+            exposure(Arm::Treatment, position),
+            Outcome::Error,
+            tick,
+        );
+    }
+    counters.dropped(&measurement, 3);
+    let seen = counters.peek(&measurement);
+    assert_eq!((total(&seen.slices), seen.unsaid.dropped), ((0, 3), 3));
+    assert_eq!(counters.peek(&measurement), seen);
+    assert_eq!(counters.drain(&measurement, 103), seen);
+    assert_eq!(counters.peek(&measurement).slices, []);
+}

@@ -198,3 +198,23 @@ fn lost_exposures_are_bad_where_they_are_said_to_be() {
     assert_eq!(of(&Counting::Lost, Report::of(ERROR)), Some((0, 1)));
     assert_eq!(of(&Counting::Lost, Report::later(&[])), None);
 }
+
+#[test]
+fn no_value_is_larger_than_a_frame_could_tell() {
+    let limit = SUM_LIMIT as i64;
+    let within = |minimum, maximum| Counting::Sum {
+        value: "bytes".to_owned(),
+        minimum,
+        maximum,
+        per: Per::Value,
+    };
+    let huge = [("bytes", 1e300)];
+    let wide = within(i64::MIN, i64::MAX);
+    assert_eq!(with(&wide, Some(OK), &huge), Some((i128::from(limit), 1)));
+    assert_eq!(
+        with(&wide, Some(OK), &[("bytes", -1e300)]),
+        Some((-i128::from(limit), 1))
+    );
+    assert_eq!(with(&within(0, limit), Some(OK), &huge), Some((i128::from(limit), 1)));
+    assert_eq!(with(&within(limit + 1, i64::MAX), Some(OK), &huge), None);
+}

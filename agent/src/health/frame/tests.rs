@@ -148,7 +148,7 @@ fn frames_that_are_refused_as_malformed_do_not_block_later_ones() {
         outbox.cut(&measurement(), Drained::default(), tick);
     }
     outbox.mark_sent(2);
-    assert_eq!(outbox.abandon_sent(), 2);
+    assert_eq!(outbox.abandon_sent().len(), 2);
     assert_eq!(spans(&outbox), [(3, 1, 102, 102)]);
 }
 
@@ -258,4 +258,37 @@ proptest! {
             prop_assert!(pair[0].last_tick < pair[1].first_tick);
         }
     }
+}
+
+#[test]
+fn what_would_be_cut_has_the_names_of_what_is_cut_next_and_holds_no_more() {
+    let measurement = Measurement {
+        horizon_starts: vec![1, 105],
+        ..measurement()
+    };
+    let mut outbox = outbox(100);
+    outbox.cut(&measurement, Drained::default(), 100);
+    let counted = || drained(vec![slice(1, 101, 102), slice(2, 107, 107)]);
+    let uncut = outbox.uncut(&measurement, counted(), 108);
+    assert_eq!(outbox.sequence(), 1);
+    outbox.cut(&measurement, counted(), 108);
+    let cut: Vec<_> = outbox.since(1).cloned().collect();
+    assert_eq!(uncut, cut);
+}
+
+#[test]
+fn of_counts_that_take_several_frames_the_first_of_each_horizon_would_be_cut() {
+    let large = |horizon, tick| {
+        let mut slice = slice(horizon, tick, tick);
+        for counts in slice.cells.values_mut() {
+            for metric in 0..3 {
+                counts.metric(metric).bad = (0..1 << 18).map(|position| Position::new(position).unwrap()).collect();
+            }
+        }
+        slice
+    };
+    let outbox = outbox(100);
+    let uncut = outbox.uncut(&measurement(), drained(vec![large(1, 100), large(2, 101)]), 101);
+    let names: Vec<_> = uncut.iter().map(|frame| (frame.sequence, frame.horizon)).collect();
+    assert_eq!(names, [(1, 1), (2, 2)]);
 }

@@ -21,15 +21,16 @@ impl Agent {
     /// Whose rollout is measured from this tick on, with frames due each ten seconds.
     fn new(tick: u32) -> Self {
         let snapshot = Contents::production().rollout(Buckets::ALL).snapshot(1);
-        let mut outboxes = Outboxes::new("production");
+        let mut outboxes = Outboxes::new("production", Spool::none());
         assert!(!outboxes.follow(&snapshot, tick));
-        outboxes.hear(v1::ReportResponse {
+        let told = v1::ReportResponse {
             acks: Vec::new(),
             intervals: vec![v1::ReportInterval {
                 rollout: ROLLOUT,
                 interval_us: 10_000_000,
             }],
-        });
+        };
+        outboxes.hear(told, &snapshot);
         Self {
             snapshot,
             counters: Counters::default(),
@@ -105,14 +106,15 @@ fn a_rollout_that_is_measured_no_longer_is_kept_until_its_frames_are_durable() {
     let nothing = Contents::production().snapshot(2);
     assert!(!agent.outboxes.follow(&nothing, 111));
     assert!(!agent.outboxes.is_empty() && agent.outboxes.waits((ROLLOUT, 1)));
-    agent.outboxes.hear(v1::ReportResponse {
+    let acked = v1::ReportResponse {
         acks: vec![v1::FrameAck {
             rollout: ROLLOUT,
             sequence: 1,
             refused: String::new(),
         }],
         intervals: Vec::new(),
-    });
+    };
+    agent.outboxes.hear(acked, &nothing);
     assert!(!agent.outboxes.follow(&nothing, 111));
     assert!(agent.outboxes.is_empty());
 }

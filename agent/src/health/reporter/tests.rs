@@ -1,99 +1,20 @@
 #![allow(clippy::unwrap_used)]
 
-use std::pin::Pin;
-
 use evaluation::{Arm, Buckets, Measurement};
-use futures::Stream;
-use proto::{
-    status::{invalid, violation},
-    v1::health_server::{Health, HealthServer},
-};
-use tonic::{
-    Request, Response,
-    transport::{Server, server::TcpIncoming},
-};
+use proto::status::{invalid, violation};
+use tonic::Status;
 
 use super::*;
 use crate::{
     disk::Scope,
-    health::report::Outcome,
+    health::{
+        control_plane::{Conversation, FakeControlPlane, PATIENCE, outcomes},
+        report::Outcome,
+        spool::{self, Head, Spool, keeper::Keeper, left::Left},
+    },
     samples::{Contents, ROLLOUT, exposure, measurement, report},
     serve::{DoorOpen, doors},
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A control plane whose every word is the test's.
-struct FakeControlPlane(mpsc::Sender<Conversation>);
-
-/// One stream of the agent, in the test's hands.
-struct Conversation {
-    inbound: Streaming<v1::ReportRequest>,
-    outbound: mpsc::Sender<Result<v1::ReportResponse, Status>>,
-}
-
-#[tonic::async_trait]
-impl Health for FakeControlPlane {
-    type ReportStream = Pin<Box<dyn Stream<Item = Result<v1::ReportResponse, Status>> + Send>>;
-
-    async fn report(
-        &self,
-        request: Request<Streaming<v1::ReportRequest>>,
-    ) -> Result<Response<Self::ReportStream>, Status> {
-        let (outbound, responses) = mpsc::channel(100);
-        let conversation = Conversation {
-            inbound: request.into_inner(),
-            outbound,
-        };
-        self.0
-            .send(conversation)
-            .await
-            .map_err(|_| Status::unavailable("the test is over"))?;
-        Ok(Response::new(Box::pin(ReceiverStream::new(responses))))
-    }
-}
-
-impl Conversation {
-    /// Frames until their outcomes are as many as these.
-    async fn outcomes(&mut self, wanted: u64) -> Vec<v1::Frame> {
-        let mut frames = Vec::new();
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.inbound.message())
-                .await
-                .unwrap()
-                .unwrap()
-                .unwrap();
-            assert_eq!((message.agent.as_str(), message.epoch), ("agent-1", 9));
-            frames.extend(message.frames);
-            if outcomes(&frames) >= wanted {
-                return frames;
-            }
-        }
-    }
-
-    async fn ack(&self, sequence: u64) {
-        let ack = v1::FrameAck {
-            rollout: ROLLOUT,
-            sequence,
-            refused: String::new(),
-        };
-        self.outbound
-            .send(Ok(v1::ReportResponse {
-                acks: vec![ack],
-                intervals: Vec::new(),
-            }))
-            .await
-            .unwrap();
-    }
-}
-
-fn outcomes(frames: &[v1::Frame]) -> u64 {
-    frames
-        .iter()
-        .flat_map(|frame| &frame.cells)
-        .map(|cell| cell.outcomes)
-        .sum()
-}
 
 struct Agent {
     counters: Arc<Counters>,
@@ -106,20 +27,27 @@ struct Agent {
 
 impl Agent {
     fn start(holder: Holder) -> Self {
-        let (sender, conversations) = mpsc::channel(4);
-        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = incoming.local_addr().unwrap();
-        let server = Server::builder().add_service(HealthServer::new(FakeControlPlane(sender)));
-        let serving = tokio::spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
+        Self::start_with(holder, Spool::none(), true)
+    }
+
+    /// The same with a spool; `heard`: the control plane's clock is known.
+    fn start_with(holder: Holder, spool: Spool, heard: bool) -> Self {
+        let FakeControlPlane {
+            endpoint,
+            conversations,
+            serving,
+        } = FakeControlPlane::start();
         let (shutdown, counters, clock) = (Shutdown::new(), Arc::new(Counters::default()), ServerClock::new());
-        clock.adjust(0);
+        if heard {
+            clock.adjust(0);
+        }
         let (door, closed) = doors();
         let scope = Scope {
             environment: "production".into(),
             flag_set: String::new(),
         };
         let reporter = Reporter {
-            endpoint: Endpoint::from_shared(format!("http://{address}")).unwrap(),
+            endpoint,
             identity: Identity {
                 agent: "agent-1".parse().unwrap(),
                 scope,
@@ -128,9 +56,10 @@ impl Agent {
             holder,
             counters: Arc::clone(&counters),
             clock: clock.clone(),
-            outboxes: Outboxes::new("production"),
+            outboxes: Outboxes::new("production", spool),
             carried: Carried::default(),
             doors: closed,
+            checkpoint: Instant::now(),
         };
         let running = shutdown.clone();
         shutdown.spawn("reporter", async move {
@@ -325,4 +254,63 @@ fn frames_are_cut_shortly_after_each_tick_however_often_it_is_asked() {
             "{after_us}"
         );
     }
+}
+
+/// What a process with this spool would leave if it ended now.
+fn left_in(folder: &std::path::Path) -> Vec<v1::Frame> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "frames"));
+    let left = files.map(|path| Left::read(&std::fs::read(path).unwrap_or_default()));
+    let to_send = left.flat_map(|left| left.to_send(proto::tick::at(runtime::clock::now_us()), |_, _| true));
+    to_send.flat_map(|to_send| to_send.frames).collect()
+}
+
+fn spool_in(folder: &std::path::Path) -> (Spool, Keeper) {
+    let head = Head {
+        agent: "agent-1".to_owned(),
+        epoch: 9,
+        environment: "production".to_owned(),
+    };
+    spool::open(folder, 1 << 20).unwrap().begin(head, ServerClock::new())
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+}
+
+#[tokio::test]
+async fn frames_are_on_disk_until_they_are_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (spool, keeper) = spool_in(folder.path());
+    let mut agent = Agent::start_with(measured(), spool, true);
+    agent.shutdown.spawn("spool", keeper.run());
+    agent.observe(3);
+    let mut control_plane = agent.conversation().await;
+    let frames = control_plane.outcomes(3).await;
+    until(|| outcomes(&left_in(folder.path())) == 3).await;
+    assert_eq!(left_in(folder.path())[..frames.len()], frames[..]);
+    control_plane.ack(frames.last().unwrap().sequence).await;
+    until(|| outcomes(&left_in(folder.path())) == 0).await;
+}
+
+#[tokio::test]
+async fn what_is_counted_before_the_control_plane_is_heard_is_on_disk_after_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let (spool, keeper) = spool_in(folder.path());
+    let mut agent = Agent::start_with(measured(), spool, false);
+    agent.shutdown.spawn("spool", keeper.run());
+    agent.observe(4);
+    // No frame is cut: nobody knows of which tick.
+    until(|| outcomes(&left_in(folder.path())) == 4).await;
+    agent.observe(1);
+    agent.shutdown.drain();
+    agent.door.take();
+    assert!(agent.shutdown.finished(PATIENCE).await);
+    assert_eq!(outcomes(&left_in(folder.path())), 5);
+    assert!(agent.conversations.try_recv().is_err());
 }

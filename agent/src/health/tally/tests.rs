@@ -201,6 +201,21 @@ fn an_outcome_that_never_comes_is_lost_and_counts_as_bad_where_it_is() {
 }
 
 #[test]
+fn nothing_is_lost_of_a_rollout_that_ended() {
+    let measurement = measured(&[errors(), Counting::Lost]);
+    let ended = Measurement {
+        ended: true,
+        ..measurement.clone()
+    };
+    let counters = Counters::default();
+    report(&counters, &measurement, unit(2), Outcome::Ok, 100);
+    expose(&counters, &measurement, 1, 101);
+    assert_eq!(lost_at(&counters, &ended, 500), (0, Vec::new()));
+    // Nor is it waited for any more.
+    assert_eq!(lost_at(&counters, &measurement, 600), (0, Vec::new()));
+}
+
+#[test]
 fn an_outcome_of_any_kind_in_time_is_not_lost() {
     let (counters, measurement) = (Counters::default(), measured(&[errors()]));
     report(&counters, &measurement, unit(9), Outcome::Ok, 100);

@@ -252,14 +252,31 @@ fn own_metric() -> impl Strategy<Value = v1::OwnMetric> {
             "per-second",
         ]),
         word(vec!["lower", "higher"]),
+        option::of(query()),
     )
-        .prop_map(|(key, kind, unit, better)| v1::OwnMetric {
+        .prop_map(|(key, kind, unit, better, prometheus)| v1::OwnMetric {
             key,
             kind,
             unit,
             better,
+            prometheus,
             ..v1::OwnMetric::default()
         })
+}
+
+fn query() -> impl Strategy<Value = v1::PrometheusQuery> {
+    let queries = vec![
+        "vector(1)",
+        "max(queue_depth{variant=\"{{variant}}\", flag='{{flag}}'})",
+        "sum(\n  rate(x{arm=~\"{{arm}}\"}[5m]) # a comment: with a colon\n)",
+    ];
+    let query = select(queries).prop_map(str::to_owned);
+    let span = || maybe_number(1_000_000..600_000_000_i64);
+    (query, span(), span()).prop_map(|(query, interval_us, stands_for_us)| v1::PrometheusQuery {
+        query,
+        interval_us,
+        stands_for_us,
+    })
 }
 
 fn baseline() -> impl Strategy<Value = v1::Baseline> {

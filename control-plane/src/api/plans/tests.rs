@@ -44,7 +44,7 @@ struct Service {
 impl Service {
     async fn new() -> Self {
         let trial = Trial::new().await;
-        let api = PlansApi::new(trial.truth.clone());
+        let api = PlansApi::new(trial.truth.clone(), Levels::default());
         let service = Self { trial, api };
         service.trial.write(flag("checkout")).await;
         service.put_segment("staff").await;
@@ -336,6 +336,34 @@ async fn lint_says_what_a_plan_costs_and_stores_nothing() {
         .await
         .unwrap();
     assert_eq!(said.violations[0].field, "stages[0].audience[0]");
+}
+
+#[tokio::test]
+async fn a_plan_that_asks_a_prometheus_that_nobody_told_of_is_stored_with_a_warning() {
+    let mut service = Service::new().await;
+    let mut asking = plan("new-checkout");
+    asking.metrics = vec![v1::OwnMetric {
+        key: "depth".to_owned(),
+        unit: "count".to_owned(),
+        prometheus: Some(v1::PrometheusQuery {
+            query: "max(depth{variant=\"{{variant}}\"})".to_owned(),
+            ..v1::PrometheusQuery::default()
+        }),
+        ..v1::OwnMetric::default()
+    }];
+    service.create(asking).await.unwrap();
+    let stored = v1::LintPlanRequest {
+        plan_key: "new-checkout".to_owned(),
+        ..v1::LintPlanRequest::default()
+    };
+    let said = service.lint(stored.clone()).await.unwrap();
+    let warning = said.warnings.iter().find(|one| one.field == "metrics[0].prometheus");
+    let warning = &warning.unwrap().description;
+    assert!(warning.contains("start it with --prometheus URL"), "{warning}");
+    assert_eq!(said.violations, []);
+    service.api.levels = Levels::new(true);
+    let said = service.lint(stored).await.unwrap();
+    assert!(said.warnings.iter().all(|one| one.field != "metrics[0].prometheus"));
 }
 
 #[tokio::test]

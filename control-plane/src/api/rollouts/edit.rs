@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use proto::v1;
-use rollout::{Micros, Plan, Transition};
+use rollout::{Guard, Micros, Plan, Transition};
 use tonic::Status;
 
 use super::{
     RolloutsApi, TRIES, check_sequence, not_committed,
     planned::{frozen_plan, refused},
-    wanted_plan,
+    refuse_plan, wanted_plan,
 };
 use crate::{
     change::{guard_references, rollout as change},
     engine::transit,
     identity::Actor,
-    plan_wire,
+    levels::Levels,
+    plan_wire, prometheus,
     record::RolloutRecord,
     state::State,
     truth::CommitError,
@@ -29,7 +30,12 @@ impl RolloutsApi {
             check_sequence(&record, request.expected_sequence)?;
             // As from its own beginning: what is over by now was open then.
             let since_us = record.started_at_us;
-            let plan = edited_plan(&state, &record, request.plan.clone(), since_us)?;
+            let plan = edited_plan(
+                (&state, &self.view.sources.levels),
+                &record,
+                request.plan.clone(),
+                since_us,
+            )?;
             let hash = plan_wire::hash(&plan);
             let progress = self.view.sources.progress(&state, &record);
             let rebased = rollout::rebase(&record.plan, &plan, &progress, hash, actor.at_us).map_err(refused)?;
@@ -51,17 +57,22 @@ impl RolloutsApi {
 
 /// The new version of a rollout's plan. Once it has started it keeps what it took over from the baseline that it names.
 fn edited_plan(
-    state: &State,
+    (state, levels): (&State, &Levels),
     record: &RolloutRecord,
     plan: Option<v1::Plan>,
     since_us: Micros,
 ) -> Result<Arc<Plan>, Status> {
     if record.state.phase.is_before_start() {
-        return frozen_plan(state, &record.environment, plan, "", since_us);
+        return frozen_plan((state, levels), &record.environment, plan, "", since_us);
     }
     let mut plan = wanted_plan(state, &record.environment, plan, "", since_us)?;
+    refuse_plan(prometheus::lacking(&plan, levels))?;
     if plan.baseline.is_of_the_same(&record.plan.baseline) {
         Arc::make_mut(&mut plan).baseline = record.plan.baseline.clone();
+    }
+    // What it was given beside its own guards when it was created.
+    if record.plan.guards.contains(&Guard::slower_than_control()) {
+        Arc::make_mut(&mut plan).add_built_in_guards();
     }
     Ok(plan)
 }

@@ -20,7 +20,7 @@ pub(in crate::api) fn found(state: &State, environment: &Key, name: &str) -> Res
     })
 }
 
-fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
+fn find<'s>(state: &'s State, environment: &'s Key, name: &str) -> Option<&'s Arc<RolloutRecord>> {
     if let Some(found) = name.parse::<Uuid>().ok().and_then(|id| state.rollout(environment, id)) {
         return Some(found);
     }
@@ -28,9 +28,6 @@ fn find<'s>(state: &'s State, environment: &Key, name: &str) -> Option<&'s Arc<R
         Some((flag, number)) => (flag, Some(number.parse::<u32>().ok()?)),
         None => (name, None),
     };
-    let mut found = state
-        .rollouts_of(environment)
-        .rev()
-        .filter(|record| record.plan.flag == flag);
-    found.find(|record| number.is_none_or(|number| record.number == number))
+    let mut newest_first = state.rollouts_of_flag(environment, &Key::parse(flag).ok()?).rev();
+    newest_first.find(|record| number.is_none_or(|number| record.number == number))
 }

@@ -11,7 +11,7 @@ use proto::{
 use rollout::{Micros, Plan, Violation};
 use tonic::Status;
 
-use crate::{api::refusal, baseline::frozen::frozen, state::State, surroundings};
+use crate::{api::refusal, baseline::frozen::frozen, levels::Levels, prometheus, state::State, surroundings};
 
 /// The plan of a request: its own, or a stored one by its key. It would start at `now`.
 pub(in crate::api) fn wanted_plan(
@@ -26,9 +26,10 @@ pub(in crate::api) fn wanted_plan(
     Ok(plan)
 }
 
-/// The plan of a request as a rollout has it that is created at `now`: with the values of the baseline that it names.
+/// The plan of a request as a rollout has it that is created at `now`: with the values of the baseline that it names, and
+/// with whoever is to be asked for its levels.
 pub(super) fn frozen_plan(
-    state: &State,
+    (state, levels): (&State, &Levels),
     environment: &Key,
     plan: Option<v1::Plan>,
     plan_key: &str,
@@ -37,6 +38,7 @@ pub(super) fn frozen_plan(
     let (plan, mut found) = named_plan(state, environment, plan, plan_key, now)?;
     let (plan, lacking) = frozen(state, environment, &plan, now);
     found.extend(lacking);
+    found.extend(prometheus::lacking(&plan, levels));
     refuse_start(found)?;
     Ok(Arc::new(plan))
 }
@@ -78,8 +80,15 @@ pub(in crate::api) fn stored_plan(state: &State, environment: &Key, plan_key: &s
 }
 
 /// Refuses a plan that cannot work, whatever it was when it was written.
-pub(super) fn startable_plan(state: &State, environment: &Key, plan: &Plan, now: Micros) -> Result<(), Status> {
-    refuse_start(surroundings::lint(state, environment, plan, now).violations)
+pub(super) fn startable_plan(
+    (state, levels): (&State, &Levels),
+    environment: &Key,
+    plan: &Plan,
+    now: Micros,
+) -> Result<(), Status> {
+    let mut found = surroundings::lint(state, environment, plan, now).violations;
+    found.extend(prometheus::lacking(plan, levels));
+    refuse_start(found)
 }
 
 /// Refuses to run a plan of which anything was found; a flag that is not there is NOT_FOUND if nothing else is wrong.

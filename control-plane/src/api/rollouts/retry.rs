@@ -23,7 +23,8 @@ impl RolloutsApi {
             reshuffled: request.reshuffle || record.reshuffled,
         };
         let plan = |state: &_| {
-            startable_plan(state, environment, &record.plan, actor.at_us)?;
+            let levels = &self.view.sources.levels;
+            startable_plan((state, levels), environment, &record.plan, actor.at_us)?;
             Ok(record.plan.clone())
         };
         let id = self.start_anew(environment, plan, origin, actor).await?;

@@ -51,7 +51,7 @@ impl RolloutsApi {
         for _ in 0..TRIES {
             let (state, count) = self.counted(&environment).await?;
             let plan = frozen_plan(
-                &state,
+                (&state, &self.view.sources.levels),
                 &environment,
                 request.plan.clone(),
                 &request.plan_key,
@@ -84,7 +84,7 @@ impl RolloutsApi {
         let id = if request.rollout.is_empty() {
             let plan = |state: &State| {
                 frozen_plan(
-                    state,
+                    (state, &self.view.sources.levels),
                     &environment,
                     request.plan.clone(),
                     &request.plan_key,
@@ -141,7 +141,12 @@ impl RolloutsApi {
             let record = self.found(&state, asked.environment, asked.rollout)?;
             check_sequence(&record, asked.expected_sequence)?;
             let after = ask_start(&record, actor)?;
-            startable_plan(&state, environment, &record.plan, actor.at_us)?;
+            startable_plan(
+                (&state, &self.view.sources.levels),
+                environment,
+                &record.plan,
+                actor.at_us,
+            )?;
             let flag = startable(&state, environment, &record.plan)?;
             self.check_yield(&state, &after, actor)?;
             let txn = change::act(&record, &after, "rollout.start", actor);
@@ -230,13 +235,12 @@ fn draft(
     origin: Origin,
     actor: &Actor,
 ) -> RolloutRecord {
-    let of_flag = state
-        .rollouts_of(environment)
-        .filter(|record| record.plan.flag == plan.flag);
+    let flag = Key::parse(&plan.flag).ok();
+    let of_flag = flag.iter().flat_map(|flag| state.rollouts_of_flag(environment, flag));
     let number = of_flag.map(|record| record.number).max().unwrap_or(0) + 1;
-    let salt_of_flag = Key::parse(&plan.flag)
-        .ok()
-        .and_then(|key| state.flag(environment, &key))
+    let salt_of_flag = flag
+        .as_ref()
+        .and_then(|key| state.flag(environment, key))
         .map(|record| record.flag.salt.clone());
     RolloutRecord {
         id: Uuid::now_v7(),
@@ -267,6 +271,7 @@ fn draft(
         retry_of: origin.retry_of,
         reshuffled: origin.reshuffled,
         standing: false,
+        recovery_of: None,
         end: None,
         revision: 0,
     }

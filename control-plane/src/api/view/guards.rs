@@ -62,18 +62,17 @@ fn view(plan: &Plan, guard: &Guard, shown: &Shown, units: &Counts) -> v1::GuardV
         Level::Hold => v1::GuardLevel::Hold,
         Level::Abort => v1::GuardLevel::Abort,
     };
-    let is_exceedance = shown.test == "robust" && is_quantile(plan, guard);
     v1::GuardView {
         harm: Criterion::Compare(guard.harm.clone()).to_string(),
         level: level.into(),
         test: shown.test.to_owned(),
         untested: shown.untested.to_owned(),
         metric: guard.harm.metric.as_str().to_owned(),
-        unit: if is_exceedance {
-            unit_name(rollout::catalogue::Unit::Fraction).to_owned()
-        } else {
-            unit_of(plan, guard.harm.metric.as_str()).to_owned()
-        },
+        unit: match shown.test {
+            "robust" => unit_compared(plan, guard),
+            _ => unit_of(plan, guard.harm.metric.as_str()),
+        }
+        .to_owned(),
         treatment: shown.treatment,
         control: shown.control,
         limit: shown.limit,
@@ -90,6 +89,15 @@ fn view(plan: &Plan, guard: &Guard, shown: &Shown, units: &Counts) -> v1::GuardV
             until: eta.until.name().to_owned(),
         }),
         ..v1::GuardView::default()
+    }
+}
+
+/// What a test of a guard compares is of: of a quantile, the fraction that is slower.
+pub(super) fn unit_compared(plan: &Plan, guard: &Guard) -> &'static str {
+    if is_quantile(plan, guard) {
+        unit_name(rollout::catalogue::Unit::Fraction)
+    } else {
+        unit_of(plan, guard.harm.metric.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 use proto::v1;
 use rollout::{
     Micros, Phase, Plan, State as Progress, Wait,
+    catalogue::{MetricKey, Resolver},
     simulate::{Scenario, Walked, simulate},
     state::Desk,
 };
@@ -10,6 +11,7 @@ use rollout::{
 use super::{counts, evidence_shown, side};
 use crate::{
     levels::Shown,
+    plan_wire::unit_name,
     record::{Exit, RolloutRecord, TransitionRecord},
 };
 
@@ -118,14 +120,18 @@ pub(super) fn issues(plan: &Plan, desk: &Desk) -> Vec<v1::IssueFound> {
 }
 
 /// Levels that are read from outside.
-pub(super) fn levels(shown: Vec<Shown>) -> Vec<v1::LevelReading> {
+pub(super) fn levels(plan: &Plan, shown: Vec<Shown>) -> Vec<v1::LevelReading> {
+    let resolver = Resolver::new(&plan.metrics);
+    let unit = |metric: &str| Some(unit_name(resolver.resolve(&MetricKey::new(metric).ok()?).ok()?.unit));
     let reading = |shown: Shown| v1::LevelReading {
+        unit: unit(&shown.metric).unwrap_or_default().to_owned(),
         metric: shown.metric,
         treatment: shown.now.treatment,
         control: shown.now.control,
         at_us: shown.at_us,
         source: shown.source.name().to_owned(),
         missing: shown.missing,
+        control_missing: shown.control_missing,
     };
     shown.into_iter().map(reading).collect()
 }

@@ -139,6 +139,7 @@ fn end(cause: EndCause) -> End {
         batches: 0,
         fresh: true,
         awaited: Vec::new(),
+        recovery: None,
     }
 }
 

@@ -30,7 +30,7 @@ fn facts(world: &World, record: &RolloutRecord) -> Gathered {
     let mut facts = sources(&world.state)
         .gather(&world.state, record, false, NOW_US)
         .latched();
-    facts.live = vec!["a".to_owned(), "b".to_owned()];
+    facts.live = vec!["a".into(), "b".into()];
     facts
 }
 
@@ -201,7 +201,7 @@ fn a_persons_abort_beside_evidence_of_harm_is_a_persons() {
 fn an_end_names_at_most_a_thousand_agents() {
     let (mut world, record) = rolling();
     let mut facts = facts(&world, &record);
-    facts.live = (0..5_000).map(|number| format!("agent-{number}")).collect();
+    facts.live = (0..5_000).map(|number| format!("agent-{number}").into()).collect();
     let progress = moved(&record, Phase::Aborting, "aborted").state;
     let made = transit(&world.state, &record, &progress, &HARM, &facts, NOW_US).unwrap();
     world.commit(&made.txn);

@@ -59,7 +59,10 @@ impl Running {
             START_US + 10 * SECOND_US,
         )
         .unwrap();
-        self.intake.submit(reporter("a"), checked, reply.clone()).await.unwrap();
+        self.intake
+            .submit(reporter("a"), checked, Some(reply.clone()))
+            .await
+            .unwrap();
     }
 
     async fn evidence(&self) -> EvidenceRecord {

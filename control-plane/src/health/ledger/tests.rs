@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod laws;
+mod merge;
 mod promises;
 mod pushed;
 mod strata;

@@ -3,7 +3,7 @@
 use prost::Message;
 use rollout::EvidenceNumber;
 
-use super::{ModelError, evidence::StoredCounts};
+use super::{ModelError, evidence::StoredCounts, recovery::StoredRecovery};
 use crate::record::{End, EndCause};
 
 /// An end as stored.
@@ -42,6 +42,8 @@ pub(super) struct StoredEnd {
     fresh: bool,
     #[prost(string, repeated, tag = "16")]
     awaited: Vec<String>,
+    #[prost(message, optional, tag = "17")]
+    recovery: Option<StoredRecovery>,
 }
 
 pub(super) fn write_end(end: &End) -> StoredEnd {
@@ -72,6 +74,7 @@ pub(super) fn write_end(end: &End) -> StoredEnd {
         batches: end.batches,
         fresh: end.fresh,
         awaited: end.awaited.clone(),
+        recovery: end.recovery.as_ref().map(StoredRecovery::from),
     }
 }
 
@@ -108,5 +111,6 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         batches: end.batches,
         fresh: end.fresh,
         awaited: end.awaited,
+        recovery: end.recovery.map(StoredRecovery::read).transpose()?,
     })
 }

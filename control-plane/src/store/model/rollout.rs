@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message;
+use uuid::Uuid;
 
 use super::{
     ModelError, SCHEMA,
@@ -58,6 +59,8 @@ pub(super) struct StoredRollout {
     counted: Vec<StoredCounted>,
     #[prost(bool, tag = "19")]
     standing: bool,
+    #[prost(bytes = "vec", tag = "20")]
+    recovery_of: Vec<u8>,
 }
 
 /// A transition as stored: with its rollout, and for ever under a key of its own.
@@ -95,9 +98,10 @@ impl From<&RolloutRecord> for StoredRollout {
             end: record.end.as_ref().map(write_end),
             plan_version: record.plan_version,
             acked_buckets: record.acked_buckets,
-            retry_of: record.retry_of.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+            retry_of: written(record.retry_of),
             reshuffled: record.reshuffled,
             standing: record.standing,
+            recovery_of: written(record.recovery_of),
             counted: record.counted.iter().map(StoredCounted::from).collect(),
         }
     }
@@ -107,7 +111,7 @@ impl StoredRollout {
     /// The record.
     pub(super) fn read(self, revision: u64) -> Result<RolloutRecord, ModelError> {
         Ok(RolloutRecord {
-            id: uuid::Uuid::from_slice(&self.id).map_err(|_| ModelError::Field("id"))?,
+            id: Uuid::from_slice(&self.id).map_err(|_| ModelError::Field("id"))?,
             environment: key("environment", &self.environment)?,
             index: self.index,
             number: self.number,
@@ -125,15 +129,25 @@ impl StoredRollout {
             started_at_us: self.started_at_us,
             transitions: self.transitions.into_iter().map(StoredTransition::read).collect(),
             acked_buckets: self.acked_buckets,
-            retry_of: match self.retry_of.as_slice() {
-                [] => None,
-                id => Some(uuid::Uuid::from_slice(id).map_err(|_| ModelError::Field("retry_of"))?),
-            },
+            retry_of: another("retry_of", &self.retry_of)?,
             reshuffled: self.reshuffled,
             standing: self.standing,
+            recovery_of: another("recovery_of", &self.recovery_of)?,
             end: self.end.map(read_end).transpose()?,
             revision,
         })
+    }
+}
+
+fn written(id: Option<Uuid>) -> Vec<u8> {
+    id.map(|id| id.as_bytes().to_vec()).unwrap_or_default()
+}
+
+/// The id of another rollout, if there is one.
+fn another(field: &'static str, id: &[u8]) -> Result<Option<Uuid>, ModelError> {
+    match id {
+        [] => Ok(None),
+        id => Uuid::from_slice(id).map(Some).map_err(|_| ModelError::Field(field)),
     }
 }
 

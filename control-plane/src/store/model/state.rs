@@ -1,7 +1,10 @@
 //! The stored form of how far a rollout came.
 
 use prost::Message;
-use rollout::{HoldReason, Horizon, Phase, State, Visit, state::Desk};
+use rollout::{
+    HoldReason, Horizon, Phase, State, Visit,
+    state::{Desk, Planned},
+};
 
 use super::{ModelError, desk::StoredDesk};
 
@@ -44,6 +47,21 @@ pub(super) struct StoredState {
     baking_since_us: Option<i64>,
     #[prost(message, optional, tag = "17")]
     desk: Option<StoredDesk>,
+    #[prost(message, optional, tag = "18")]
+    planned: Option<StoredPlanned>,
+}
+
+/// What the budget was planned for.
+#[derive(Clone, PartialEq, Message)]
+struct StoredPlanned {
+    #[prost(uint64, tag = "1")]
+    horizons: u64,
+    #[prost(uint64, tag = "2")]
+    compared: u64,
+    #[prost(uint64, tag = "3")]
+    uncompared: u64,
+    #[prost(btree_map = "uint32, int64", tag = "4")]
+    dwells_us: std::collections::BTreeMap<u32, i64>,
 }
 
 /// A visit, or a horizon (whose visit is 0).
@@ -144,6 +162,7 @@ impl From<&State> for StoredState {
             extended_us: state.extended_us,
             baking_since_us: state.baking_since_us,
             desk: Some(StoredDesk::from(&state.desk)),
+            planned: state.planned.as_ref().map(StoredPlanned::from),
         }
     }
 }
@@ -186,6 +205,29 @@ impl StoredState {
             alone_since_us: self.alone_since_us,
             ended_at_us: self.ended_at_us,
             desk: self.desk.map_or_else(|| Ok(Desk::default()), StoredDesk::read)?,
+            planned: self.planned.map(StoredPlanned::read),
         })
+    }
+}
+
+impl From<&Planned> for StoredPlanned {
+    fn from(planned: &Planned) -> Self {
+        Self {
+            horizons: planned.horizons as u64,
+            compared: planned.compared as u64,
+            uncompared: planned.uncompared as u64,
+            dwells_us: planned.dwells_us.clone(),
+        }
+    }
+}
+
+impl StoredPlanned {
+    fn read(self) -> Planned {
+        Planned {
+            horizons: usize::try_from(self.horizons).unwrap_or(usize::MAX),
+            compared: usize::try_from(self.compared).unwrap_or(usize::MAX),
+            uncompared: usize::try_from(self.uncompared).unwrap_or(usize::MAX),
+            dwells_us: self.dwells_us,
+        }
     }
 }

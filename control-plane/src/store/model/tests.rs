@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use ::rollout::{
     EvidenceNumber, Guard, HoldReason, Horizon, Level, Phase, Plan, Share, Stage, State, Unit, Visit,
     duration::Dwell,
-    evidence::request::Onset,
+    evidence::{limit::Side, request::Onset},
     guards::{HorizonCounts, SampledCounts},
     measure::{Counted, Counting, Events, Per, Recent, Slot},
+    recovery::{Bar, Outcome, Reading},
     state::{Approval, Desk, Issue, List, Tick},
 };
 use evaluation::{
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     evidence::{ArmCounts, Counts, VisitCounts},
-    record::{End, EndCause, TransitionRecord},
+    record::{End, EndCause, Recovery, TransitionRecord},
 };
 
 fn key(text: &str) -> Key {
@@ -321,12 +322,19 @@ fn rollout(phase: Phase) -> RolloutRecord {
             clock_started_at_us: Some(13),
             alone_since_us: None,
             ended_at_us: Some(0),
+            planned: Some(::rollout::state::Planned {
+                horizons: 10,
+                compared: 3,
+                uncompared: 1,
+                dwells_us: [(1, 86_400_000_000)].into(),
+            }),
         },
         plan_version: 2,
         acked_buckets: 5_000,
         retry_of: Some(Uuid::now_v7()),
         reshuffled: true,
         standing: false,
+        recovery_of: Some(Uuid::from_u128(3)),
         measuring_key: u128::MAX - 1,
         salt: "salt".into(),
         started_by: "me".into(),
@@ -358,6 +366,22 @@ fn rollout(phase: Phase) -> RolloutRecord {
             batches: 3,
             fresh: true,
             awaited: vec!["agent".into()],
+            recovery: Some(Recovery {
+                harm: "error-rate > 1x control".into(),
+                bar: Bar {
+                    metric: 3,
+                    is_complement: true,
+                    side: Side::Below,
+                    value: 0.5,
+                    harmed: 0.25,
+                },
+                reading: Some(Reading {
+                    value: 0.75,
+                    outcomes: 100,
+                    units: 7,
+                }),
+                outcome: Some((Outcome::NotRecovered, 9)),
+            }),
         }),
         revision: 5,
     }

@@ -194,7 +194,7 @@ async fn a_receiver_is_believed_if_somebody_who_is_trusted_vouches_for_it() {
 async fn where_nobody_is_trusted_http_is_reached_and_https_is_not() {
     let (near, receiver) = (Receiver::start().await, behind_tls().await);
     let post = Post {
-        client: trusting_nobody(FAR).unwrap(),
+        client: outward::trusting_nobody(FAR).unwrap(),
         allow_http: false,
     };
     let secret = Secret::draw();

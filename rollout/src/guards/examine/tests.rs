@@ -91,6 +91,15 @@ impl World {
         examine(&self.plan, &self.state, &seen, &BTreeMap::new(), now)
     }
 
+    /// The p95 of the time before, which brings "slower than control" with it.
+    fn knowing_p95(mut self, value: &str) -> Self {
+        let values = &mut self.plan.baseline.values;
+        values.insert(Guard::LATENCY.to_owned(), value.parse().unwrap());
+        self.plan.add_built_in_guards();
+        self.counted = counted(&self.plan);
+        self
+    }
+
     fn ladder(&self) -> Ladder {
         self.examine(0).standing.ladder(self.plan.alpha)
     }
@@ -223,4 +232,70 @@ fn rules_without_evidence_and_guards_that_cannot_be_judged_leave_the_budget_to_t
     let world = World::new(&guards, 50);
     let weights: Vec<f64> = world.examine(0).findings.iter().map(|finding| finding.weight).collect();
     assert_eq!(weights, [0.5, 0.0, 0.0, 0.5]);
+}
+
+#[test]
+fn more_that_is_slow_than_of_control_holds_and_never_aborts() {
+    let guards = [("error-rate > 1x control", Level::Abort)];
+    let mut world = World::new(&guards, 50).knowing_p95("890 ms");
+    let slower = crate::measure::Counting::Slower { bound_us: 890_000 };
+    assert_eq!(world.counted[1].counting, slower, "agents count the baseline's own p95");
+    world.count(1, (40, 100), (5, 100));
+    let found = world.examine(0);
+    assert_eq!(found.standing.ladder(world.plan.alpha), Ladder::Hold);
+    assert_eq!(found.standing.culprit(world.plan.alpha).unwrap().1.guard, 1);
+    let abort = found
+        .standing
+        .abort
+        .map(|number| (number.guard, number.log_evidence < 0.0));
+    assert_eq!((abort, found.rule), (Some((0, true)), None), "it feeds no abort");
+    let weights: Vec<f64> = found.findings.iter().map(|finding| finding.weight).collect();
+    assert_eq!(weights, [1.0, 1.0], "each has the whole budget of its level");
+}
+
+#[test]
+fn what_both_arms_exceed_alike_is_not_slower_than_control() {
+    // Five times as slow as the baseline, and no reason to hold: it is not treatment's doing.
+    let mut world = World::new(&[], 50).knowing_p95("890 ms");
+    world.count(1, (25, 100), (25, 100));
+    let found = world.examine(0);
+    assert_eq!(found.standing.ladder(world.plan.alpha), Ladder::None);
+    assert_eq!((found.holds, found.is_early), (vec![], false));
+    let mut faster = World::new(&[], 50).knowing_p95("890 ms");
+    faster.count(1, (1, 100), (25, 100));
+    assert_eq!(faster.ladder(), Ladder::None);
+}
+
+#[test]
+fn a_few_that_are_slow_by_chance_keep_no_gate_shut() {
+    let mut world = World::new(&[], 50).knowing_p95("890 ms");
+    let sums = Arc::make_mut(world.visits.entry((0, 1)).or_default());
+    let arms = sums.metrics.entry((1, 0)).or_default();
+    for bucket in 0..64 {
+        arms.treatment.add(bucket, i64::from(bucket < 12), 5);
+        arms.control.add(bucket, i64::from(bucket < 8), 5);
+    }
+    let found = world.examine(0);
+    assert!(found.findings[0].estimate.unwrap().is_beyond());
+    assert_eq!((found.findings[0].beyond, found.is_early), (Beyond::Within, false));
+}
+
+#[test]
+fn without_a_control_nothing_is_slower_than_it() {
+    let mut world = World::new(&[], 100).knowing_p95("890 ms");
+    world.count(1, (50, 100), (0, 0));
+    assert_eq!(world.ladder(), Ladder::None);
+}
+
+#[test]
+fn evidence_that_is_there_is_weighed_as_it_was_planned_whatever_is_edited() {
+    let mut world = World::new(&[("error-rate > 1x control", Level::Abort)], 50);
+    let counts = world.horizons.entry(1).or_default();
+    counts.strata.insert((0, 0), (40, 10));
+    let before = world.examine(0);
+    let mut edited = world.plan.clone();
+    edited.stages[0].dwell = Dwell::For(30 * crate::DAY_US);
+    world.state = crate::rebase(&world.plan, &edited, &world.state, 1, 0).unwrap().state;
+    world.plan = edited;
+    assert_eq!(world.examine(0), before);
 }

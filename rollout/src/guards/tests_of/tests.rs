@@ -104,6 +104,18 @@ fn every_rule_that_users_write_becomes_the_test_that_decides_it() {
             Some(absolute(1, Rate, 1.0 - 0.99, Above)),
         ),
         (
+            "p95 > 1x control",
+            &[("p95", "890 ms")],
+            Some(relative(1, Rate, 1.0, Above)),
+            None,
+        ),
+        (
+            "p95 > 2x control",
+            &[("p95", "890 ms")],
+            None,
+            Some(absolute(1, Rate, 1.0 - 0.95, Above)),
+        ),
+        (
             "time-to-first-token > 2 s",
             &[],
             None,
@@ -199,7 +211,11 @@ fn throughput_below_the_baseline_is_judged_by_what_completes() {
 
 #[test]
 fn what_needs_a_baseline_says_so_without_one() {
-    for text in ["p99 > 2x baseline", "hallucination-rate > baseline + 5 points"] {
+    for text in [
+        "p99 > 2x baseline",
+        "p95 > 1x control",
+        "hallucination-rate > baseline + 5 points",
+    ] {
         assert_eq!(tests(text, &[]), Err(Missing::Baseline), "{text}");
     }
 }

@@ -1,0 +1,129 @@
+//! The one who writes the spool; a task.
+//!
+//! Writes whenever there is news, off the async threads, and once more when nothing more can come. A disk that refuses is
+//! tried again with a growing pause; the agent goes on meanwhile, and what it would cost to be killed is in the metrics.
+
+use std::{io, sync::Arc, time::Duration};
+
+use runtime::backoff::Backoff;
+
+use super::{Shared, file::SpoolFile, folder::Folder};
+use crate::{
+    identity::FolderLock,
+    metrics::{self, SpoolResult},
+    server_clock::ServerClock,
+};
+
+const RETRY_BASE: Duration = Duration::from_millis(200);
+const RETRY_CAP: Duration = Duration::from_secs(10);
+
+/// The writer of the spool.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    file: SpoolFile,
+    folder: Arc<Folder>,
+    clock: ServerClock,
+    /// Keeps the folder for this process until the last write.
+    _lock: FolderLock,
+    is_failing: bool,
+}
+
+impl Keeper {
+    /// Of this file.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        file: SpoolFile,
+        folder: Arc<Folder>,
+        clock: ServerClock,
+        lock: FolderLock,
+    ) -> Self {
+        Self {
+            shared,
+            file,
+            folder,
+            clock,
+            _lock: lock,
+            is_failing: false,
+        }
+    }
+
+    /// Writes until nothing more can come, and then what is left to write.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::new(RETRY_BASE, RETRY_CAP);
+        loop {
+            let is_closed = self.shared.is_closed();
+            let news = self.shared.take();
+            let is_checkpoint = news.as_ref().is_some_and(|news| news.open.is_some());
+            if news.is_some() || self.is_failing {
+                self.file.take(news.unwrap_or_default());
+                let Some(keeper) = self.write().await else { return };
+                self = keeper;
+                if is_checkpoint && !self.is_failing {
+                    metrics::spool_checkpoint();
+                }
+            }
+            if is_closed {
+                break;
+            }
+            if self.is_failing {
+                let _ = tokio::time::timeout(backoff.next(), self.shared.closed()).await;
+            } else {
+                backoff.reset();
+                self.shared.wake.notified().await;
+            }
+        }
+        if self.file.is_empty()
+            && let Err(error) = self.file.remove()
+        {
+            tracing::warn!(%error, "cannot remove the spool file");
+        }
+    }
+
+    /// Makes room and writes, off the async threads. None: the process ends, and nothing is written any more.
+    async fn write(mut self) -> Option<Self> {
+        let written = tokio::task::spawn_blocking(move || {
+            let now = self.clock.tick();
+            let room = self.folder.room(self.file.useful_bytes());
+            let shed = self.file.shed(room, now);
+            let result = self.file.write(room);
+            self.note(shed, result);
+            self
+        });
+        match written.await {
+            Ok(keeper) => Some(keeper),
+            // A panic of the writer is one of this task; it drains the process, as any other does.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
+    }
+
+    fn note(&mut self, shed: u64, result: io::Result<()>) {
+        if shed > 0 {
+            tracing::warn!(
+                frames = shed,
+                "the spool has no room for the counts of its oldest frames"
+            );
+            metrics::spooled(SpoolResult::Dropped, shed);
+        }
+        match result {
+            Ok(()) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!("the spool is written again");
+                }
+            }
+            Err(error) => {
+                metrics::spooled(SpoolResult::Failed, 1);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::error!(
+                        %error,
+                        "the spool cannot be written: what is counted now is lost if the agent is killed before it is sent"
+                    );
+                }
+            }
+        }
+        metrics::spool_bytes(self.file.bytes());
+    }
+}
