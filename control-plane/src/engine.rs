@@ -164,7 +164,10 @@ impl Engine {
         let mut errands = Vec::new();
         for (id, record) in state.rollouts.iter().map(|((_, id), record)| (*id, record)) {
             if record.standing {
-                errands.push(Errand::Watch(record.clone()));
+                // A watch of a recovery alone has nothing that could trip.
+                if record.plan.kill_switch.is_some() {
+                    errands.push(Errand::Watch(record.clone()));
+                }
             } else if !record.state.is_final() {
                 let stuck = Stuck::of(record, now_us);
                 census.active += 1;

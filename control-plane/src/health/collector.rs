@@ -1,8 +1,8 @@
 //! The collector: the one task that owns all ledgers and turns frames into committed batches.
 //!
-//! Frames reach it through a queue with room for so many; when that is full the streams wait, each for itself. Four times a second it
-//! looks which ledgers are due, commits all of their transactions at once, and sends the acks. The rule: an ack follows
-//! the commit. A ledger that meets a conflict is thrown away with its open batch: its agents are asked to send again,
+//! Frames reach it through a queue that is bounded by their number; when it is full the streams wait, each for itself.
+//! They are taken together, four times a second or when a thousand wait. Four times a second it looks which ledgers are
+//! due, commits all of their transactions at once, and sends the acks. The rule: an ack follows the commit. A ledger that meets a conflict is thrown away with its open batch: its agents are asked to send again,
 //! and the marks in the store tell what they need not have sent.
 
 use std::{
