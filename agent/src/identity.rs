@@ -90,6 +90,21 @@ pub(crate) struct FolderLock {
     _file: File,
 }
 
+/// A folder of the agent, made if need be. One that is there serves although its disk is full: what it holds is worth more
+/// than what cannot be added to it now.
+pub(crate) fn folder(path: &Path) -> Result<PathBuf, runtime::folder::FolderError> {
+    match runtime::folder::prepare(path) {
+        Err(runtime::folder::FolderError::NoSpace(path)) if path.is_dir() => {
+            tracing::error!(
+                folder = %path.display(),
+                "the disk is full: what the folder holds is used, and nothing new is kept until there is room"
+            );
+            Ok(path)
+        }
+        prepared => prepared,
+    }
+}
+
 /// Locks the folder, or says that another process has.
 pub(crate) fn lock(folder: &Path) -> Result<FolderLock, FolderError> {
     let path = folder.join("lock");

@@ -68,7 +68,7 @@ pub(crate) fn open(args: &Args, holder: &Holder) -> Result<Kept, KeepError> {
             ..Kept::default()
         });
     }
-    let folder = folder::prepare(&args.data)?;
+    let folder = identity::folder(&args.data)?;
     let lock = identity::lock(&folder)?;
     let id = match &args.id {
         Some(id) => id.clone(),

@@ -1,24 +1,21 @@
-//! Snapshots for tests, built with good defaults so that a test shows only what differs.
+//! Flags, rollouts and evaluators for tests, built with good defaults so that a test shows only what differs; the snapshots
+//! that hold them are in `contents`.
 
 #![allow(clippy::unwrap_used)]
 
+mod contents;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use evaluation::{
-    Arm, Buckets, Condition, Counting, Digest, EntryId, EntryKind, Environment, EnvironmentKind, Exposure, Flag,
-    FlagType, HashScheme, Json, Key, Lineage, Literal, Measurement, MetricSpec, OneOf, Position, ReachedStage,
-    Revision, RolloutStep, Rule, Segment, Serve, Share, Snapshot, Split, SplittingUnit, StageVisit, Test, Value,
-    WhenStale,
+    Arm, Buckets, Condition, Counting, Exposure, Flag, FlagType, HashScheme, Json, Key, Literal, Measurement,
+    MetricSpec, OneOf, Position, ReachedStage, RolloutStep, Rule, Segment, Serve, Share, Split, SplittingUnit,
+    StageVisit, Test, Value, WhenStale,
 };
-use proto::{
-    entry::{RawEntry, encode_environment, encode_flag, encode_measurement, encode_segment, frame},
-    tick,
-};
+use proto::tick;
 
 use crate::{
     contact::Contact,
-    disk::Stored,
     evaluate::{Evaluator, derived::Derived},
     health::{
         caller::Caller,
@@ -28,9 +25,10 @@ use crate::{
     },
     metrics::Evaluations,
     server_clock::{Moment, ServerClock},
-    snapshot::{Holder, Stamp},
-    sync::apply::restore,
+    snapshot::Holder,
 };
+
+pub(crate) use contents::Contents;
 
 /// The environment's token key.
 pub(crate) const TOKEN_KEY: u128 = 0x70_6b;
@@ -253,159 +251,6 @@ pub(crate) fn report(counters: &Counters, measurement: &Measurement, unit: Expos
         Caller::ANYBODY,
         moment(tick),
     );
-}
-
-/// The entries of a snapshot.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Contents {
-    entries: BTreeMap<EntryId, Bytes>,
-}
-
-impl Contents {
-    /// The environment production and nothing else.
-    pub(crate) fn production() -> Self {
-        let key = Key::parse("production").unwrap();
-        let environment = Environment {
-            key,
-            kind: EnvironmentKind::Production,
-            order: 2,
-            token_key: TOKEN_KEY,
-        };
-        Self::default().raw(EntryKind::Environment, "production", encode_environment(&environment))
-    }
-
-    /// With these bytes as an entry.
-    pub(crate) fn raw(mut self, kind: EntryKind, key: &str, body: Bytes) -> Self {
-        self.entries.insert(
-            EntryId {
-                kind,
-                key: Arc::from(key),
-            },
-            body,
-        );
-        self
-    }
-
-    /// With a flag.
-    pub(crate) fn flag(self, flag: &Flag) -> Self {
-        self.raw(EntryKind::Flag, flag.key.as_str(), encode_flag(flag, None))
-    }
-
-    /// With a segment.
-    pub(crate) fn segment(self, segment: &Segment) -> Self {
-        self.raw(EntryKind::Segment, segment.key.as_str(), encode_segment(segment))
-    }
-
-    /// With the rolled out flag at this share, and its measurement.
-    pub(crate) fn rollout(self, share: Buckets) -> Self {
-        self.step(&step(share)).measured(&measurement())
-    }
-
-    /// With the rolled out flag in this step, and what is measured in the two stages that it may have reached; `ada` and
-    /// `bob` are staff, `bob` and `eve` beta testers.
-    pub(crate) fn rollout_for_some(self, step: &RolloutStep) -> Self {
-        let visit = |stage| StageVisit {
-            stage,
-            ..measurement().stages[0]
-        };
-        self.step(step)
-            .measured(&Measurement {
-                stages: vec![visit(0), visit(1)],
-                ..measurement()
-            })
-            .segment(&segment("staff", &["ada", "bob"]))
-            .segment(&segment("beta", &["bob", "eve"]))
-    }
-
-    /// With the rolled out flag in this step.
-    fn step(self, step: &RolloutStep) -> Self {
-        let flag = rolled_out();
-        self.raw(EntryKind::Flag, flag.key.as_str(), encode_flag(&flag, Some(step)))
-    }
-
-    /// With a measurement.
-    pub(crate) fn measured(self, measurement: &Measurement) -> Self {
-        self.raw(
-            EntryKind::Measurement,
-            &measurement.rollout.to_string(),
-            encode_measurement(measurement),
-        )
-    }
-
-    /// Without a flag.
-    pub(crate) fn without(mut self, key: &str) -> Self {
-        self.entries.remove(&EntryId {
-            kind: EntryKind::Flag,
-            key: Arc::from(key),
-        });
-        self
-    }
-
-    /// As a file's content, at this number of lineage 1.
-    pub(crate) fn stored(&self, number: u64) -> Stored {
-        let revision = Revision {
-            lineage: Lineage(1),
-            number,
-        };
-        let mut stored = Stored {
-            stamp: Stamp {
-                revision,
-                digest: Digest(0),
-            },
-            entries: self.entries.clone(),
-            kept: BTreeMap::new(),
-        };
-        stored.stamp.digest = stored.digest();
-        stored
-    }
-
-    /// As a snapshot, at this number of lineage 1.
-    pub(crate) fn snapshot(&self, number: u64) -> Snapshot {
-        restore(&self.stored(number)).0
-    }
-
-    /// As a snapshot in use.
-    pub(crate) fn held(&self, number: u64) -> Holder {
-        let holder = Holder::new(false);
-        self.install(&holder, number);
-        holder
-    }
-
-    /// Put in use.
-    pub(crate) fn install(&self, holder: &Holder, number: u64) {
-        let snapshot = self.snapshot(number);
-        let digest = snapshot.digest();
-        holder.install(snapshot, digest).unwrap();
-    }
-
-    /// As received whole.
-    pub(crate) fn received(&self) -> Vec<RawEntry> {
-        let raw = |(id, body): (&EntryId, &Bytes)| RawEntry {
-            kind: id.kind,
-            key: id.key.to_string(),
-            body: Some(body.clone()),
-        };
-        self.entries.iter().map(raw).collect()
-    }
-
-    /// What leads here from another, framed for the wire; None: the whole.
-    pub(crate) fn framed(&self, from: Option<&Self>) -> Bytes {
-        let nothing = Self::default();
-        let from = from.unwrap_or(&nothing);
-        let written = self
-            .entries
-            .iter()
-            .filter(|(id, body)| from.entries.get(id) != Some(body));
-        let removed = from.entries.keys().filter(|id| !self.entries.contains_key(id));
-        let mut bytes = Vec::new();
-        for (id, body) in written {
-            bytes.extend(frame(id.kind, &id.key, Some(body)));
-        }
-        for id in removed {
-            bytes.extend(frame(id.kind, &id.key, None));
-        }
-        bytes.into()
-    }
 }
 
 /// An evaluator over a holder, for which every silence is too long; returns once there was one.

@@ -45,7 +45,7 @@ pub(crate) use self::{
     lists::{AuditArgs, CompletionArgs, DoctorArgs, FleetArgs, WatchArgs},
     plans::{
         DraftArgs, FileOrPlan, LintArgs, MetricsCommand, PlanCommand, PlanDeleteArgs, PlanGetArgs, PlanSimulateArgs,
-        PlanUpdateArgs, ScenarioArg, ScenarioArgs, SeriesArgs,
+        PlanUpdateArgs, RehearsalArg, ScenarioArg, ScenarioArgs, SeriesArgs,
     },
     push::{ArmArg, PushArgs},
     rollouts::{

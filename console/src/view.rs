@@ -20,6 +20,7 @@ pub(crate) mod schedule;
 pub(crate) mod segment;
 pub(crate) mod series;
 pub(crate) mod side;
+pub(crate) mod signal;
 pub(crate) mod status;
 pub(crate) mod version;
 pub(crate) mod walk;

@@ -1,16 +1,20 @@
 //! Baselines: what metrics were before, under a name.
 //!
 //! A baseline is written once and never changed, so what a rollout took over from it needs no version. It holds values
-//! as plans write them; where they come from (a visit of a stage, or an operator) stands beside them. Capturing is in
+//! as plans write them; where they come from (a visit of a stage, or an operator) stands beside them, and of captured
+//! rates and means the unit buckets, which stand in for a control's. Capturing is in
 //! `capture.rs`, what a rollout takes over in `frozen.rs`.
 
 pub(crate) mod capture;
 pub(crate) mod frozen;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use evaluation::Key;
-use rollout::{criterion::Number, measure::Whose};
+use rollout::{
+    criterion::Number,
+    measure::{CapturedArms, Whose},
+};
 use uuid::Uuid;
 
 /// Values of one import; what is captured has as many as the rollout measures.
@@ -31,6 +35,8 @@ pub(crate) struct BaselineRecord {
     pub(crate) values: BTreeMap<String, Value>,
     /// Where it was captured; none: an operator wrote it.
     pub(crate) origin: Option<Origin>,
+    /// The unit buckets of what was captured.
+    pub(crate) arms: Arc<CapturedArms>,
     /// When it was stored.
     pub(crate) created_at_us: i64,
     /// Who stored it.

@@ -1,23 +1,24 @@
-//! Records with good defaults for the tests of this crate, so that a test shows only what differs; a shelf that keeps
-//! what transactions write, as a store would; and a world, which shows it as the feed does.
+//! Records with good defaults for the tests of this crate, so that a test shows only what differs; what keeps and shows
+//! them is in `world`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
+
+mod world;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-use evaluation::{EntryId, Environment, EnvironmentKind, Flag, FlagType, HashScheme, Key, Serve, Value, WhenStale};
+use evaluation::{Environment, EnvironmentKind, Flag, FlagType, HashScheme, Key, Serve, Value, WhenStale};
 use proto::tick;
-use rollout::{Horizon, Phase, Plan, Share, Stage, Unit, Visit, duration::Dwell};
+use rollout::{
+    Horizon, Phase, Plan, Share, Stage, Unit, Visit,
+    duration::Dwell,
+    evidence::arm::{BUCKETS, Buckets},
+    measure::{CapturedArm, CapturedArms},
+};
 use uuid::Uuid;
 
 use crate::{
-    change::{
-        self,
-        flag::Act,
-        rollout::{self as changes, Count},
-    },
-    compile,
+    change::rollout::{self as changes, Count},
     engine::{facts::Sources, soaks::Soaks},
     events::{Event, Kind, position::Position},
     health::coverage::Coverage,
@@ -26,10 +27,12 @@ use crate::{
     publish::Publisher,
     record::{EnvironmentRecord, FlagRecord, RolloutRecord, TransitionRecord},
     state::State,
-    store::{self, Item, Op, Txn, keys, model},
+    store::{Txn, keys, model},
     sync::fleet::Fleet,
     webhooks::{delivery::Delivery, secret::Secret, webhook::WebhookRecord},
 };
+
+pub(crate) use world::{Shelf, Touched, World};
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
 /// The tick in which every rollout here starts.
@@ -97,6 +100,21 @@ pub(crate) fn plan_of(flag: &str, unit: Unit, percents: &[u32], dwell_us: i64) -
         bake_us: 0,
         ..Plan::new(format!("new-{flag}"), flag)
     }
+}
+
+/// A captured error rate of 1 %, of so many outcomes in each bucket of units.
+pub(crate) fn captured(outcomes: u64) -> Arc<CapturedArms> {
+    let mut buckets = Buckets::new();
+    (0..BUCKETS).for_each(|bucket| buckets.add(bucket, outcomes as i64 / 100, outcomes));
+    let counted = rollout::measure::counted(&Plan::new("plan", "flag")).remove(0);
+    Arc::new(CapturedArms {
+        units: 10_000,
+        arms: vec![CapturedArm {
+            counted,
+            buckets,
+            hours: BTreeMap::new(),
+        }],
+    })
 }
 
 /// A rollout in its first stage.
@@ -201,6 +219,7 @@ pub(crate) fn moved(before: &RolloutRecord, phase: Phase, kind: &str) -> Rollout
         stage: after.state.stage as u32,
         detail: String::new(),
         actor: "tidegate".to_owned(),
+        dismissals: Vec::new(),
     });
     after
 }
@@ -286,138 +305,5 @@ pub(crate) fn state(rollouts: impl IntoIterator<Item = RolloutRecord>) -> State 
                 .collect(),
         ),
         ..State::default()
-    }
-}
-
-/// What committed transactions leave behind.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
-    pub(crate) items: BTreeMap<Bytes, Item>,
-    pub(crate) revision: u64,
-}
-
-impl Shelf {
-    /// Commits if the guards hold; the revision, or none.
-    pub(crate) fn commit(&mut self, txn: &Txn) -> Option<u64> {
-        txn.check().unwrap();
-        let modified = |key: &Bytes| self.items.get(key).map(|item| item.modified);
-        let holds = |guard: &store::Guard| match guard {
-            store::Guard::Absent(key) => modified(key).is_none(),
-            store::Guard::Unchanged(key, revision) => modified(key) == Some(*revision),
-        };
-        if !txn.guards.iter().all(holds) {
-            return None;
-        }
-        self.revision += 1;
-        for op in &txn.ops {
-            match op {
-                Op::Put(key, value) => {
-                    let item = Item {
-                        key: key.clone(),
-                        value: value.clone(),
-                        modified: self.revision,
-                    };
-                    self.items.insert(key.clone(), item);
-                }
-                Op::Delete(key) => _ = self.items.remove(key),
-            }
-        }
-        Some(self.revision)
-    }
-}
-
-/// Entries that a commit may have changed, by environment.
-pub(crate) type Touched = BTreeMap<Key, Vec<EntryId>>;
-
-/// A store with its environments, and the state that shows it.
-#[derive(Debug, Clone)]
-pub(crate) struct World {
-    pub(crate) shelf: Shelf,
-    pub(crate) state: State,
-}
-
-impl World {
-    /// The three first environments, and nothing in them.
-    pub(crate) fn new() -> Self {
-        let mut world = Self {
-            shelf: Shelf::default(),
-            state: State::default(),
-        };
-        world.commit(&change::first_environments(|| 1));
-        world
-    }
-
-    /// Commits what must not be refused.
-    pub(crate) fn commit(&mut self, txn: &Txn) -> Touched {
-        self.offer(txn).expect("all guards hold")
-    }
-
-    /// Commits if the guards hold; what was touched.
-    pub(crate) fn offer(&mut self, txn: &Txn) -> Option<Touched> {
-        let revision = self.shelf.commit(txn)?;
-        let mut touched = Touched::new();
-        for op in &txn.ops {
-            let (key, value) = match op {
-                Op::Put(key, value) => (key, Some(value)),
-                Op::Delete(key) => (key, None),
-            };
-            let subject = self.state.apply(revision, key, value).unwrap();
-            if let Some((environment, ids)) = subject.and_then(|subject| compile::touched(&self.state, &subject)) {
-                touched.entry(environment).or_default().extend(ids);
-            }
-        }
-        self.state.revision = revision;
-        Some(touched)
-    }
-
-    /// Creates a flag in production, or replaces its document.
-    pub(crate) fn write(&mut self, flag: Flag) -> Touched {
-        let txn = self.writing(flag);
-        self.commit(&txn)
-    }
-
-    /// What [`Self::write`] would commit.
-    pub(crate) fn writing(&self, flag: Flag) -> Txn {
-        let before = self.state.flag(&production(), &flag.key);
-        let after = FlagRecord {
-            flag,
-            version: before.map_or(1, |before| before.version + 1),
-            created_at_us: START_US,
-            updated_at_us: START_US,
-            archived_at_us: None,
-            revision: 0,
-        };
-        let (environment, actor) = (production(), actor());
-        let action = if before.is_some() { "flag.update" } else { "flag.create" };
-        let act = Act::alone(&environment, action, &actor);
-        change::flag::write(Txn::default(), &self.state, act, before.map(|before| &**before), &after)
-    }
-
-    /// Starts a rollout of a flag at 5 %, with 50 % and 100 % to come.
-    pub(crate) fn start(&mut self, flag: &str) -> (Arc<RolloutRecord>, Touched) {
-        let plan = plan_of(flag, Unit::Unit, &[5, 50, 100], 60 * SECOND_US);
-        let record = started(plan, self.count().value + 1);
-        let txn = started_by(&record, &self.flag(flag), self.count(), &actor());
-        let touched = self.commit(&txn);
-        (self.rollout(record.id), touched)
-    }
-
-    /// How many rollouts production has had.
-    pub(crate) fn count(&self) -> Count {
-        let item = self.shelf.items.get(&keys::rollout_count(&production()));
-        Count {
-            value: item.map_or(0, |item| model::read_count(&item.value).unwrap()),
-            revision: item.map(|item| item.modified),
-        }
-    }
-
-    /// A flag of production that is there.
-    pub(crate) fn flag(&self, name: &str) -> Arc<FlagRecord> {
-        self.state.flag(&production(), &key(name)).unwrap().clone()
-    }
-
-    /// A rollout of production that is there.
-    pub(crate) fn rollout(&self, id: Uuid) -> Arc<RolloutRecord> {
-        self.state.rollout(&production(), id).unwrap().clone()
     }
 }

@@ -17,6 +17,8 @@ mod trip;
 mod walk;
 mod words;
 
+pub(crate) use self::words::harm_of;
+
 use std::{collections::HashMap, time::Duration};
 
 use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};

@@ -11,11 +11,14 @@ pub(crate) mod position;
 pub(crate) mod reader;
 pub(crate) mod sweep;
 
+use std::collections::BTreeSet;
+
 use rollout::{Phase, Plan, Share};
 use serde_json::{Map, Value as Json, json};
 
 use self::outcome::Outcome;
 use crate::{
+    engine::harm_of,
     record::{RolloutRecord, TransitionRecord},
     stuck::Stuck,
 };
@@ -32,6 +35,8 @@ pub(crate) enum Kind {
     Advanced,
     /// The rollout waits for something, or a person has stopped its clock.
     Held,
+    /// A person has dismissed what the data raised.
+    Dismissed,
     /// Treatment goes to 0 % and stays there.
     Aborted,
     /// Treatment goes to 0 %, without a latch.
@@ -57,10 +62,11 @@ pub(crate) struct Event {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Kind; 9] = [
+    pub(crate) const ALL: [Kind; 10] = [
         Kind::Started,
         Kind::Advanced,
         Kind::Held,
+        Kind::Dismissed,
         Kind::Aborted,
         Kind::RolledBack,
         Kind::Stuck,
@@ -75,6 +81,7 @@ impl Kind {
             Self::Started => "rollout_started",
             Self::Advanced => "rollout_advanced",
             Self::Held => "rollout_held",
+            Self::Dismissed => "rollout_dismissed",
             Self::Aborted => "rollout_aborted",
             Self::RolledBack => "rollout_rolled_back",
             Self::Stuck => "rollout_stuck",
@@ -104,6 +111,7 @@ pub(crate) fn of(record: &RolloutRecord) -> Vec<Event> {
             let reasons = record.state.holds.iter().map(|reason| reason.name());
             told(Kind::Held, json!({ "reasons": reasons.collect::<Vec<_>>() }))
         }
+        "dismissed" => told(Kind::Dismissed, dismissed(record, made)),
         "paused" => told(Kind::Held, json!({ "reasons": ["paused"] })),
         "rolled-back" | "superseded" => told(Kind::RolledBack, ended(record)),
         "aborted" => told(Kind::Aborted, ended(record))
@@ -133,6 +141,7 @@ fn between(record: &RolloutRecord, now_us: i64) -> TransitionRecord {
         stage: record.state.stage as u32,
         detail: String::new(),
         actor: String::new(),
+        dismissals: Vec::new(),
     }
 }
 
@@ -152,6 +161,15 @@ fn moved(record: &RolloutRecord, direction: &str) -> Json {
         "from_pct": percent(record.plan.deployed(before)),
         "direction": direction,
     })
+}
+
+/// The signals that a person dismissed, and of which guards; who and why is in the audit.
+fn dismissed(record: &RolloutRecord, made: &TransitionRecord) -> Json {
+    let signals: BTreeSet<&str> = made.dismissals.iter().map(|one| one.reason.name()).collect();
+    let guards = made.dismissals.iter().filter_map(|one| one.guard);
+    let guards: BTreeSet<usize> = guards.collect();
+    let guards = guards.into_iter().map(|guard| harm_of(&record.plan, guard));
+    json!({ "signals": signals, "guards": guards.collect::<Vec<_>>() })
 }
 
 fn ended(record: &RolloutRecord) -> Json {

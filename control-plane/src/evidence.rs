@@ -69,6 +69,8 @@ pub(crate) struct EvidenceRecord {
     pub(crate) horizons: BTreeMap<u32, HorizonCounts>,
     /// The sums of each visit, which are stored under keys of their own.
     pub(crate) sums: BTreeMap<VisitKey, Arc<Sums>>,
+    /// The sums of each visit by hour of the week, the strata added, stored likewise; of rollouts that need them.
+    pub(crate) hours: BTreeMap<(VisitKey, u8), Arc<Sums>>,
     /// Sampled units of each visit, by stratum.
     pub(crate) sampled: BTreeMap<(VisitKey, u8), SampledCounts>,
     /// Events of treatment in the recent past.

@@ -1,9 +1,12 @@
 //! Levels: numbers of rollouts that are read from outside and belong to no outcome, as they were pushed, or as a Prometheus
 //! says when it is asked for them.
 //!
-//! In memory alone: whoever wrote one is asked again, and what nobody says any more is no data. The latest reading wins,
-//! each stands until its time is over, and a reading that brought nothing ends a run of them. Whoever looks at a rollout
-//! takes all of its levels at once.
+//! Held in memory: whoever wrote one is asked again after a restart, and what nobody says any more is no data. Every reading
+//! is made durable before it is taken in (`turn.rs`), numbered, so that what was decided by it can be judged again. Whoever
+//! looks at a rollout takes all of its levels at once.
+
+mod held;
+mod turn;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,18 +14,18 @@ use std::{
 };
 
 use evaluation::Arm;
-use rollout::{
-    criterion::Estimates,
-    guards::{CONSECUTIVE, Level},
-};
+use rollout::criterion::Estimates;
 use uuid::Uuid;
 
+pub(crate) use self::{held::HeldLevels, turn::Read};
 use crate::{prometheus, record::RolloutRecord};
 
 /// A shared, cheap handle.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Levels {
-    held: Arc<Mutex<HashMap<Uuid, BTreeMap<String, Held>>>>,
+    held: Arc<Mutex<HashMap<Uuid, HeldLevels>>>,
+    /// Readings are taken in one after the other, in the order in which they are kept.
+    turns: Arc<tokio::sync::Mutex<()>>,
     asks_prometheus: bool,
 }
 
@@ -49,6 +52,21 @@ pub(crate) struct Reading {
     pub(crate) source: Source,
 }
 
+/// A reading as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Kept {
+    /// Key of the metric.
+    pub(crate) metric: String,
+    /// Of this arm.
+    pub(crate) arm: Arm,
+    /// What was said.
+    pub(crate) reading: Reading,
+    /// When it was taken in.
+    pub(crate) noted_at_us: i64,
+    /// Whether it is the first since the process began, which knew of none before.
+    pub(crate) is_first: bool,
+}
+
 /// A level as people see it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Shown {
@@ -60,29 +78,10 @@ pub(crate) struct Shown {
     pub(crate) at_us: i64,
     /// Where it comes from.
     pub(crate) source: Source,
-    /// Why there is no number of treatment; empty if there is one.
+    /// Why the last reading brought no number of treatment, though the one before may still stand; empty if it did.
     pub(crate) missing: String,
-    /// Why there is no number of control; empty if there is one, or if nobody reads one.
+    /// The same of control; empty too if nobody reads one.
     pub(crate) control_missing: String,
-}
-
-/// What is held of one metric of one rollout.
-#[derive(Debug, Clone, Default)]
-struct Held {
-    treatment: Side,
-    control: Side,
-    /// The last readings of treatment, the oldest first.
-    recent: Vec<Estimates>,
-    source: Source,
-}
-
-/// One arm.
-#[derive(Debug, Clone, Default)]
-struct Side {
-    value: Option<f64>,
-    at_us: i64,
-    until_us: i64,
-    missing: String,
 }
 
 impl Levels {
@@ -90,6 +89,7 @@ impl Levels {
     pub(crate) fn new(asks_prometheus: bool) -> Self {
         Self {
             held: Arc::default(),
+            turns: Arc::default(),
             asks_prometheus,
         }
     }
@@ -99,31 +99,31 @@ impl Levels {
         self.asks_prometheus
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, BTreeMap<String, Held>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, HeldLevels>> {
         // Every write leaves the map whole, so a poisoned lock is taken as it is.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a reading of one arm in, unless a later one is known. Of two arms that are read together control goes first,
     /// so that treatment is compared with what it was read with.
-    pub(crate) fn note(&self, rollout: Uuid, metric: &str, arm: Arm, reading: Reading) {
-        let mut all = self.lock();
-        let held = all.entry(rollout).or_default().entry(metric.to_owned()).or_default();
-        held.note(arm, reading);
+    fn note(&self, rollout: Uuid, number: u64, metric: &str, arm: Arm, reading: Reading) {
+        self.lock()
+            .entry(rollout)
+            .or_default()
+            .note(number, metric, arm, reading);
     }
 
-    /// The levels of a rollout.
-    pub(crate) fn of(&self, rollout: Uuid, now_us: i64) -> rollout::guards::Levels {
+    /// The number of the last reading of a rollout; 0: nothing was read of it since the process began.
+    fn last(&self, rollout: Uuid) -> u64 {
+        self.lock().get(&rollout).map_or(0, HeldLevels::last)
+    }
+
+    /// The levels of a rollout, and the number of the last reading that they rest on.
+    pub(crate) fn of(&self, rollout: Uuid, now_us: i64) -> (rollout::guards::Levels, u64) {
         let all = self.lock();
-        let held = all.get(&rollout).into_iter().flatten();
-        let levels = held.map(|(metric, held)| {
-            let level = Level {
-                now: held.now(now_us),
-                recent: held.recent.clone(),
-            };
-            (metric.clone(), level)
-        });
-        levels.collect()
+        all.get(&rollout)
+            .map(|held| (held.at(now_us), held.last()))
+            .unwrap_or_default()
     }
 
     /// The levels of a rollout, for people, by metric; those that are still to be read from a Prometheus too.
@@ -141,98 +141,13 @@ impl Levels {
             })
             .collect();
         let all = self.lock();
-        let held = all.get(&rollout.id).into_iter().flatten();
-        shown.extend(held.map(|(metric, held)| (metric.clone(), held.shown(metric, now_us))));
+        shown.extend(all.get(&rollout.id).into_iter().flat_map(|held| held.shown(now_us)));
         shown.into_values().collect()
     }
 
     /// Forgets all rollouts but some.
     pub(crate) fn retain(&self, is_known: impl Fn(&Uuid) -> bool) {
         self.lock().retain(|id, _| is_known(id));
-    }
-}
-
-impl Held {
-    fn note(&mut self, arm: Arm, reading: Reading) {
-        let Reading {
-            value,
-            at_us,
-            until_us,
-            source,
-        } = reading;
-        let side = match arm {
-            Arm::Treatment => &mut self.treatment,
-            Arm::Control => &mut self.control,
-        };
-        if at_us < side.at_us {
-            return;
-        }
-        match value {
-            Ok(value) => {
-                *side = Side {
-                    value: Some(value),
-                    at_us,
-                    until_us,
-                    missing: String::new(),
-                };
-            }
-            // The last number stands until its time is over.
-            Err(why) => side.missing = why,
-        }
-        self.source = source;
-        if arm == Arm::Treatment {
-            let is_missing = !self.treatment.missing.is_empty();
-            let read = Estimates {
-                treatment: self.treatment.value.filter(|_| !is_missing),
-                control: self.control.at(at_us),
-                baseline: None,
-            };
-            if self.recent.len() >= CONSECUTIVE as usize {
-                self.recent.remove(0);
-            }
-            self.recent.push(read);
-        }
-    }
-
-    fn now(&self, now_us: i64) -> Estimates {
-        Estimates {
-            treatment: self.treatment.at(now_us),
-            control: self.control.at(now_us),
-            baseline: None,
-        }
-    }
-
-    fn shown(&self, metric: &str, now_us: i64) -> Shown {
-        let is_control_read = self.control.value.is_some() || !self.control.missing.is_empty();
-        Shown {
-            metric: metric.to_owned(),
-            now: self.now(now_us),
-            at_us: self.treatment.at_us.max(self.control.at_us),
-            source: self.source,
-            missing: self.treatment.why_missing(now_us),
-            control_missing: if is_control_read {
-                self.control.why_missing(now_us)
-            } else {
-                String::new()
-            },
-        }
-    }
-}
-
-impl Side {
-    /// The value, if it still stands.
-    fn at(&self, now_us: i64) -> Option<f64> {
-        self.value.filter(|_| now_us < self.until_us)
-    }
-
-    /// Why there is no value; empty if there is one.
-    fn why_missing(&self, now_us: i64) -> String {
-        match (self.at(now_us), self.missing.as_str()) {
-            (Some(_), _) => String::new(),
-            (None, "") if self.value.is_some() => "the last reading is too old".to_owned(),
-            (None, "") => "it was never read".to_owned(),
-            (None, why) => why.to_owned(),
-        }
     }
 }
 
@@ -252,6 +167,7 @@ mod tests {
 
     use std::sync::Arc;
 
+    use rollout::guards::Level;
     use rollout::{
         Phase, Plan,
         catalogue::{Direction, Kind, OwnDefinition, Query, Template, Unit},
@@ -311,14 +227,19 @@ mod tests {
     #[test]
     fn the_latest_reading_stands_until_its_time_is_over() {
         let levels = Levels::default();
-        assert!(levels.of(ID, 0).is_empty());
-        levels.note(ID, "cpu", Arm::Treatment, reading(Ok(0.5), 100));
-        levels.note(ID, "cpu", Arm::Treatment, reading(Ok(0.4), 90));
-        let at = |now_us| levels.of(ID, now_us)["cpu"].now.treatment;
+        assert!(levels.of(ID, 0).0.is_empty());
+        levels.note(ID, 1, "cpu", Arm::Treatment, reading(Ok(0.5), 100));
+        levels.note(ID, 1, "cpu", Arm::Treatment, reading(Ok(0.4), 90));
+        let at = |now_us| levels.of(ID, now_us).0["cpu"].now.treatment;
         assert_eq!((at(144), at(145)), (Some(0.5), None));
         assert_eq!(levels.shown(&rollout(), 145)[0].missing, "the last reading is too old");
-        levels.note(ID, "cpu", Arm::Treatment, reading(Err("no series"), 110));
+        levels.note(ID, 1, "cpu", Arm::Treatment, reading(Err("no series"), 110));
         assert_eq!(at(144), Some(0.5), "it stands");
+        assert_eq!(
+            levels.shown(&rollout(), 144)[0].missing,
+            "no series",
+            "and is told at once"
+        );
         assert_eq!(levels.shown(&rollout(), 145)[0].missing, "no series");
     }
 
@@ -326,10 +247,10 @@ mod tests {
     fn the_last_three_readings_are_kept_with_what_control_was_then() {
         let levels = Levels::default();
         for (at_us, value) in [(0, Ok(0.1)), (10, Ok(0.2)), (20, Err("down")), (30, Ok(0.4))] {
-            levels.note(ID, "cpu", Arm::Control, reading(Ok(0.3), at_us));
-            levels.note(ID, "cpu", Arm::Treatment, reading(value, at_us));
+            levels.note(ID, 1, "cpu", Arm::Control, reading(Ok(0.3), at_us));
+            levels.note(ID, 1, "cpu", Arm::Treatment, reading(value, at_us));
         }
-        let level = &levels.of(ID, 30)["cpu"];
+        let level = &levels.of(ID, 30).0["cpu"];
         assert_eq!(treatments(level), [Some(0.2), None, Some(0.4)]);
         assert!(level.recent.iter().all(|read| read.control == Some(0.3)));
         assert_eq!(level.now.treatment, Some(0.4));
@@ -352,7 +273,7 @@ mod tests {
             source: Source::Prometheus,
             ..reading(Err("no data"), 0)
         };
-        levels.note(ID, "depth", Arm::Treatment, from_prometheus);
+        levels.note(ID, 1, "depth", Arm::Treatment, from_prometheus);
         assert_eq!(shown(&levels, &asking()).2, "no data");
         let mut ended = asking();
         ended.state.phase = Phase::Completed;
@@ -362,9 +283,9 @@ mod tests {
     #[test]
     fn a_control_that_is_missing_is_told_beside_a_treatment_that_is_not() {
         let levels = Levels::default();
-        levels.note(ID, "cpu", Arm::Treatment, reading(Ok(0.5), 100));
+        levels.note(ID, 1, "cpu", Arm::Treatment, reading(Ok(0.5), 100));
         assert_eq!(levels.shown(&rollout(), 110)[0].control_missing, "", "nobody reads one");
-        levels.note(ID, "cpu", Arm::Control, reading(Err("no data"), 100));
+        levels.note(ID, 1, "cpu", Arm::Control, reading(Err("no data"), 100));
         let shown = &levels.shown(&rollout(), 110)[0];
         assert_eq!(
             (shown.missing.as_str(), shown.control_missing.as_str()),
@@ -375,9 +296,9 @@ mod tests {
     #[test]
     fn rollouts_that_are_over_are_forgotten() {
         let levels = Levels::default();
-        levels.note(ID, "cpu", Arm::Control, reading(Ok(0.3), 0));
+        levels.note(ID, 1, "cpu", Arm::Control, reading(Ok(0.3), 0));
         assert_eq!(levels.shown(&rollout(), 1)[0].missing, "it was never read");
         levels.retain(|id| *id != ID);
-        assert!(levels.of(ID, 1).is_empty());
+        assert!(levels.of(ID, 1).0.is_empty());
     }
 }

@@ -61,6 +61,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// What one thread decodes another lets go of, which costs this allocator half as much (ADR 30).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match app::run(args::Args::parse()).await {

@@ -34,10 +34,11 @@ use self::{
     schedule::Schedule,
 };
 use crate::{
-    levels::{Levels, Reading, Source},
+    levels::{Levels, Read, Reading, Source},
     push::value::check_level,
     record::RolloutRecord,
     state::State,
+    store::{self, Store, Txn},
     truth::Truth,
 };
 
@@ -71,7 +72,7 @@ pub(crate) async fn run(truth: Truth, levels: Levels, prometheus: Prometheus, sh
     loop {
         tokio::select! {
             _ = looks.tick() => {}
-            Some(answered) = asking.join_next() => note(&truth, &levels, &mut schedule, answered),
+            Some(answered) = asking.join_next() => note(&truth, &levels, &mut schedule, answered).await,
             () = shutdown.draining() => return,
         }
         let (state, now_us) = (truth.state(), now_us());
@@ -139,8 +140,8 @@ fn outcome(answer: &Result<f64, Missing>) -> &'static str {
     }
 }
 
-/// Notes what came of a question: control first, so that treatment is compared with what it was asked with.
-fn note(truth: &Truth, levels: &Levels, schedule: &mut Schedule<Subject>, answered: Result<Answered, JoinError>) {
+/// Keeps and notes what came of a question: control first, so that treatment is compared with what it was asked with.
+async fn note(truth: &Truth, levels: &Levels, schedule: &mut Schedule<Subject>, answered: Result<Answered, JoinError>) {
     let answered = match answered {
         Ok(answered) => answered,
         // As everywhere in the process: whoever supervises it starts it again.
@@ -163,10 +164,30 @@ fn note(truth: &Truth, levels: &Levels, schedule: &mut Schedule<Subject>, answer
         until_us: asked_at_us.saturating_add(stands_for_us),
         source: Source::Prometheus,
     };
-    if let Some(control) = control {
-        levels.note(subject.rollout, &subject.metric, Arm::Control, reading(control));
+    let control = control.map(|answer| (subject.metric.clone(), Arm::Control, reading(answer)));
+    let treatment = (subject.metric.clone(), Arm::Treatment, reading(treatment));
+    let readings: Vec<_> = control.into_iter().chain([treatment]).collect();
+    let state = truth.state();
+    let Some(rollout) = state.rollout(&subject.environment, subject.rollout) else {
+        return;
+    };
+    if let Err(error) = take_in(truth.store(), levels, rollout, readings).await {
+        // What is not kept is not judged: the level goes without this reading, and the next question comes soon.
+        tracing::error!(rollout = %rollout.name(), metric = subject.metric, %error, "a level was not kept");
     }
-    levels.note(subject.rollout, &subject.metric, Arm::Treatment, reading(treatment));
+}
+
+async fn take_in(
+    store: &dyn Store,
+    levels: &Levels,
+    rollout: &RolloutRecord,
+    readings: Vec<Read>,
+) -> Result<(), store::Error> {
+    let turn = levels.turn(store, rollout).await?;
+    let txn = turn.keep(Txn::default(), rollout, &readings, now_us());
+    store.txn(txn).await?;
+    turn.note(readings);
+    Ok(())
 }
 
 /// Tells of a level that is not what it was the last time: read, or missing for another reason.

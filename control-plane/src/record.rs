@@ -5,7 +5,12 @@
 use std::sync::Arc;
 
 use evaluation::{Environment, Flag, Key, Segment};
-use rollout::{EvidenceNumber, Measure, Plan, State, measure::Counted, recovery};
+use rollout::{
+    EvidenceNumber, Measure, Plan, State,
+    measure::{CapturedArms, Counted},
+    recovery,
+    state::Dismissal,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -109,7 +114,7 @@ pub(crate) struct RolloutRecord {
 }
 
 /// One move of the state machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TransitionRecord {
     /// From 1; 0 is the creation.
     pub(crate) sequence: u64,
@@ -123,6 +128,8 @@ pub(crate) struct TransitionRecord {
     pub(crate) detail: String,
     /// Who.
     pub(crate) actor: String,
+    /// The signals that it dismissed; empty but of a dismissal.
+    pub(crate) dismissals: Vec<Dismissal>,
 }
 
 /// How a rollout ended, and the proof of it.
@@ -152,6 +159,8 @@ pub(crate) struct End {
     pub(crate) time_to_zero_us: Option<i64>,
     /// Batches that the decision rested on.
     pub(crate) batches: u64,
+    /// The number of the last reading of a level that it rested on; 0: none.
+    pub(crate) readings: u64,
     /// Whether frames of the live agents covered the recent past at the decision.
     pub(crate) fresh: bool,
     /// The agents that were live at the decision: those that do not come back are named.
@@ -314,6 +323,13 @@ impl TransitionRecord {
 }
 
 impl RolloutRecord {
+    /// Joins the unit buckets that its plan took over from a captured baseline, which are stored under a key of their own.
+    pub(crate) fn took_over(&mut self, captured: Arc<CapturedArms>) {
+        if self.plan.baseline.captured != captured {
+            Arc::make_mut(&mut self.plan).baseline.captured = captured;
+        }
+    }
+
     /// Adds what happened. A rollout that is held and resumed for weeks must not outgrow its record: every transition
     /// has a key of its own besides, and the record keeps the latest of those that moved nothing.
     pub(crate) fn push(&mut self, made: TransitionRecord) {

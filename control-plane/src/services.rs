@@ -22,7 +22,7 @@ use crate::{
     engine::facts::Sources,
     events,
     follow::Followers,
-    health::{collector::Intake, service::HealthService},
+    health::{intake::Intake, service::HealthService},
     publish::Publisher,
     sync::{fleet::Fleet, service::SyncService},
     truth::Truth,

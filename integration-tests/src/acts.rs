@@ -72,6 +72,14 @@ pub fn closed(number: u32, resolution: &str) -> Act {
     })
 }
 
+/// A signal is no harm; `guard` as a person says it, empty: whichever holds it.
+pub fn dismiss(signal: &str, guard: &str) -> Act {
+    Act::Dismiss(v1::Dismissing {
+        signal: signal.to_owned(),
+        guard: guard.to_owned(),
+    })
+}
+
 /// A request that says who makes it, and why.
 pub fn by<T>(actor: &str, reason: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);

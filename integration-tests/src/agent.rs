@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{evaluator::Evaluator, ops, ports, process::Process, wait};
+use crate::{evaluator::Evaluator, ops, ports, process::Process, small_disk::SmallDisk, wait};
 
 /// An agent with a data folder and addresses of its own.
 #[derive(Debug)]
@@ -34,6 +34,25 @@ impl Agent {
 
     /// The same, with more options.
     pub fn start_with(id: &str, environment: &str, control_plane: SocketAddr, folder: &Path, options: &[&str]) -> Self {
+        let begin = |arguments: &[OsString]| Process::start(id, "tidegate-agent", arguments, folder);
+        Self::begun(id, environment, control_plane, folder, options, begin)
+    }
+
+    /// The same, with its spool on a disk of its own, which ends with the process: it is not for `restart`.
+    pub fn start_on(disk: &SmallDisk, id: &str, environment: &str, control_plane: SocketAddr, folder: &Path) -> Self {
+        let spool = disk.folder().to_str().expect("a folder of a test is text");
+        let begin = |arguments: &[OsString]| Process::start_on(disk, id, "tidegate-agent", arguments, folder);
+        Self::begun(id, environment, control_plane, folder, &["--spool", spool], begin)
+    }
+
+    fn begun(
+        id: &str,
+        environment: &str,
+        control_plane: SocketAddr,
+        folder: &Path,
+        options: &[&str],
+        begin: impl FnOnce(&[OsString]) -> Process,
+    ) -> Self {
         let (address, ofrep, ops) = (ports::free(), ports::free(), ports::free());
         let fixed: [(&str, OsString); 8] = [
             ("--id", id.into()),
@@ -53,7 +72,7 @@ impl Agent {
             ofrep,
             ops,
             folder: folder.to_owned(),
-            process: Process::start(id, "tidegate-agent", &arguments, folder),
+            process: begin(&arguments),
             arguments,
         }
     }
@@ -125,6 +144,11 @@ impl Agent {
     /// The processor time that it has used.
     pub fn processor_time(&self) -> std::time::Duration {
         self.process.processor_time()
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// Whether the process lives.

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::process::{Child, Command};
 
-use crate::binaries;
+use crate::{binaries, small_disk::SmallDisk};
 
 /// Of a long log the end is printed.
 const LINES: usize = 120;
@@ -36,8 +36,18 @@ pub struct Log {
 impl Process {
     /// Starts a built binary without any environment. Its log is `<folder>/<name>.log`, to which a later start adds.
     pub fn start(name: &str, binary: &str, arguments: &[OsString], folder: &Path) -> Self {
+        Self::run(name, Command::new(binaries::binary(binary)), arguments, folder)
+    }
+
+    /// The same, on a disk of its own.
+    pub fn start_on(disk: &SmallDisk, name: &str, binary: &str, arguments: &[OsString], folder: &Path) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(disk.around(&binaries::binary(binary)));
+        Self::run(name, command, arguments, folder)
+    }
+
+    fn run(name: &str, mut command: Command, arguments: &[OsString], folder: &Path) -> Self {
         let log = Log::new(name, folder);
-        let mut command = Command::new(binaries::binary(binary));
         command
             .args(arguments)
             .env_clear()
@@ -46,7 +56,7 @@ impl Process {
             .stdin(Stdio::null());
         let child = command.stdout(log.open()).stderr(log.open()).kill_on_drop(true).spawn();
         Self {
-            child: child.unwrap_or_else(|error| panic!("cannot start {binary}: {error}")),
+            child: child.unwrap_or_else(|error| panic!("cannot start {name}: {error}")),
             log,
         }
     }
@@ -80,6 +90,11 @@ impl Process {
         self.signal("CONT").await;
     }
 
+    /// Its number in the operating system; it must not have ended.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the process has not ended")
+    }
+
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -92,12 +107,12 @@ impl Process {
 
     /// The processor time that it has used, its own and the kernel's for it, to a hundredth of a second.
     pub fn processor_time(&self) -> Duration {
-        processor_time_of(self.child.id().expect("the process has not ended"))
+        processor_time_of(self.id())
     }
 
     /// The memory that it holds, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let id = self.child.id().expect("the process has not ended");
+        let id = self.id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a running process has a status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());

@@ -4,15 +4,17 @@
 //! the stage, over approvals, open items or a freeze. What is live may always be stopped: pause, hold, roll back, abort.
 
 mod desk;
+mod dismiss;
 mod moves;
 mod refusal;
 
-pub use self::refusal::Refusal;
 use self::{
     desk::{add_issue, approve, close_issue, tick},
+    dismiss::{Asked, dismiss},
     moves::{advance, complete, extend, fix, hold, resume, step_back, trigger},
 };
-use crate::{AbortCause, Facts, Micros, Phase, Plan, RollbackCause, State, Transition, made, state::List};
+pub use self::{dismiss::Undismissed, refusal::Refusal};
+use crate::{AbortCause, Facts, HoldReason, Micros, Phase, Plan, RollbackCause, State, Transition, made, state::List};
 
 /// What a person does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,15 @@ pub enum Act {
         number: u32,
         /// How.
         resolution: String,
+    },
+    /// What the data raises is no harm: it holds no longer, in this visit and until it has doubled.
+    Dismiss {
+        /// What it holds for.
+        reason: HoldReason,
+        /// The guard, by its position; none: each that holds for it now.
+        guard: Option<usize>,
+        /// Why.
+        why: String,
     },
     /// Somebody has seen how it stands.
     Acknowledge,
@@ -113,6 +124,7 @@ impl Act {
             Act::Tick { .. } => "tick",
             Act::AddIssue(_) => "add-issue",
             Act::CloseIssue { .. } => "close-issue",
+            Act::Dismiss { .. } => "dismiss",
             Act::Acknowledge => "acknowledge",
             Act::Complete => "complete",
             Act::Supersede => "supersede",
@@ -139,7 +151,8 @@ impl Act {
                 List::Stage(_) | List::Exit => phase.is_live(),
             },
             Act::AddIssue(_) => !phase.is_final(),
-            Act::CloseIssue { .. } | Act::Acknowledge => true,
+            // What is over is refused with what to do instead.
+            Act::Dismiss { .. } | Act::CloseIssue { .. } | Act::Acknowledge => true,
             Act::Complete => matches!(phase, Phase::Baking | Phase::Held),
             Act::Archive => phase.is_final() || matches!(phase, Phase::Draft | Phase::Ready),
         }
@@ -177,6 +190,14 @@ fn decide(
         Act::Tick { list, item, done } => tick(plan, state, *list, item, *done, by, now)?,
         Act::AddIssue(title) => add_issue(state, title, by, now)?,
         Act::CloseIssue { number, resolution } => close_issue(state, *number, resolution, by, now)?,
+        Act::Dismiss { reason, guard, why } => {
+            let asked = Asked {
+                reason: *reason,
+                guard: *guard,
+                why,
+            };
+            dismiss(plan, state, facts, asked, by, now)?
+        }
         Act::Acknowledge => Transition::Acknowledged,
         Act::Complete => complete(plan, state, facts)?,
         Act::Supersede => Transition::Superseded,

@@ -12,7 +12,7 @@ mod limits;
 use std::collections::BTreeMap;
 
 use crate::{
-    DAY_US, Guard, Micros, Plan, Share, Unit,
+    DAY_US, Guard, Micros, Plan, Share, Stage, Unit,
     calendar::{self, Window},
     catalogue::{MetricKey, OwnDefinition},
     plan::{Baseline, BaselineSource, Duty, Item, KillSwitch, People, TickedBy, Traffic},
@@ -100,8 +100,13 @@ pub struct Gradual {
     pub to: Share,
     /// How long it takes from the one to the other.
     pub over_us: Micros,
-    /// In so many steps; 1 to 13, so that a plan has room for them.
+    /// In so many steps; 1 to [`Gradual::MOST_STEPS`].
     pub steps: u32,
+}
+
+impl Gradual {
+    /// The most steps: with a rehearsal, a first stage and the beginning that makes 16 stages.
+    pub const MOST_STEPS: u32 = 13;
 }
 
 impl Default for Gradual {
@@ -225,6 +230,7 @@ impl Wish {
             source,
             values,
             artifact,
+            ..Baseline::default()
         }
     }
 
@@ -245,9 +251,16 @@ impl Wish {
         hours.or_else(|| business_hours("UTC").ok()).into_iter().collect()
     }
 
-    fn exit(&self) -> Vec<Item> {
+    /// What is asked before the end of a plan with these stages.
+    fn exit(&self, stages: &[Stage]) -> Vec<Item> {
         if self.strategy() != Strategy::Shadow {
-            return Item::usual_exit();
+            let mut exit = Item::usual_exit();
+            // Of a plan that ends before everybody has it, that would never be ticked.
+            let reaches_all = stages
+                .last()
+                .is_some_and(|stage| stage.share == Share::ALL && stage.audience.is_empty());
+            exit.retain(|item| reaches_all || item.name != Item::ALL_REACHED);
+            return exit;
         }
         let mut decided = Item::new(RELEASE_ITEM, TickedBy::Person);
         decided.description =
@@ -269,6 +282,7 @@ pub fn draft(wish: &Wish) -> Plan {
     } else {
         wish.key.clone()
     };
+    let stages = layout::stages(wish);
     let mut plan = Plan {
         environment: wish.environment.clone(),
         description: wish.description.clone(),
@@ -286,7 +300,6 @@ pub fn draft(wish: &Wish) -> Plan {
         start_at_us: wish.start_at_us,
         unit: wish.unit,
         unit_by: wish.unit_by.clone(),
-        stages: layout::stages(wish),
         metrics: wish.metrics.clone(),
         manual_triggers: ["security-incident", "charge-complaints", "regulator", "data-loss"]
             .map(str::to_owned)
@@ -303,7 +316,8 @@ pub fn draft(wish: &Wish) -> Plan {
         people: wish.people(),
         approvals: u32::from(wish.overall() == Some(Risk::High)),
         preflight: Item::usual_preflight(),
-        exit: wish.exit(),
+        exit: wish.exit(&stages),
+        stages,
         bake_us: bake(wish),
         ..Plan::new(key, wish.flag.clone())
     };

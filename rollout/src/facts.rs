@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EvidenceNumber, HoldReason, Micros, criterion::Estimates, guards::Levels};
+use crate::{EvidenceNumber, HoldReason, Micros, Signal, criterion::Estimates, guards::Levels};
 
 /// The longest time between two looks that counts as seen, while somebody looks every second.
 pub const LONGEST_GAP_US: Micros = 5_000_000;
@@ -58,6 +58,10 @@ pub struct Concerns {
     pub holds: Vec<HoldReason>,
     /// A guard's estimate is beyond its limit, on too little data to believe it.
     pub is_early: bool,
+    /// The evidence number of each guard by itself, from the warn level on.
+    pub numbers: Vec<EvidenceNumber>,
+    /// Who raises what holds without evidence, and who is early: what a person may dismiss, one by one.
+    pub signals: Vec<Signal>,
 }
 
 /// What is known of one metric.

@@ -19,6 +19,7 @@ use crate::{
     Facts, HoldReason, Ladder, Micros, Phase, Plan, Share, Stage, State, Totals,
     calendar::{self, Calendar},
     plan::{Item, TickedBy},
+    signal,
     state::List,
     verdict,
 };
@@ -31,11 +32,12 @@ pub fn waits(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Vec<Wait
         Phase::Draft | Phase::Ready => start::before_a_person(plan, state),
         Phase::AwaitingStart => start::waits(plan, state, facts, now),
         Phase::Ramp | Phase::Soak | Phase::Gate | Phase::Held | Phase::Paused | Phase::Baking => {
+            let facts = signal::standing(plan, state, facts);
             let mut waits = Vec::new();
             if state.is_baking() {
-                bake(plan, state, facts, &mut waits);
+                bake(plan, state, &facts, &mut waits);
             } else {
-                stage(plan, state, facts, now, &mut waits);
+                stage(plan, state, &facts, now, &mut waits);
             }
             waits
         }
@@ -77,6 +79,14 @@ pub(crate) fn is_inconclusive(plan: &Plan, state: &State, facts: &Facts) -> bool
         .iter()
         .any(|written| criterion(plan, stage, facts, written) == Finding::Fails);
     fails || (stage.policy == Policy::Certify && facts.certified == Some(false))
+}
+
+/// Whether a person has dismissed that the criteria of the present visit do not hold. A proof that is asked for is not
+/// dismissed.
+pub(crate) fn is_judged_by_a_person(plan: &Plan, state: &State) -> bool {
+    let is_proved = plan.stages.get(state.stage).map(|stage| stage.policy) == Some(Policy::Certify);
+    let mut dismissed = state.desk.dismissals.iter();
+    !is_proved && dismissed.any(|dismissal| dismissal.reason == HoldReason::Inconclusive)
 }
 
 /// What not even a person's word passes over: everything but these is the gate's own judgement.
@@ -133,7 +143,8 @@ fn judgement(plan: &Plan, stage: &Stage, state: &State, facts: &Facts, waits: &m
     }
     for (position, written) in stage.success.iter().enumerate() {
         let finding = criterion(plan, stage, facts, written);
-        if finding != Finding::Holds {
+        let is_dismissed = finding == Finding::Fails && is_judged_by_a_person(plan, state);
+        if finding != Finding::Holds && !is_dismissed {
             waits.push(Wait::Criterion { position, finding });
         }
     }

@@ -49,6 +49,7 @@ pub(crate) fn apply(state: &mut State, transition: &Transition, now: Micros) {
             started_at_us: now,
         }),
         Transition::BakeStarted => {
+            state.desk.dismissals.clear();
             state.baking_since_us = Some(now);
             state.soaked_us = 0;
             running(state);
@@ -76,6 +77,7 @@ pub(crate) fn apply(state: &mut State, transition: &Transition, now: Micros) {
         | Transition::Ticked { .. }
         | Transition::IssueAdded { .. }
         | Transition::IssueClosed { .. }
+        | Transition::Dismissed(_)
         | Transition::Rebased => {}
     }
 }
@@ -127,6 +129,8 @@ fn enter(state: &mut State, stage: usize, now: Micros) {
     state.clock_started_at_us = None;
     state.baking_since_us = None;
     state.desk.fixing = false;
+    // What was dismissed was about what one visit has shown.
+    state.desk.dismissals.clear();
     // What was ticked and approved for an earlier visit of this stage was about that visit.
     state
         .desk

@@ -6,20 +6,24 @@
 //! criteria are compared with. What the sums prove is left to [`crate::guards`].
 
 mod captured;
+mod captured_arms;
 mod counted;
 mod counting;
 mod events;
+mod hours;
 mod readings;
 mod recent;
 mod sums;
 mod words;
 
 pub use captured::{Captured, FEWEST_CAPTURED, Whose, captured};
+pub use captured_arms::{CapturedArm, CapturedArms, MOST_BY_HOUR, captured_arms, is_arm};
 pub(crate) use counted::is_level;
 pub(crate) use counted::of_comparison;
 pub use counted::{Counted, MOST_COUNTED, bound_of, counted, extended};
 pub use counting::{Counting, Per};
 pub use events::Events;
+pub use hours::{HOURS_OF_WEEK, hour_name, hour_of_week, hours_between, is_by_hour, needs_hours};
 use readings::number_of;
 pub use readings::{Seen, reading, readings, subject};
 pub use recent::{RECENT_US, Recent, Slot, recent_reading};

@@ -7,14 +7,7 @@
 //! bar over the last ten minutes, on the minimum of a threshold (guard.md 4f: 100 outcomes of 3 units), it has
 //! **recovered**; if it has not after half an hour, that is said.
 
-use crate::{
-    Micros,
-    alarm::BELIEVED,
-    evidence::limit::{Limit, Side},
-    guards::Test,
-    measure::Recent,
-    shown::Look,
-};
+use crate::{Micros, alarm::BELIEVED, evidence::limit::Side, guards::Test, measure::Recent, shown::Look};
 
 /// How long it is watched.
 pub const WATCHED_US: Micros = 30 * 60 * 1_000_000;
@@ -86,15 +79,18 @@ pub fn bar(look: &Look<'_>, guard: usize) -> Option<Bar> {
             metric,
             rule,
             is_complement,
+        } => (metric, rule.harm, is_complement, true),
+        Test::Baseline {
+            metric,
+            rule,
+            is_complement,
+            by_hour: _,
         }
         | Test::Absolute {
             metric,
             rule,
             is_complement,
-        } => {
-            let is_relative = matches!(rule.limit, Limit::Relative(_));
-            (metric, rule.harm, is_complement, is_relative)
-        }
+        } => (metric, rule.harm, is_complement, false),
         Test::Cap { .. } | Test::Level => return None,
     };
     let slack = if is_relative { LEFT * (harmed - limit) } else { 0.0 };

@@ -17,7 +17,7 @@ use crate::{
         estimate::{Estimate, Stratum},
         limit::{Kind, Limit, Rule, Side},
     },
-    guards::{Finding, Levels, Missing, Seen, Test, strata, tests_of},
+    guards::{self, Finding, Levels, Missing, Seen, Test, strata, tests_of},
     measure::bound_of,
 };
 
@@ -42,6 +42,8 @@ pub struct Shown {
     pub treatment_outcomes: u64,
     /// Outcomes of control.
     pub control_outcomes: u64,
+    /// Of a limit by the hour: the hours of the week that are compared, and those in which there was data.
+    pub hours: Option<(usize, usize)>,
     /// When there will be a verdict.
     pub eta: Option<Eta>,
 }
@@ -87,6 +89,7 @@ impl Look<'_> {
             metric,
             rule,
             strata: strata(self.plan, self.seen, metric, key, is_complement),
+            is_of_baseline: false,
         };
         match test {
             Test::Split { metric, ratio } => {
@@ -109,6 +112,29 @@ impl Look<'_> {
             } => {
                 let compared = of(metric, rule, is_complement);
                 self.compared("robust", &compared, found, compared.of_estimate())
+            }
+            Test::Baseline { metric, by_hour, .. } => {
+                let Some(compared) = guards::Compared::of(self.plan, self.seen, &test, key) else {
+                    return Shown::untested(Missing::Baseline.name());
+                };
+                let with_baseline = compared.strata.len();
+                let hours = by_hour.then(|| (with_baseline, self.seen.hours_of(key, metric).count()));
+                if let Some((0, 1..)) = hours {
+                    return Shown {
+                        hours,
+                        ..Shown::untested("no hour of it has a baseline")
+                    };
+                }
+                let compared = Compared {
+                    metric,
+                    rule: compared.rule,
+                    strata: compared.strata,
+                    is_of_baseline: true,
+                };
+                Shown {
+                    hours,
+                    ..self.compared("robust", &compared, found, compared.of_estimate())
+                }
             }
             Test::Cap {
                 metric,
@@ -194,6 +220,8 @@ struct Compared {
     metric: u16,
     rule: Rule,
     strata: Vec<Stratum>,
+    /// What stands in for control is a captured baseline, which is not live and not shown as control.
+    is_of_baseline: bool,
 }
 
 impl Compared {
@@ -218,7 +246,8 @@ impl Compared {
 
     /// All of control, also where the limit is a number by itself.
     fn controlled(&self) -> Arm {
-        self.total(self.arms().filter_map(|(_, control)| control))
+        let live = self.arms().filter(|_| !self.is_of_baseline);
+        self.total(live.filter_map(|(_, control)| control))
     }
 
     fn treatment(&self) -> Option<f64> {

@@ -8,14 +8,14 @@ mod phase;
 mod planned;
 
 pub use self::{
-    desk::{Approval, Desk, Issue, List, Tick},
+    desk::{Approval, Desk, Dismissal, Issue, List, Tick},
     phase::{HoldReason, Phase},
     planned::Planned,
 };
 use crate::{Micros, Plan};
 
 /// How far a rollout came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// What the rollout is doing.
     pub phase: Phase,

@@ -4,7 +4,7 @@
 //! to [`Verdict`]. Exposure rises by one stage at a time, however long nobody looked.
 
 use crate::{
-    DAY_US, Facts, HoldReason, Micros, Phase, Plan, State, Transition, Unit, Wait, gate, made,
+    DAY_US, Facts, HoldReason, Micros, Phase, Plan, State, Transition, Unit, Wait, gate, made, signal,
     verdict::{self, Verdict},
 };
 
@@ -121,7 +121,7 @@ fn soaks(state: &State, plan: &Plan, facts: &Facts) -> bool {
         && !facts.off
         && !facts.resumed
         && facts.delivery.is_applied()
-        && verdict::ladder(plan, facts) < crate::Ladder::Hold
+        && verdict::ladder(plan, &signal::standing(plan, state, facts)) < crate::Ladder::Hold
 }
 
 /// The one transition to make now, if any.
@@ -198,7 +198,8 @@ fn carry_on(plan: &Plan, state: &State, facts: &Facts) -> Option<Transition> {
     if state.is_baking() || !state.is_soaked(plan) {
         return None;
     }
-    if gate::is_inconclusive(plan, state, facts) && verdict::may_extend(plan, state) {
+    let standing = signal::standing(plan, state, facts);
+    if gate::is_inconclusive(plan, state, &standing) && verdict::may_extend(plan, state) {
         let by_us = plan.stages.get(state.stage)?.extension();
         let times = state.extensions.saturating_add(1);
         return Some(Transition::Extended { by_us, times });

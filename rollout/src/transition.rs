@@ -1,6 +1,9 @@
 //! What can happen to a rollout. Each is one transaction of the control plane, numbered by the state's sequence.
 
-use crate::{HoldReason, Micros, state::List};
+use crate::{
+    HoldReason, Micros,
+    state::{Dismissal, List},
+};
 
 /// What happened to a rollout.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +91,8 @@ pub enum Transition {
     },
     /// The gate said fix.
     FixAsked,
+    /// A person has judged signals to be no harm; at least one.
+    Dismissed(Vec<Dismissal>),
     /// Somebody has seen how it stands.
     Acknowledged,
     /// It has a new version of its plan.
@@ -162,6 +167,7 @@ impl Transition {
             Transition::IssueAdded { .. } => "issue-added",
             Transition::IssueClosed { .. } => "issue-closed",
             Transition::FixAsked => "fix-asked",
+            Transition::Dismissed(_) => "dismissed",
             Transition::Acknowledged => "acknowledged",
             Transition::Rebased => "rebased",
             Transition::Archived => "archived",

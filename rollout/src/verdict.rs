@@ -9,7 +9,7 @@ use crate::{
     criterion::Criterion,
     evidence::budget::{self, Ladder},
     gate::{self, Finding, Wait},
-    guards, measure,
+    guards, measure, signal,
     step::STALE_AFTER_US,
 };
 
@@ -70,11 +70,21 @@ pub(crate) fn harm(plan: &Plan, facts: &Facts) -> Option<AbortCause> {
 
 /// The rung that the evidence has reached, no higher than its guard's level.
 pub(crate) fn ladder(plan: &Plan, facts: &Facts) -> Ladder {
-    // A guard that the plan does not know cannot be asked for its level; harm is then taken at its word.
-    let cap = |guard: usize| plan.guards.get(guard).map_or(Level::Abort, |guard| guard.level).cap();
-    let rung = |number: &budget::EvidenceNumber| budget::level(number.log_evidence, plan.alpha).min(cap(number.guard));
     let numbers = [&facts.evidence, &facts.concerns.hold, &facts.concerns.warn];
-    numbers.into_iter().flatten().map(rung).max().unwrap_or(Ladder::None)
+    let rungs = numbers.into_iter().flatten().map(|number| rung(plan, number));
+    rungs.max().unwrap_or(Ladder::None)
+}
+
+/// The rung of one number.
+pub(crate) fn rung(plan: &Plan, number: &budget::EvidenceNumber) -> Ladder {
+    rung_of(plan, number.guard, number.log_evidence)
+}
+
+/// The rung of a guard's evidence, no higher than its level.
+pub(crate) fn rung_of(plan: &Plan, guard: usize, log_evidence: f64) -> Ladder {
+    // A guard that the plan does not know cannot be asked for its level; harm is then taken at its word.
+    let level = plan.guards.get(guard).map_or(Level::Abort, |guard| guard.level);
+    budget::level(log_evidence, plan.alpha).min(level.cap())
 }
 
 /// The rollback criterion of the current stage that holds, if one does, on a minimum of outcomes and units; one of a
@@ -97,8 +107,9 @@ fn rolls_back(plan: &Plan, state: &State, facts: &Facts) -> Option<RollbackCause
     })
 }
 
-/// Every reason to hold, the gravest first.
+/// Every reason to hold that nobody has dismissed, the gravest first.
 pub(crate) fn holds(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> Vec<HoldReason> {
+    let facts = &*signal::standing(plan, state, facts);
     let mut reasons = Vec::new();
     let mut note = |applies: bool, reason: HoldReason| {
         if applies {
@@ -116,7 +127,10 @@ pub(crate) fn holds(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> V
         match gate::missing_data(plan, state.stage, facts) {
             Some(reason) => reasons.push(reason),
             None if facts.concerns.is_early => reasons.push(HoldReason::Early),
-            None if gate::is_inconclusive(plan, state, facts) && !may_extend(plan, state) => {
+            None if gate::is_inconclusive(plan, state, facts)
+                && !may_extend(plan, state)
+                && !gate::is_judged_by_a_person(plan, state) =>
+            {
                 reasons.push(HoldReason::Inconclusive);
             }
             None => {}

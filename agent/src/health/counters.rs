@@ -36,6 +36,8 @@ pub(crate) struct Drained {
     pub(crate) classes: ClassNames,
     /// What was not counted.
     pub(crate) unsaid: Unsaid,
+    /// The treatment does plainly worse in it.
+    pub(crate) is_urgent: bool,
 }
 
 impl Drained {
@@ -86,6 +88,7 @@ impl Gathered {
             slices: self.horizons.into_values().collect(),
             classes,
             unsaid: self.unsaid,
+            is_urgent: false,
         }
     }
 }

@@ -137,7 +137,10 @@ impl Outbox {
             let cells = std::mem::take(&mut part.cells);
             for cells in wire::frames(cells, &drained.classes).into_iter().take(most) {
                 let sequence = self.sequence + 1 + frames.len() as u64;
-                frames.push(self.frame(sequence, &part, cells, std::mem::take(&mut dropped)));
+                frames.push(v1::Frame {
+                    urgent: drained.is_urgent,
+                    ..self.frame(sequence, &part, cells, std::mem::take(&mut dropped))
+                });
             }
         }
         frames
@@ -153,6 +156,7 @@ impl Outbox {
             cells,
             dropped,
             environment: self.environment.clone(),
+            urgent: false,
         }
     }
 

@@ -1,8 +1,8 @@
-//! Whether counts are so bad that their frame is to be sent before it is due.
+//! Whether counts are so bad that their frame is urgent: cut before it is due, and sealed without waiting for the fleet.
 //!
 //! Frames are due each ten seconds most of the time, and a treatment that fails plainly must not wait for that. It decides
-//! nothing but when a frame is cut: too many early ones cost a little traffic, at most one a second, and evidence does not
-//! depend on when it is told.
+//! nothing but when counts are told and looked at: too many urgent frames cost a little traffic and a batch, at most one a
+//! second, and evidence does not depend on when it is told.
 
 use super::slice::Counts;
 

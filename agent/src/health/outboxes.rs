@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use evaluation::{Measurement, Snapshot};
+use evaluation::{Measurement, Snapshot, SplittingUnit};
 use prost::Message as _;
 use proto::{tick, v1};
 
 use super::{
     carried::FrameName,
-    counters::Counters,
+    counters::{Counters, Drained},
     frame::Outbox,
     hurry::plainly_worse,
     spool::{Kept, Spool, left::ToSend},
@@ -118,13 +118,20 @@ impl Outboxes {
                 ..now
             };
             counters.find_lost(measurement, found);
+            let is_urgent = which == Cut::Due && outbox.may_hurry(through) && is_urgent(measurement, counters, through);
             let is_time = match which {
-                Cut::Due => outbox.due(through) || hurries(outbox, measurement, counters, through),
+                Cut::Due => outbox.due(through) || is_urgent,
                 Cut::Rest => outbox.behind(through),
                 Cut::Counts => !counters.peek(measurement).is_empty(),
             };
+            if is_urgent && !outbox.due(through) {
+                metrics::frame_hurried();
+            }
             if is_time {
-                let drained = counters.drain(measurement, through);
+                let drained = Drained {
+                    is_urgent,
+                    ..counters.drain(measurement, through)
+                };
                 show_unwatched(measurement, drained.unsaid.unwatched);
                 let before = outbox.sequence();
                 outbox.cut(measurement, drained, through);
@@ -237,17 +244,14 @@ impl Outboxes {
     }
 }
 
-/// Whether a frame that is not due is cut all the same.
-fn hurries(outbox: &Outbox, measurement: &Measurement, counters: &Counters, through: u32) -> bool {
-    if !outbox.may_hurry(through) {
+/// Whether what is counted cannot wait. Where requests are split it always can: the test of a batch of requests holds for
+/// batches that end at their time, and not for such as end when they look bad (ADR 31).
+fn is_urgent(measurement: &Measurement, counters: &Counters, through: u32) -> bool {
+    if measurement.unit == SplittingUnit::Request {
         return false;
     }
     let (treatment, control) = counters.undrained(measurement, through);
-    let worse = plainly_worse(treatment, control);
-    if worse {
-        metrics::frame_hurried();
-    }
-    worse
+    plainly_worse(treatment, control)
 }
 
 fn show_refused(ack: &v1::FrameAck, snapshot: &Snapshot) {

@@ -83,13 +83,13 @@ pub(crate) struct CaptureArgs {
     /// A rollout, live or ended: checkout-v2#3, its id, or a flag's key for its newest
     pub(crate) rollout: String,
     /// A stage that it has visited: its name, or its place in the plan from 0 on (default: the first)
-    #[arg(long, value_name = "STAGE", default_value = "")]
+    #[arg(long, value_name = "STAGE", default_value = "", hide_default_value = true)]
     pub(crate) stage: String,
     /// Key of the new baseline (default: flag, number and stage: checkout-v2-3-observe)
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(crate) name: Option<Key>,
     /// What it is for
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) description: String,
 }
 
@@ -111,6 +111,6 @@ pub(crate) struct ImportBaselineArgs {
     )]
     pub(crate) value: Vec<(String, String)>,
     /// What it is for
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) description: String,
 }

@@ -109,10 +109,10 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "VARIANT")]
     pub(crate) off: Option<String>,
     /// What the flag is for
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) description: String,
     /// Who answers for the flag
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) owner: String,
     /// A free label; may be given several times
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
@@ -121,7 +121,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(crate) flag_set: Option<Key>,
     /// Draws units into buckets; one is drawn if not given
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) salt: String,
     /// Create it turned off
     #[arg(long)]

@@ -1,14 +1,17 @@
 //! Options of the commands about plans and metrics.
 
+mod draft;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use evaluation::Key;
-use rollout::strategy::Strategy;
+
+pub(crate) use draft::{DraftArgs, RehearsalArg};
 
 use super::{
     global::{key, moment},
-    rollouts::{RolloutName, UnitArg, strategy},
+    rollouts::RolloutName,
 };
 
 /// What `plan --help` teaches.
@@ -40,17 +43,6 @@ Examples:
   tidegate plan simulate checkout.yaml --scenario unattended --from 2026-12-01T09:00:00Z
 
 Walks the plan in virtual time; nothing is stored and nothing is started.";
-/// What `plan draft --help` teaches.
-const DRAFT_EXAMPLES: &str = "\
-Examples:
-  tidegate plan draft feature.md baseline.md > checkout.yaml
-  tidegate plan draft feature.md --strategy canary --staff staff --to checkout.yaml
-  tidegate plan draft --flag checkout-v2 --treatment on --control off
-  tidegate plan draft                                       asks, at a terminal
-
-The files are what people write before a rollout: a feature's description with its risk, and the metrics as they are
-today, in Markdown with lists or tables, or in YAML. What a file does not say, the next one may. The risk chooses the
-strategy, unless --strategy does.";
 /// What `metrics --help` teaches.
 pub(super) const METRICS_EXAMPLES: &str = "\
 Examples:
@@ -91,7 +83,7 @@ pub(crate) enum PlanCommand {
     #[command(after_help = LINT_EXAMPLES)]
     Lint(LintArgs),
     /// Write a complete plan from a description and a baseline, or from answers
-    #[command(after_help = DRAFT_EXAMPLES)]
+    #[command(after_help = draft::EXAMPLES)]
     Draft(Box<DraftArgs>),
     /// Show the versions of a plan: who, when, why
     #[command(after_help = "Example:\n  tidegate plan history checkout-v2")]
@@ -185,50 +177,6 @@ pub(crate) struct FileOrPlan {
     /// Key of a stored plan instead
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(crate) plan: Option<Key>,
-}
-
-/// What a plan is drafted from.
-#[derive(Debug, Args)]
-pub(crate) struct DraftArgs {
-    /// Files that describe the feature and its metrics; - reads standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Vec<PathBuf>,
-    /// The flag to move (default: the one that a file names)
-    #[arg(long, value_name = "KEY", value_parser = key)]
-    pub(crate) flag: Option<Key>,
-    /// The plan's own key (default: the flag and the strategy)
-    #[arg(long, value_name = "KEY", value_parser = key)]
-    pub(crate) key: Option<Key>,
-    /// The variant that is rolled out (default: the flag's other variant)
-    #[arg(long, value_name = "VARIANT")]
-    pub(crate) treatment: Option<String>,
-    /// The variant that it is compared with (default: the flag's default)
-    #[arg(long, value_name = "VARIANT")]
-    pub(crate) control: Option<String>,
-    /// The strategy (default: the one that fits the risk)
-    #[arg(long, value_name = "STRATEGY", value_parser = strategy)]
-    pub(crate) strategy: Option<Strategy>,
-    /// The segment of those who go first
-    #[arg(long, value_name = "KEY", value_parser = key)]
-    pub(crate) staff: Option<Key>,
-    /// The attribute that names the unit (default: that of the flag); given several times, the first that there is
-    #[arg(long, value_name = "ATTRIBUTE")]
-    pub(crate) unit_by: Vec<String>,
-    /// What is split between the arms (default: unit)
-    #[arg(long, value_enum)]
-    pub(crate) unit: Option<UnitArg>,
-    /// Who is on call in every stage (default: the owner)
-    #[arg(long, value_name = "NAME")]
-    pub(crate) on_call: Option<String>,
-    /// The time zone of business hours (default: UTC)
-    #[arg(long, value_name = "ZONE")]
-    pub(crate) zone: Option<String>,
-    /// Not to be started before
-    #[arg(long, value_name = "MOMENT", value_parser = moment)]
-    pub(crate) start_at: Option<i64>,
-    /// Write to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) to: Option<PathBuf>,
 }
 
 /// What to lint.

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 use self::acts::{ExtendArgs, StepBackArgs, TriggerArgs};
 pub(crate) use self::{
-    acts::{ActArgs, CertainArgs, IssueCommand, TickArgs},
+    acts::{ActArgs, CertainArgs, DismissArgs, IssueCommand, TickArgs},
     replay::WhatIfArgs,
     source::{CreateRolloutArgs, InlinePlan, PlanSource, StartArgs, UnitArg, strategy},
 };
@@ -25,6 +25,7 @@ Examples:
   tidegate rollout watch checkout-v2
   tidegate rollout approve checkout-v2#3 --reason 'numbers look right'
   tidegate rollout pause checkout-v2 --reason 'the database moves'
+  tidegate rollout dismiss checkout-v2 --signal evidence --guard p95 --reason 'a known batch job'
   tidegate rollout roll-back checkout-v2 --reason 'wrong prices'
   tidegate rollout abort checkout-v2 --reason 'the phones ring'
 
@@ -114,7 +115,7 @@ pub(crate) enum RolloutCommand {
     #[command(after_help = "Example:\n  tidegate rollout abort checkout-v2 --reason 'the phones ring'")]
     Abort(ActArgs),
     /// Abort it for a reason that its plan names
-    #[command(after_help = "Example:\n  tidegate rollout trigger checkout-v2 'data loss'")]
+    #[command(after_help = "Example:\n  tidegate rollout trigger checkout-v2 data-loss")]
     Trigger(TriggerArgs),
     /// Start a new run of a rollout that ended without completing
     #[command(after_help = RETRY_EXAMPLES)]
@@ -123,11 +124,14 @@ pub(crate) enum RolloutCommand {
     #[command(after_help = acts::TICK_EXAMPLES)]
     Tick(TickArgs),
     /// Take a tick back
-    #[command(after_help = "Example:\n  tidegate rollout untick checkout-v2 'rollback rehearsed'")]
+    #[command(after_help = "Example:\n  tidegate rollout untick checkout-v2 rollback-rehearsed")]
     Untick(TickArgs),
     /// Issues found: add and close them
     #[command(subcommand, after_help = acts::ISSUE_EXAMPLES)]
     Issue(IssueCommand),
+    /// Say that a signal is no harm: it holds no longer, in this stage and until it doubles
+    #[command(after_help = acts::DISMISS_EXAMPLES)]
+    Dismiss(DismissArgs),
     /// Say that you have seen how it stands
     #[command(after_help = "Example:\n  tidegate rollout acknowledge checkout-v2 --reason 'waits for legal'")]
     Acknowledge(ActArgs),

@@ -73,6 +73,8 @@ pub(crate) enum EventType {
     RolloutAdvanced,
     /// It is held
     RolloutHeld,
+    /// A person has dismissed what held it
+    RolloutDismissed,
     /// It was aborted
     RolloutAborted,
     /// It was rolled back
@@ -94,6 +96,7 @@ impl EventType {
             Self::RolloutStarted => "rollout_started",
             Self::RolloutAdvanced => "rollout_advanced",
             Self::RolloutHeld => "rollout_held",
+            Self::RolloutDismissed => "rollout_dismissed",
             Self::RolloutAborted => "rollout_aborted",
             Self::RolloutRolledBack => "rollout_rolled_back",
             Self::RolloutStuck => "rollout_stuck",

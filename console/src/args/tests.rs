@@ -1,6 +1,8 @@
 //! The command line as operators type it, and how wrong ones are answered.
 #![allow(clippy::unwrap_used)]
 
+mod examples;
+
 use std::time::Duration;
 
 use clap::{CommandFactory as _, error::ErrorKind};

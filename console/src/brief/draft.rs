@@ -129,10 +129,21 @@ impl Draft {
         if self.problems.len() > 0 {
             return Err(self.problems.into_lines().0);
         }
-        let measured = || self.brief.baseline.iter().find_map(traffic::of_metric);
-        self.brief.traffic_per_day = self.brief.traffic_per_day.or_else(measured);
+        self.traffic_of_baseline();
         self.brief.risk = self.risk.finish();
         Ok(self.brief)
+    }
+
+    /// A line of the baseline that says the traffic is no metric: it is taken as traffic, and out of the baseline.
+    fn traffic_of_baseline(&mut self) {
+        let Brief {
+            baseline,
+            traffic_per_day,
+            ..
+        } = &mut self.brief;
+        *traffic_per_day = traffic_per_day.or_else(|| baseline.iter().find_map(traffic::of_metric));
+        // Another amount than that of the traffic is about something else, and stays.
+        baseline.retain(|line| traffic::of_metric(line).is_none_or(|per_day| Some(per_day) != *traffic_per_day));
     }
 
     fn is_first(&mut self, place: Place, field: Field) -> bool {

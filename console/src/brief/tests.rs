@@ -96,7 +96,6 @@ fn expected() -> Brief {
             ["p50", "245", "ms", ""],
             ["p95", "890", "ms", ""],
             ["p99", "1200", "ms", ""],
-            ["Transactions", "15,000", "a day", ""],
             ["Conversion", "3.1", "%", "May"],
         ]
         .map(line)
@@ -330,4 +329,19 @@ proptest! {
         prop_assert_eq!(&baseline[0].metric, &name);
         prop_assert_eq!((&baseline[0].value, &baseline[0].unit), (&whole.to_string(), &unit));
     }
+}
+
+#[test]
+fn a_row_of_the_baseline_that_says_the_traffic_is_traffic_and_no_metric() {
+    let read = |rows: &str| {
+        let table = "| Metric | Value |\n|---|---|\n| Error rate | 0.8 % |\n";
+        let brief = good("feature.md", &format!("# New checkout\n\n## Baseline\n\n{table}{rows}"));
+        let names = brief.baseline.into_iter().map(|line| line.metric);
+        (brief.traffic_per_day, names.collect::<Vec<_>>())
+    };
+    let (traffic, metrics) = read("| Transactions | 15,000 a day |\n");
+    assert_eq!((traffic, metrics), (Some(15_000), vec!["Error rate".to_owned()]));
+    let (traffic, metrics) = read("| Requests/day | 1.2M |\n| Orders | 900 a day |\n");
+    assert_eq!(traffic, Some(1_200_000));
+    assert_eq!(metrics, ["Error rate", "Orders"], "another amount is of something else");
 }

@@ -57,6 +57,18 @@ pub(super) async fn run(global: &Global, command: RolloutCommand) -> Result<(), 
             };
             act(global, &options.act, Act::CloseIssue(closing)).await
         }
+        RolloutCommand::Dismiss(options) => {
+            if global.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+                return Err(Error::usage(
+                    "say why with --reason: a dismissal is kept with its reason",
+                ));
+            }
+            let dismissing = v1::Dismissing {
+                signal: options.signal.name().to_owned(),
+                guard: options.guard,
+            };
+            act(global, &options.act, Act::Dismiss(dismissing)).await
+        }
         RolloutCommand::Acknowledge(of) => act(global, &of, Act::Acknowledge(NOTHING)).await,
         RolloutCommand::Complete(of) => certain(global, &of, "Complete", Act::Complete(NOTHING)).await,
         RolloutCommand::Archive(of) => act(global, &of, Act::Archive(NOTHING)).await,

@@ -56,7 +56,18 @@ pub(super) async fn run(global: &Global, options: &StatusArgs) -> Result<(), Err
     if let (Some(path), Some(text)) = (&options.write, file) {
         write(path, &text, &flags)?;
     }
-    let blocks = if options.block { Some(blocks(&flags)?) } else { None };
+    let blocks = if options.block {
+        let (blocks, without) = blocks(&flags, options.flag.is_empty())?;
+        if !without.is_empty() {
+            print::note(&format!(
+                "never rolled out, and without a block: {}",
+                without.join(", ")
+            ));
+        }
+        Some(blocks)
+    } else {
+        None
+    };
     let views: Vec<StatusView> = flags.iter().map(StatusView::of).collect();
     print::show(global.output, &views, || match (blocks, flags.as_slice()) {
         (Some(blocks), _) => blocks,
@@ -86,9 +97,13 @@ fn write(path: &Path, text: &str, flags: &[v1::StatusOfFlag]) -> Result<(), Erro
     Ok(())
 }
 
-fn blocks(flags: &[v1::StatusOfFlag]) -> Result<String, Error> {
-    let blocks: Result<Vec<String>, Error> = flags.iter().map(|status| Ok(block(status)?.render())).collect();
-    Ok(blocks?.join("\n"))
+/// The blocks, and the flags that have none: a flag that never changed is passed over unless it was asked for by name.
+fn blocks(flags: &[v1::StatusOfFlag], of_all: bool) -> Result<(String, Vec<&str>), Error> {
+    let has_none = |status: &&v1::StatusOfFlag| of_all && status.last_changed_us == 0;
+    let (without, with): (Vec<_>, Vec<_>) = flags.iter().partition(has_none);
+    let blocks: Result<Vec<String>, Error> = with.into_iter().map(|status| Ok(block(status)?.render())).collect();
+    let without = without.into_iter().map(|status| status.flag.as_str());
+    Ok((blocks?.join("\n"), without.collect()))
 }
 
 /// The block of a flag.
@@ -183,6 +198,19 @@ mod tests {
             "<rollout_status>\ncycle: 2026-06-checkout-redesign\nstate: canary-10%\ndeployed_pct: 10\n\
              flag_service: tidegate\nlast_changed: 2026-05-20\nstuck: false\n</rollout_status>"
         );
+    }
+
+    #[test]
+    fn a_flag_that_never_changed_hides_no_other_and_is_told_when_asked_for() {
+        let banner = v1::StatusOfFlag {
+            flag: "banner".into(),
+            last_changed_us: 0,
+            ..status()
+        };
+        let flags = [banner, status()];
+        let alone = block(&status()).unwrap().render();
+        assert_eq!(blocks(&flags, true).unwrap(), (alone, vec!["banner"]));
+        assert!(blocks(&flags, false).is_err());
     }
 
     #[test]

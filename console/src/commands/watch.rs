@@ -1,5 +1,5 @@
 //! Follows a rollout: on a terminal a tree that is drawn in place, elsewhere each transition, each change of its numbers
-//! in a line, each guard that stands otherwise, each level that comes or goes, and its end.
+//! in a line, each guard that stands otherwise, each level and each signal that comes or goes, and its end.
 //!
 //! The exit code is the rollout's end. If the control plane goes away before it, that is said and is an error: the
 //! rollout itself goes on without anyone watching.
@@ -11,7 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use proto::v1;
-use tokio::{signal, time};
+use tokio::{signal::ctrl_c, time};
 use tonic::Streaming;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     connect::Session,
     error::{End, Error},
     print::{self, Format, Paint},
-    view::{guard, level, rollout::RolloutView, rollout_text, rollout_tree},
+    view::{guard, level, rollout::RolloutView, rollout_text, rollout_tree, signal},
 };
 
 /// How often a drawn tree is drawn again, so that its clocks run.
@@ -37,6 +37,8 @@ struct Written {
     guards: BTreeMap<String, String>,
     /// Why each level was missing; empty: it was there.
     levels: BTreeMap<String, String>,
+    /// Signals that were raised, and whether they were dismissed.
+    signals: BTreeMap<(String, Option<u32>), bool>,
     end: String,
 }
 
@@ -69,6 +71,16 @@ impl Written {
                 news.push(level::line(level));
             }
         }
+        let signals = rollout.signals.iter().filter(|signal| signal.raised);
+        let signals = signals.map(|signal| ((signal.signal.clone(), signal.guard), signal));
+        let signals: BTreeMap<_, _> = signals.collect();
+        self.signals.retain(|key, _| signals.contains_key(key));
+        for (key, signal) in signals {
+            let was = self.signals.insert(key, signal.dismissed);
+            if was != Some(signal.dismissed) {
+                news.push(signal::line(rollout, signal));
+            }
+        }
         let end = rollout.end.as_ref().map(rollout_text::end).unwrap_or_default();
         if end != self.end {
             news.push(end.clone());
@@ -82,7 +94,7 @@ impl Written {
 pub(super) async fn follow(global: &Global, rollout: String) -> Result<End, Error> {
     tokio::select! {
         biased;
-        _ = signal::ctrl_c() => Ok(End::Interrupted),
+        _ = ctrl_c() => Ok(End::Interrupted),
         end = to_its_end(global, rollout) => end,
     }
 }

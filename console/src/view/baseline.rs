@@ -22,13 +22,16 @@ pub(crate) struct BaselineView {
     revision: u64,
 }
 
-/// `number`: a fraction, microseconds, whole units of money, bytes.
+/// `number`: a fraction, microseconds, whole units of money, bytes. `buckets`: how many of the 64 buckets of units really
+/// speak, where they are kept. `hours`: in how many hours of the week it has data of its own.
 #[derive(Debug, Serialize)]
 struct ValueView {
     metric: String,
     value: String,
     number: f64,
     outcomes: u64,
+    buckets: Option<f64>,
+    hours: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +55,8 @@ impl BaselineView {
             value: value.value.clone(),
             number: value.number,
             outcomes: value.outcomes,
+            buckets: buckets(value),
+            hours: value.hours,
         };
         Self {
             key: stored.key.clone(),
@@ -81,6 +86,11 @@ impl OriginView {
             units: origin.units,
         }
     }
+}
+
+/// How many buckets of units really speak of a value, if they are kept.
+fn buckets(value: &v1::BaselineValue) -> Option<f64> {
+    Some(value.buckets).filter(|buckets| *buckets > 0.0)
 }
 
 /// Where its values come from, in words.
@@ -138,9 +148,19 @@ pub(crate) fn page(stored: &v1::StoredBaseline) -> String {
             value.metric.clone(),
             value.value.clone(),
             outcomes.map(count).unwrap_or_default(),
+            buckets(value)
+                .map(|buckets| format!("{buckets:.0}"))
+                .unwrap_or_default(),
+            Some(value.hours)
+                .filter(|hours| *hours > 0)
+                .map(|hours| format!("{hours} of 168"))
+                .unwrap_or_default(),
         ]
     });
-    format!("{head}\n\n{}", print::table(["METRIC", "VALUE", "OUTCOMES"], rows))
+    format!(
+        "{head}\n\n{}",
+        print::table(["METRIC", "VALUE", "OUTCOMES", "BUCKETS", "HOURS"], rows)
+    )
 }
 
 /// A table, one baseline a row.

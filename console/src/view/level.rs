@@ -67,7 +67,14 @@ pub(crate) fn line(level: &v1::LevelReading) -> String {
             let control = control
                 .map(|control| format!(", control {control}"))
                 .unwrap_or_default();
-            format!("treatment {}{control}", amount::known(&level.unit, level.treatment))
+            let failed = match level.missing.as_str() {
+                "" => String::new(),
+                why => format!(", and no newer one: {why}"),
+            };
+            format!(
+                "treatment {}{control}{failed}",
+                amount::known(&level.unit, level.treatment)
+            )
         }
         (None, why) => format!("no number: {why}"),
     };
@@ -132,5 +139,13 @@ mod tests {
             "level depth: no number: no data: the query finds no series | from prometheus"
         );
         assert_eq!(line(wait), "level wait: treatment 250ms | from prometheus");
+        let failing = v1::LevelReading {
+            missing: "Prometheus answered 500".to_owned(),
+            ..wait.clone()
+        };
+        assert_eq!(
+            line(&failing),
+            "level wait: treatment 250ms, and no newer one: Prometheus answered 500 | from prometheus"
+        );
     }
 }

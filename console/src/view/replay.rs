@@ -53,6 +53,7 @@ struct MoveView {
     kind: String,
     rung: String,
     agrees: Option<bool>,
+    dismissed: bool,
 }
 
 impl ReplayView {
@@ -105,6 +106,7 @@ impl MoveView {
             kind: made.kind.clone(),
             rung: made.rung.clone(),
             agrees: made.agrees,
+            dismissed: made.dismissed,
         }
     }
 }
@@ -212,9 +214,16 @@ fn other_moves(replay: &v1::ReplayRolloutResponse) -> Option<String> {
     let other: Vec<_> = replay.moves.iter().filter(is_other).collect();
     match (other.as_slice(), replay.moves.len()) {
         ([], 0) => None,
-        ([], moves) => Some(format!(
-            "transitions that the evidence had a say in: {moves}, none differs"
-        )),
+        ([], moves) => {
+            let dismissed = replay.moves.iter().filter(|made| made.dismissed).count();
+            let over = match dismissed {
+                0 => String::new(),
+                count => format!("; {count} over evidence that a person had dismissed"),
+            };
+            Some(format!(
+                "transitions that the evidence had a say in: {moves}, none differs{over}"
+            ))
+        }
         (other, _) => {
             let rows = other.iter().map(|made| {
                 [
@@ -310,6 +319,7 @@ mod tests {
                 kind: "advanced".into(),
                 rung: "none".into(),
                 agrees: Some(true),
+                dismissed: false,
             }],
             ..Default::default()
         }

@@ -11,6 +11,7 @@ use super::{
     level::LevelView,
     rollout_text,
     side::SideView,
+    signal::SignalView,
 };
 use crate::{duration, flag_document::Percent, plan_document::PlanDocument, print};
 
@@ -65,6 +66,7 @@ pub(crate) struct RolloutView {
     #[serde(skip_serializing_if = "Option::is_none")]
     side_by_side: Option<SideView>,
     levels: Vec<LevelView>,
+    signals: Vec<SignalView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -199,6 +201,7 @@ impl RolloutView {
             guard_views: rollout.guard_views.iter().map(GuardView::of).collect(),
             side_by_side: rollout.side_by_side.as_ref().map(SideView::of),
             levels: rollout.levels.iter().map(LevelView::of).collect(),
+            signals: rollout.signals.iter().map(SignalView::of).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use proto::v1;
 
-use super::{guard, level, plan, rollout_text, side, walk};
+use super::{guard, level, plan, rollout_text, side, signal, walk};
 use crate::{
     duration,
     print::{self, Paint, Tone, percent, plain},
@@ -239,6 +239,11 @@ fn details(rollout: &v1::Rollout, now_us: i64, paint: Paint) -> Vec<String> {
     } else {
         lines.extend(rollout.hold_reasons.iter().map(held));
     }
+    lines.extend(rollout.signals.iter().map(|raised| {
+        let line = signal::line(rollout, raised);
+        let tone = if raised.dismissed { Tone::Faint } else { Tone::Warning };
+        paint.tone(tone, &line)
+    }));
     if rollout.stuck {
         lines.push(paint.tone(Tone::Warning, &format!("stuck: {}", plain(&rollout.question))));
     }

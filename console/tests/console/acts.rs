@@ -31,7 +31,7 @@ async fn fake() -> Fake {
 #[tokio::test]
 async fn every_act_is_sent_by_its_name_with_its_reason() {
     let fake = fake().await;
-    let cases: [(&[&str], Act); 17] = [
+    let cases: [(&[&str], Act); 19] = [
         (&["submit", "checkout"], Act::Submit(NOTHING)),
         (&["approve", "checkout"], Act::Approve(NOTHING)),
         (&["pause", "checkout"], Act::Pause(NOTHING)),
@@ -73,6 +73,20 @@ async fn every_act_is_sent_by_its_name_with_its_reason() {
             Act::CloseIssue(v1::Closing {
                 number: 1,
                 resolution: "fixed".into(),
+            }),
+        ),
+        (
+            &["dismiss", "checkout", "--signal", "evidence", "--guard", "p95"],
+            Act::Dismiss(v1::Dismissing {
+                signal: "evidence".into(),
+                guard: "p95".into(),
+            }),
+        ),
+        (
+            &["dismiss", "checkout", "--signal", "sample-ratio"],
+            Act::Dismiss(v1::Dismissing {
+                signal: "sample-ratio".into(),
+                guard: String::new(),
             }),
         ),
         (&["acknowledge", "checkout"], Act::Acknowledge(NOTHING)),
@@ -184,4 +198,25 @@ async fn a_retry_is_of_the_run_that_was_seen() {
         (&json["retry_of"], &json["reshuffled"], &json["phase"]),
         (&"checkout#1".into(), &true.into(), &"awaiting-start".into())
     );
+}
+
+#[tokio::test]
+async fn a_dismissal_needs_a_reason_and_a_signal_that_can_be_dismissed() {
+    let fake = fake().await;
+    for (line, why) in [
+        (&["--signal", "evidence"][..], "--reason"),
+        (&["--signal", "person", "--reason", "odd"], "resume ends it"),
+        (
+            &["--signal", "no-agents", "--reason", "odd"],
+            "an agent that holds the flag must be live",
+        ),
+        (&["--signal", "noise", "--reason", "odd"], "evidence, rule, incident"),
+        (&["--reason", "odd"], "--signal"),
+    ] {
+        let line = [&["rollout", "dismiss", "checkout"], line].concat();
+        let refused = fake.run(&line).await;
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.err.contains(why), "{refused:?}");
+    }
+    assert!(fake.state().acts.is_empty());
 }

@@ -35,6 +35,8 @@ impl v1::baselines_server::Baselines for Fake {
             value: "0.8 %".into(),
             outcomes: 12_000,
             number: 0.008,
+            buckets: 61.7,
+            hours: 2,
         };
         let origin = v1::BaselineOrigin {
             rollout: request.rollout,
@@ -170,5 +172,7 @@ async fn a_stage_is_captured_by_its_name_and_what_is_left_out_is_said() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.out.contains("control in stage observe of checkout#3"), "{run:?}");
     assert!(run.out.contains("12,000"), "{run:?}");
+    let told = ["BUCKETS", "62", "2 of 168"];
+    assert!(told.iter().all(|told| run.out.contains(told)), "{run:?}");
     assert!(run.err.contains("left out: p95: no durations were reported"), "{run:?}");
 }

@@ -13,6 +13,7 @@ use proto::{
     status::{invalid, violation},
     v1::{self, baselines_server::Baselines},
 };
+use rollout::measure::CapturedArms;
 use runtime::clock::now_us;
 use tonic::{Request, Response, Status};
 
@@ -48,6 +49,7 @@ struct Wanted {
     description: String,
     values: std::collections::BTreeMap<String, Value>,
     origin: Option<Origin>,
+    arms: CapturedArms,
 }
 
 impl BaselinesApi {
@@ -63,6 +65,7 @@ impl BaselinesApi {
             description: wanted.description,
             values: wanted.values,
             origin: wanted.origin,
+            arms: Arc::new(wanted.arms),
             created_at_us: actor.at_us,
             created_by: actor.name.clone(),
             reason: actor.reason.clone(),
@@ -137,6 +140,7 @@ impl Baselines for BaselinesApi {
         let Capture {
             origin,
             values,
+            arms,
             left_out,
         } = captured.map_err(|error| refusal::precondition("BASELINE", &rollout.name(), error.to_string()))?;
         let key = if request.key.is_empty() {
@@ -149,6 +153,7 @@ impl Baselines for BaselinesApi {
             description: described(request.description)?,
             values,
             origin: Some(origin),
+            arms,
         };
         let record = self.create(&environment, wanted, &actor).await?;
         Ok(Response::new(v1::CaptureBaselineResponse {

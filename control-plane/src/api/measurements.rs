@@ -95,12 +95,21 @@ impl MeasurementsApi {
             let taken = taken::take(rollout, new, actor).map_err(|violations| invalid(&violations))?;
             if !taken.remembered.is_empty() {
                 check_room(&state, rollout, &taken)?;
-                if race.commit(&state, txn(rollout, &taken)).await?.is_none() {
+                let txn = txn(rollout, &taken);
+                let is_committed = if taken.levels.is_empty() {
+                    race.commit(&state, txn).await?.is_some()
+                } else {
+                    let turn = self.levels.turn(self.truth.store(), rollout).await?;
+                    let txn = turn.keep(txn, rollout, &taken.levels, now_us());
+                    let is_committed = race.commit(&state, txn).await?.is_some();
+                    if is_committed {
+                        turn.note(taken.levels);
+                    }
+                    is_committed
+                };
+                if !is_committed {
                     continue;
                 }
-            }
-            for (metric, arm, reading) in taken.levels {
-                self.levels.note(rollout.id, &metric, arm, reading);
             }
             counter!(names::PUSHED, "result" => "taken").increment(taken.remembered.len() as u64);
             counter!(names::PUSHED, "result" => "repeated").increment(before.len() as u64);

@@ -4,6 +4,7 @@
 //! bases on a sequence is refused when the rollout has moved; what meets the engine meanwhile is tried again.
 
 mod acts;
+mod dismiss;
 mod edit;
 mod find;
 mod planned;
@@ -196,7 +197,7 @@ impl Rollouts for RolloutsApi {
         };
         let act = request.act;
         let rollout = self
-            .act_of(asked, |record| acts::read(act.clone(), record), &actor)
+            .act_of(asked, |record| acts::read(act.clone(), record, &actor.reason), &actor)
             .await?;
         Ok(Response::new(v1::ActResponse { rollout: Some(rollout) }))
     }

@@ -5,6 +5,7 @@
 mod guards;
 mod parts;
 mod side;
+mod signals;
 mod stages;
 
 use std::{cmp::Reverse, sync::Arc};
@@ -102,7 +103,7 @@ impl View {
         let acked_buckets = if exposure.is_none() || reach.delivery.is_applied() {
             wanted_buckets
         } else {
-            before(record)
+            before(record, record.end.is_some())
         };
         let mut shown = evidence_shown(record, known.evidence);
         shown.batches = evidence.batches;
@@ -167,6 +168,7 @@ impl View {
             reshuffled: record.reshuffled,
             guard_views: Vec::new(),
             side_by_side: None,
+            signals: signals::signals(&record.plan, &progress, known),
             levels: parts::levels(&record.plan, self.sources.levels.shown(record, now_us)),
         }
     }
@@ -214,12 +216,10 @@ fn last_wanted(record: &RolloutRecord) -> u32 {
 }
 
 /// What was exposed before what is wanted now.
-fn before(record: &RolloutRecord) -> u32 {
-    // An end is wanted after the last stage, which was acknowledged before it.
-    if record.end.is_some() {
-        return share(record, record.state.stage);
-    }
-    let earlier = record.state.visits.iter().rev().nth(1);
+fn before(record: &RolloutRecord, is_over: bool) -> u32 {
+    let mut visits = record.state.visits.iter().rev();
+    // An end is wanted after the last visit, a stage after the one before it.
+    let earlier = if is_over { visits.next() } else { visits.nth(1) };
     earlier.map_or(0, |visit| share(record, visit.stage))
 }
 
@@ -315,5 +315,22 @@ fn recovery_shown(record: &RolloutRecord, end: &End, recovery: &Recovery) -> v1:
         unit: guard
             .map_or("", |guard| guards::unit_compared(&record.plan, guard))
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builders::rollout_of;
+
+    #[test]
+    fn until_an_end_is_applied_the_last_stage_is_exposed_and_before_the_first_nothing_is() {
+        let first = rollout_of(rollout::Unit::Unit, &[5], 0);
+        // It has reached both of its stages.
+        let second = rollout_of(rollout::Unit::Unit, &[5, 50], 0);
+        let mut waiting = first.clone();
+        waiting.state.visits.clear();
+        let shares = [&waiting, &first, &second].map(|record| (before(record, false), before(record, true)));
+        assert_eq!(shares, [(0, 0), (0, 5_000), (5_000, 50_000)]);
     }
 }

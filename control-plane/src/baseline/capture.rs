@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rollout::{
     Visit,
     evidence::bases,
-    measure::{self, FEWEST_CAPTURED, Whose},
+    measure::{self, CapturedArms, FEWEST_CAPTURED, Sums, Whose},
 };
 
 use super::{Origin, Value};
@@ -33,6 +33,8 @@ pub(crate) struct Capture {
     pub(crate) origin: Origin,
     /// What the metrics were.
     pub(crate) values: BTreeMap<String, Value>,
+    /// The unit buckets of its rates and means.
+    pub(crate) arms: CapturedArms,
     /// Metrics without a value, each with why.
     pub(crate) left_out: Vec<String>,
 }
@@ -93,6 +95,9 @@ pub(crate) fn capture(
         return Err(CaptureError::TooFew { stage: name, outcomes });
     };
     let (found, left_out) = measure::captured(&rollout.plan, &rollout.counted, sums, whose, soaked_us);
+    let hours = evidence.hours.range((key, 0)..=(key, u8::MAX));
+    let hours: Vec<(u8, &Sums)> = hours.map(|((_, hour), sums)| (*hour, &**sums)).collect();
+    let arms = measure::captured_arms(&rollout.plan, &rollout.counted, (sums, &hours), whose, units);
     let value = |outcomes, number| Value { number, outcomes };
     Ok(Capture {
         origin: Origin {
@@ -109,6 +114,7 @@ pub(crate) fn capture(
         values: (found.into_iter())
             .map(|found| (found.metric, value(found.outcomes, found.value)))
             .collect(),
+        arms,
         left_out,
     })
 }
@@ -207,5 +213,19 @@ mod tests {
         let captured = capture(&rollout, &evidence(), &visited(0, QUARTER_US)).unwrap();
         assert_eq!(error_rate(&captured), ("17.333333 %".to_owned(), 300));
         assert_eq!(captured.origin.whose, Whose::Both);
+        let buckets = captured.arms.of(&rollout.counted[0].counting).unwrap();
+        let spoken: Vec<_> = buckets.sums().filter(|(_, outcomes)| *outcomes > 0).collect();
+        assert_eq!(
+            spoken,
+            [(2, 200), (50, 100)],
+            "with the buckets that its number comes from"
+        );
+        assert_eq!(captured.arms.by_hour(&rollout.counted[0].counting), None);
+        let mut by_hour = evidence();
+        let sums = by_hour.sums[&(0, 1)].clone();
+        by_hour.hours.insert(((0, 1), 33), sums);
+        let captured = capture(&rollout, &by_hour, &visited(0, QUARTER_US)).unwrap();
+        let hours = captured.arms.by_hour(&rollout.counted[0].counting).unwrap();
+        assert_eq!(hours.keys().collect::<Vec<_>>(), [&33]);
     }
 }

@@ -1,5 +1,5 @@
-//! What a rollout takes over from a baseline: its values become those of the rollout's own copy of the plan, before
-//! anything is worked out from them. A rollout therefore never reads a baseline again, whatever becomes of it. What is
+//! What a rollout takes over from a baseline: its values and unit buckets become those of the rollout's own copy of the
+//! plan, before anything is worked out from them. A rollout therefore never reads a baseline again, whatever becomes of it. What is
 //! known of the time before brings the built-in guards with it.
 
 use evaluation::Key;
@@ -36,8 +36,10 @@ pub(crate) fn frozen(state: &State, environment: &Key, plan: &Plan, now: Micros)
         found.extend(check_hour(record, now));
     }
     let values = record.values.iter();
-    plan.baseline
-        .freeze(values.map(|(metric, value)| (metric.clone(), value.number)));
+    plan.baseline.freeze(
+        values.map(|(metric, value)| (metric.clone(), value.number)),
+        record.arms.clone(),
+    );
     plan.add_built_in_guards();
     found.extend(lint::lacking(&plan));
     (plan, found)
@@ -122,6 +124,7 @@ mod tests {
                 soaked_us: HOUR_US / 2,
                 units: 100,
             }),
+            arms: Arc::default(),
             created_at_us: 0,
             created_by: String::new(),
             reason: String::new(),
@@ -148,6 +151,46 @@ mod tests {
         plan.baseline.source = source;
         plan.baseline.artifact = artifact.map(str::to_owned);
         plan
+    }
+
+    #[test]
+    fn the_buckets_of_what_was_captured_go_with_its_values() {
+        let mut captured = record(&[("error-rate", "1 %")]);
+        captured.arms = builders::captured(500);
+        let arms = captured.arms.clone();
+        let state = state(captured);
+        let plan = plan(BaselineSource::Captured, Some("before"), "error-rate > 2x baseline");
+        let (frozen, found) = frozen(&state, &production(), &plan, MONDAY_US);
+        assert_eq!((frozen.baseline.captured.clone(), found), (arms, Vec::new()));
+        let read = crate::plan_wire::decode(&crate::plan_wire::encode(&frozen)).unwrap();
+        assert!(read.baseline.captured.is_empty(), "no plan is fat on the wire");
+        assert_eq!(crate::plan_wire::hash(&read), crate::plan_wire::hash(&frozen));
+    }
+
+    #[test]
+    fn a_limit_by_the_hour_needs_what_was_captured_by_the_hour() {
+        let with = |captured: bool, hours: bool, harm: &str| {
+            let mut record = record(&[("error-rate", "1 %")]);
+            if captured {
+                let mut arms = rollout::measure::CapturedArms::clone(&builders::captured(500));
+                let arm = &mut arms.arms[0];
+                arm.hours = hours.then(|| (9, arm.buckets.clone())).into_iter().collect();
+                record.arms = arms.into();
+            }
+            let plan = plan(BaselineSource::Captured, Some("before"), harm);
+            frozen(&state(record), &production(), &plan, MONDAY_US).1
+        };
+        let same_hour = "error-rate > 2x baseline-same-hour";
+        assert_eq!(with(true, true, same_hour), []);
+        for (captured, hours) in [(false, false), (true, false)] {
+            let refused = with(captured, hours, same_hour);
+            assert_eq!(fields(&refused), ["guards[0].harm"]);
+            assert!(
+                refused[0].description.contains("a stage of 0 % or a shadow stage"),
+                "{refused:?}"
+            );
+            assert_eq!(with(captured, hours, "error-rate > 2x baseline"), []);
+        }
     }
 
     fn fields(found: &[Violation]) -> Vec<&str> {

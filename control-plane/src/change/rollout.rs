@@ -61,7 +61,8 @@ pub(crate) fn create(record: &RolloutRecord, count: Count, actor: &Actor) -> Txn
         let key = keys::transition(environment, record.id, made.sequence);
         txn.put(key, model::write_transition(made))
     });
-    audited(put_moved(txn, record), "rollout.create", actor, None, record)
+    let txn = put_captured(put_moved(txn, record), None, record);
+    audited(txn, "rollout.create", actor, None, record)
 }
 
 /// Adds to a transaction that the rollout takes its flag: nobody else holds it, and it is as it was seen.
@@ -98,7 +99,8 @@ pub(crate) fn note(before: &RolloutRecord, after: &RolloutRecord) -> Txn {
 
 /// What a person did that changes no exposure.
 pub(crate) fn act(before: &RolloutRecord, after: &RolloutRecord, action: &'static str, actor: &Actor) -> Txn {
-    audited(rest(before, after), action, actor, Some(before), after)
+    let txn = put_captured(rest(before, after), Some(before), after);
+    audited(txn, action, actor, Some(before), after)
 }
 
 /// Into another stage, on the evidence of a revision (0: there is none yet).
@@ -275,6 +277,20 @@ fn put(txn: Txn, record: &RolloutRecord) -> Txn {
         keys::rollout(&record.environment, record.id),
         model::write_rollout(record),
     )
+}
+
+/// The unit buckets that the plan took over from its baseline, where they are not those of before. After the rollout
+/// itself: whoever reads the transaction joins them to it.
+fn put_captured(txn: Txn, before: Option<&RolloutRecord>, after: &RolloutRecord) -> Txn {
+    let captured = &after.plan.baseline.captured;
+    let known = before.map(|before| &before.plan.baseline.captured);
+    let key = keys::captured(&after.environment, after.id);
+    match known {
+        Some(known) if known == captured => txn,
+        None if captured.is_empty() => txn,
+        Some(_) if captured.is_empty() => txn.delete(key),
+        Some(_) | None => txn.put(key, model::write_captured(captured)),
+    }
 }
 
 /// The rollout after a transition, the transition by itself, and its events if it has any.

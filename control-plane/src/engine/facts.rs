@@ -40,6 +40,8 @@ pub(crate) struct Gathered {
     pub(super) soaked_us: i64,
     /// Batches that they rest on.
     pub(super) batches: u64,
+    /// The number of the last reading that the levels rest on.
+    pub(super) readings: u64,
     /// The store revision of the evidence that was read; 0: there is none.
     pub(crate) evidence_revision: u64,
     /// The live agents of the flag.
@@ -87,7 +89,7 @@ impl Sources {
             rollout: record,
             evidence: &evidence,
         };
-        let levels = self.levels.of(record.id, now_us);
+        let (levels, readings) = self.levels.of(record.id, now_us);
         let examination = examined.examine(&levels, now_us);
         let arms = visit.totals();
         let known = Facts {
@@ -115,6 +117,7 @@ impl Sources {
             levels,
             soaked_us: self.progress(state, record).soaked_us,
             batches: evidence.batches,
+            readings,
             evidence_revision: evidence.revision,
             live: reach.live,
         }
@@ -171,6 +174,8 @@ fn concerns(examination: &Examination, visit: &Counts, evidence: &EvidenceRecord
         rule: examination.rule,
         holds,
         is_early: examination.is_early,
+        numbers: examination.numbers.clone(),
+        signals: examination.signals.clone(),
     }
 }
 

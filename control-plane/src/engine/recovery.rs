@@ -106,6 +106,7 @@ mod tests {
             last_treatment_exposure_us: None,
             time_to_zero_us: None,
             batches: 0,
+            readings: 0,
             fresh: true,
             awaited: Vec::new(),
             recovery: Some(Recovery {

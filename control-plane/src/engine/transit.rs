@@ -92,6 +92,10 @@ pub(crate) fn moved(
         stage: progress.stage as u32,
         detail,
         actor: actor.name.clone(),
+        dismissals: match transition {
+            Transition::Dismissed(dismissals) => dismissals.clone(),
+            _ => Vec::new(),
+        },
     });
     after
 }
@@ -140,6 +144,7 @@ fn txn(
         | Transition::IssueAdded { .. }
         | Transition::IssueClosed { .. }
         | Transition::FixAsked
+        | Transition::Dismissed(_)
         | Transition::Acknowledged
         | Transition::Rebased
         | Transition::Archived => change::act(before, &after, words::action(transition), actor),
@@ -238,6 +243,7 @@ fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered,
         last_treatment_exposure_us: None,
         time_to_zero_us: None,
         batches: facts.batches,
+        readings: facts.readings,
         fresh: facts.known.fresh,
         awaited: facts.live.iter().take(AWAITED_LIMIT).map(ToString::to_string).collect(),
         recovery: facts

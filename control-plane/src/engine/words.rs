@@ -1,10 +1,11 @@
 //! What happened, in words for people, and as the audit calls it.
 
 use rollout::{
-    AbortCause, HoldReason, RollbackCause, State as Progress, Transition,
+    AbortCause, HoldReason, Plan, RollbackCause, State as Progress, Transition,
     criterion::Criterion,
     duration,
     evidence::budget::{Ladder, Standing},
+    state::Dismissal,
 };
 
 use crate::record::RolloutRecord;
@@ -64,6 +65,10 @@ pub(super) fn detail(
         Transition::IssueAdded { number, title } => format!("issue {number}: {title}"),
         Transition::IssueClosed { number } => format!("issue {number} is closed"),
         Transition::FixAsked => "the gate waits until every issue is closed".to_owned(),
+        Transition::Dismissed(dismissals) => {
+            let each = dismissals.iter().map(|dismissal| dismissed(record, dismissal));
+            format!("dismissed {}", each.collect::<Vec<_>>().join(", "))
+        }
         Transition::Acknowledged => "seen".to_owned(),
         Transition::Rebased => "a new version of the plan".to_owned(),
         Transition::Archived => "put away".to_owned(),
@@ -102,9 +107,21 @@ fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
     }
 }
 
-/// What a guard says is harm, and what it is called.
+/// A signal that a person has judged to be no harm: `evidence 61 of p95 > 1x control`.
+fn dismissed(record: &RolloutRecord, dismissal: &Dismissal) -> String {
+    let size = dismissal.log_size.map(|log| format!(" {:.0}", shown(log)));
+    let of = dismissal.guard.map(|guard| format!(" of {}", harm(record, guard)));
+    let name = dismissal.reason.name();
+    format!("{name}{}{}", size.unwrap_or_default(), of.unwrap_or_default())
+}
+
 fn harm(record: &RolloutRecord, guard: usize) -> String {
-    let Some(guard) = record.plan.guards.get(guard) else {
+    harm_of(&record.plan, guard)
+}
+
+/// What a guard says is harm, and what it is called.
+pub(crate) fn harm_of(plan: &Plan, guard: usize) -> String {
+    let Some(guard) = plan.guards.get(guard) else {
         return "harm".to_owned();
     };
     let harm = Criterion::Compare(guard.harm.clone()).to_string();
@@ -127,6 +144,7 @@ pub(super) fn action(transition: &Transition) -> &'static str {
         Transition::IssueAdded { .. } => "rollout.add-issue",
         Transition::IssueClosed { .. } => "rollout.close-issue",
         Transition::FixAsked => "rollout.fix",
+        Transition::Dismissed(_) => "rollout.dismiss",
         Transition::Acknowledged => "rollout.acknowledge",
         Transition::Rebased => "rollout.edit",
         Transition::Archived => "rollout.archive",

@@ -4,7 +4,7 @@ pub(crate) mod schema;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rollout::{Act, HoldReason, Share, Unit};
+use rollout::{Act, HoldReason, Share, Unit, state::Dismissal};
 
 use super::{
     alert::{About, Alert, Severity},
@@ -45,6 +45,7 @@ fn ended(before: &RolloutRecord, phase: Phase, kind: &str, cause: EndCause) -> R
             last_treatment_exposure_us: None,
             time_to_zero_us: None,
             batches: 0,
+            readings: 0,
             fresh: false,
             awaited: vec!["host-of-yolanda".to_owned()],
             recovery: None,
@@ -56,6 +57,20 @@ fn ended(before: &RolloutRecord, phase: Phase, kind: &str, cause: EndCause) -> R
 fn held(before: &RolloutRecord) -> RolloutRecord {
     let mut after = moved(before, Phase::Held, "held");
     after.state.holds = HoldReason::ALL.to_vec();
+    after
+}
+
+fn dismissed(before: &RolloutRecord) -> RolloutRecord {
+    let mut after = moved(before, Phase::Held, "dismissed");
+    let dismissal = Dismissal {
+        reason: HoldReason::Evidence,
+        guard: Some(0),
+        log_size: Some(4.25),
+        by: "yolanda".to_owned(),
+        at_us: START_US,
+        why: "quentin says so".to_owned(),
+    };
+    after.transitions.last_mut().unwrap().dismissals = vec![dismissal];
     after
 }
 
@@ -79,6 +94,7 @@ fn told() -> Vec<(RolloutRecord, Vec<&'static str>)> {
         (next.clone(), vec!["rollout_advanced"]),
         (moved(&back, Phase::Ramp, "stepped-back"), vec!["rollout_advanced"]),
         (held(&record), vec!["rollout_held"]),
+        (dismissed(&record), vec!["rollout_dismissed"]),
         (moved(&record, Phase::Paused, "paused"), vec!["rollout_held"]),
         (
             ended(&record, Phase::RolledBack, "rolled-back", EndCause::Criterion),

@@ -27,6 +27,7 @@ impl<'a> Examined<'a> {
         Seen {
             counted: &self.rollout.counted,
             visits: &self.evidence.sums,
+            hours: &self.evidence.hours,
             horizons: &self.evidence.horizons,
             sampled: &self.evidence.sampled,
             events: &self.evidence.events,

@@ -52,6 +52,7 @@ pub(crate) fn frame(rollout: &RolloutRecord, sequence: u64) -> Frame {
         horizon: 1,
         dropped: 0,
         cells: Vec::new(),
+        is_urgent: false,
     }
 }
 
@@ -131,6 +132,7 @@ pub(crate) fn wire_frame(sequence: u64) -> v1::Frame {
         cells: vec![cell],
         dropped: 0,
         environment: "production".to_owned(),
+        urgent: false,
     }
 }
 
@@ -160,6 +162,7 @@ impl Shelf {
         let stored = Stored {
             evidence: self.items.get(&keys::evidence(&environment, id)).cloned(),
             sums: under(keys::sums(&environment, id)),
+            hours: under(keys::hours(&environment, id)),
             positions: under(keys::positions(&environment, id)),
             samples: under(keys::samples(&environment, id)),
             marks: under(keys::marks(&environment, id)),

@@ -1,9 +1,9 @@
 //! The collector: the one task that owns all ledgers and turns frames into committed batches.
 //!
-//! Frames reach it through a queue that is bounded by their number; when it is full the streams wait, each for itself.
-//! They are taken together, four times a second or when a thousand wait. Four times a second it looks which ledgers are
-//! due, commits all of their transactions at once, and sends the acks. The rule: an ack follows the commit. A ledger that meets a conflict is thrown away with its open batch: its agents are asked to send again,
-//! and the marks in the store tell what they need not have sent.
+//! Frames are taken together, four times a second or when a thousand wait. Four times a second it looks which ledgers are
+//! due, commits all of their transactions at once, and sends the acks. The rule: an ack follows the commit. A ledger that
+//! meets a conflict is thrown away with its open batch: its agents are asked to send again, and the marks in the store tell
+//! what they need not have sent.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,10 +16,7 @@ use evaluation::Key;
 use futures::future::join_all;
 use metrics::{counter, gauge};
 use runtime::shutdown::Shutdown;
-use tokio::{
-    sync::{Notify, Semaphore, mpsc, watch},
-    time::MissedTickBehavior,
-};
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use uuid::Uuid;
@@ -28,12 +25,13 @@ use super::{
     check::is_judged,
     coverage::Coverage,
     frames::{Checked, Frame, Reporter},
+    intake::{self, Intake, Message, Waiting},
     ledger::{Accepted, Due, Ledger},
     load::{LoadError, load},
     marks,
     metrics::{self as names, Tally},
     pace,
-    sessions::{Reply, Sessions},
+    sessions::Sessions,
 };
 use crate::{
     record::RolloutRecord,
@@ -42,10 +40,6 @@ use crate::{
     sync::fleet::Fleet,
 };
 
-/// Frames that wait for the collector. One message holds 256 at most.
-const WAITING: usize = 16_384;
-/// So many that wait are worth waking the collector for; few enough to be at hand when it takes them.
-const MANY: usize = 1_024;
 /// How often ledgers are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// When an agent whose stream was ended should come back.
@@ -62,102 +56,12 @@ pub(crate) struct Collector {
     states: watch::Receiver<Arc<State>>,
     fleet: Arc<Fleet>,
     coverage: Coverage,
-    queue: mpsc::Receiver<Message>,
-    room: Arc<Room>,
+    waiting: Waiting,
+    /// Room for what is taken together, kept because thousands would be asked for each time.
+    messages: Vec<Message>,
     ledgers: HashMap<Uuid, Ledger>,
     sessions: Sessions,
     tally: Tally,
-}
-
-/// The way in; cheap to clone.
-///
-/// It is bounded by frames and not by messages: agents send one frame at a time when all is well, and a place for each of
-/// thousands lets them hand over and read on, where a short queue would have them wait for each other.
-#[derive(Debug, Clone)]
-pub(crate) struct Intake {
-    queue: mpsc::Sender<Message>,
-    room: Arc<Room>,
-}
-
-/// The room for frames that wait.
-#[derive(Debug)]
-struct Room {
-    places: Semaphore,
-    /// Many wait: the collector should not leave them until its next look.
-    filling: Notify,
-}
-
-impl Room {
-    fn new() -> Self {
-        Self {
-            places: Semaphore::new(WAITING),
-            filling: Notify::new(),
-        }
-    }
-
-    /// Takes places; waits until there are as many.
-    async fn take(&self, places: usize) -> Result<(), Stopped> {
-        // No message has more frames than there is room for.
-        let places = u32::try_from(places).map_err(|_| Stopped)?;
-        self.places.acquire_many(places).await.map_err(|_| Stopped)?.forget();
-        if WAITING - self.places.available_permits().min(WAITING) >= MANY {
-            self.filling.notify_one();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        // Whoever waits for room waits no longer.
-        self.room.places.close();
-    }
-}
-
-/// The collector has stopped, so this process is stopping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the control plane is stopping")]
-pub(crate) struct Stopped;
-
-#[derive(Debug)]
-enum Message {
-    Frames {
-        reporter: Reporter,
-        frames: Vec<Checked>,
-        /// Where answers go; of a stream the first message alone says it.
-        reply: Option<mpsc::Sender<Reply>>,
-    },
-    Leaving {
-        reporter: Reporter,
-        reply: mpsc::Sender<Reply>,
-    },
-}
-
-impl Intake {
-    /// Hands checked frames over; waits while the queue is full. Answers go to the `reply` of the stream's first message
-    /// once the frames are durable.
-    pub(super) async fn submit(
-        &self,
-        reporter: Reporter,
-        frames: Vec<Checked>,
-        reply: Option<mpsc::Sender<Reply>>,
-    ) -> Result<(), Stopped> {
-        self.room.take(frames.len()).await?;
-        let message = Message::Frames {
-            reporter,
-            frames,
-            reply,
-        };
-        self.queue.send(message).await.map_err(|_| Stopped)
-    }
-
-    /// Says that nothing more comes over a stream; it ends when its last frames are acknowledged.
-    pub(super) async fn leave(&self, reporter: Reporter, reply: mpsc::Sender<Reply>) -> Result<(), Stopped> {
-        self.queue
-            .send(Message::Leaving { reporter, reply })
-            .await
-            .map_err(|_| Stopped)
-    }
 }
 
 impl Collector {
@@ -167,8 +71,7 @@ impl Collector {
         states: watch::Receiver<Arc<State>>,
         fleet: Arc<Fleet>,
     ) -> (Self, Intake, Coverage) {
-        let (sender, queue) = mpsc::channel(WAITING);
-        let room = Arc::new(Room::new());
+        let (intake, waiting) = intake::queue();
         let coverage = Coverage::default();
         let (ledgers, sessions) = (HashMap::new(), Sessions::default());
         let collector = Self {
@@ -176,13 +79,13 @@ impl Collector {
             states,
             fleet,
             coverage: coverage.clone(),
-            queue,
-            room: room.clone(),
+            waiting,
+            messages: Vec::new(),
             ledgers,
             sessions,
             tally: Tally::default(),
         };
-        (collector, Intake { queue: sender, room }, coverage)
+        (collector, intake, coverage)
     }
 
     /// Collects until the process drains. What is not sealed by then is sent again by its agents.
@@ -190,7 +93,6 @@ impl Collector {
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut draining = pin!(shutdown.draining());
-        let room = self.room.clone();
         loop {
             tokio::select! {
                 biased;
@@ -200,29 +102,24 @@ impl Collector {
                     self.take_waiting(now_us).await;
                     self.look(now_us).await;
                 }
-                () = room.filling.notified() => self.take_waiting(runtime::clock::now_us()).await,
+                () = self.waiting.is_much() => self.take_waiting(runtime::clock::now_us()).await,
             }
         }
     }
 
     /// Takes all messages that wait at this moment.
-    ///
-    /// They are taken together, at each look or when there are many: to be woken for each would cost more than to take it.
     async fn take_waiting(&mut self, now_us: i64) {
-        let waiting = self.queue.len();
-        if waiting == 0 {
-            return;
-        }
-        let mut messages = Vec::with_capacity(waiting);
-        self.queue.recv_many(&mut messages, waiting).await;
+        let mut messages = std::mem::take(&mut self.messages);
+        self.waiting.take(&mut messages).await;
         let mut taken = 0;
-        for message in messages {
+        for message in messages.drain(..) {
             if let Message::Frames { frames, .. } = &message {
                 taken += frames.len();
             }
             self.take(message, now_us).await;
         }
-        self.room.places.add_permits(taken);
+        self.messages = messages;
+        self.waiting.free(taken);
         self.tally.tell();
     }
 

@@ -3,11 +3,13 @@
 //! The one rule: everything that a test reads of a batch is in the batch, and is taken in the same order, so that a
 //! replay agrees to the last bit. What is only shown (exposures, durations, classes) is not replayed.
 
+use std::sync::Arc;
+
 use rollout::{
     Plan, Unit,
     evidence::request,
-    guards::{self, Examination},
-    measure::Counting,
+    guards::{self, Examination, VisitKey},
+    measure::{self, Arms, Counting},
 };
 
 use crate::{
@@ -20,8 +22,9 @@ use crate::{
 pub(crate) fn fold(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &RolloutRecord) -> Examination {
     record.batches += 1;
     record.sealed_at_us = batch.sealed_at_us;
+    let hour = hour_of(batch, rollout);
     for counts in &batch.counts {
-        add_sums(record, counts, batch.sealed_at_us, rollout);
+        add_sums(record, counts, (batch.sealed_at_us, hour), rollout);
     }
     for samples in &batch.samples {
         let key = ((samples.stage as u8, samples.visit), samples.stratum as u8);
@@ -36,12 +39,27 @@ pub(crate) fn fold(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &R
     examine(record, rollout)
 }
 
-fn add_sums(record: &mut EvidenceRecord, counts: &SealedCounts, now_us: i64, rollout: &RolloutRecord) {
+/// The visit whose sums are kept by the hour, and the hour of the week of a batch; none where nobody asks by the hour.
+///
+/// It is the present visit: what comes late of another is in its sums and in none of its hours. A watch is no rollout, and
+/// nobody captures it.
+pub(super) fn hour_of(batch: &SealedBatch, rollout: &RolloutRecord) -> Option<(VisitKey, u8)> {
+    let hour = u8::try_from(batch.hour.checked_sub(1)?).ok()?;
+    let visit = rollout.state.visits.last()?;
+    let is_asked = !rollout.standing && measure::needs_hours(&rollout.plan);
+    is_asked.then_some(((visit.stage as u8, visit.visit), hour))
+}
+
+fn add_sums(
+    record: &mut EvidenceRecord,
+    counts: &SealedCounts,
+    (now_us, hour): (i64, Option<(VisitKey, u8)>),
+    rollout: &RolloutRecord,
+) {
     let (metric, stratum) = (counts.metric as u16, counts.stratum as u8);
-    let is_event = rollout
-        .counted
-        .get(usize::from(metric))
-        .is_some_and(|counted| matches!(counted.counting, Counting::Sum { .. }));
+    let counted = rollout.counted.get(usize::from(metric));
+    let is_event = counted.is_some_and(|counted| matches!(counted.counting, Counting::Sum { .. }));
+    let hour = hour.filter(|_| counted.is_some_and(|counted| measure::is_arm(&rollout.plan, counted)));
     for arm in &counts.arms {
         // What was stored was written by this process or one like it; what cannot be read counts nothing.
         let Ok(buckets) = arm.buckets() else { continue };
@@ -56,12 +74,18 @@ fn add_sums(record: &mut EvidenceRecord, counts: &SealedCounts, now_us: i64, rol
                 .events
                 .add(metric, i64::try_from(events).unwrap_or(i64::MAX), now_us);
         }
-        let sums = record.sums_mut((arm.stage as u8, arm.visit));
-        let arms = sums.metrics.entry((metric, stratum)).or_default();
-        if arm.treatment {
-            arms.treatment.merge(&buckets);
-        } else {
-            arms.control.merge(&buckets);
+        let visit = (arm.stage as u8, arm.visit);
+        let add = |arms: &mut Arms| {
+            if arm.treatment {
+                arms.treatment.merge(&buckets);
+            } else {
+                arms.control.merge(&buckets);
+            }
+        };
+        add(record.sums_mut(visit).metrics.entry((metric, stratum)).or_default());
+        if let Some(key) = hour.filter(|(present, _)| *present == visit) {
+            let sums = Arc::make_mut(record.hours.entry(key).or_default());
+            add(sums.metrics.entry((metric, 0)).or_default());
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Frame {
     pub(crate) dropped: u64,
     /// One per (stage, stratum, arm).
     pub(crate) cells: Vec<Cell>,
+    /// In it the treatment does plainly worse than the control.
+    pub(crate) is_urgent: bool,
 }
 
 /// Where a count belongs.

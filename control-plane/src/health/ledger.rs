@@ -1,20 +1,23 @@
 //! The ledger of one rollout: everything that is known of its frames, in memory.
 //!
-//! Frames are accepted into open batches, one per horizon; sealing turns the oldest into a transaction. Two sets of
-//! marks are kept: what was accepted, and what is durable, because a batch is of one horizon and an agent's frames may
-//! be in two. The rule: nothing is acknowledged that is not durable, and nothing durable is counted again. A ledger
-//! does no I/O: the collector commits its transactions and loads it anew when one is refused.
+//! Frames are accepted into open batches, one per horizon and hour; sealing turns the oldest into a transaction. What was
+//! accepted (`dots`) and what is durable (`marks`) are kept apart, because a batch is of one span and an agent's frames may
+//! be in two. The rule: nothing is acknowledged that is not durable, and nothing durable is counted again. A ledger does no
+//! I/O: the collector commits its transactions and loads it anew when one is refused.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use evaluation::Key;
-use rollout::evidence::unit::Positions;
+use proto::tick;
+use rollout::{evidence::unit::Positions, measure::hour_of_week};
 use uuid::Uuid;
 
 use super::{
     cells::Batch,
+    dots::{Dots, Span, Taken},
     frames::{Frame, Reporter},
-    marks::{self, Mark, Marks},
+    marks::{self, Marks},
+    pace,
     pushes::Pushes,
 };
 use crate::{evidence::EvidenceRecord, record::RolloutRecord, store::Txn};
@@ -23,8 +26,7 @@ use crate::{evidence::EvidenceRecord, record::RolloutRecord, store::Txn};
 const MARKS_EVERY_US: i64 = 10_000_000;
 /// An agent with so many frames that are not durable gets its marks written at once.
 const MARKS_AT: usize = 32;
-/// Frames of one reporter that may wait for a seal.
-const WAITING_LIMIT: usize = 4_096;
+const HOUR_US: i64 = 3_600_000_000;
 /// How often old marks are looked for, in microseconds.
 const FORGET_EVERY_US: i64 = 600_000_000;
 
@@ -34,12 +36,12 @@ pub(crate) struct Ledger {
     pub(super) environment: Key,
     pub(super) rollout: Uuid,
     pub(super) index: u32,
-    /// Marks of all frames in durable or open batches.
-    pub(super) accepted: HashMap<Reporter, Mark>,
+    /// The dots of all frames in durable or open batches.
+    pub(super) dots: Dots,
     /// Marks of the frames in sealed batches.
     pub(super) durable: Marks,
-    /// Frames that are not sealed, by horizon.
-    pub(super) open: BTreeMap<u32, Open>,
+    /// What is not sealed and counts something, by its span.
+    pub(super) open: BTreeMap<Span, Open>,
     /// Pushed measurements that are not sealed.
     pub(super) pushes: Pushes,
     /// Positions that failed, by horizon, then (metric, stratum).
@@ -55,14 +57,15 @@ pub(crate) struct Ledger {
     pub(super) forgot_at_us: i64,
 }
 
-/// The frames of one horizon that are not sealed.
+/// What frames of one span count that are not sealed.
 #[derive(Debug, Default)]
 pub(super) struct Open {
-    pub(super) dots: BTreeMap<Reporter, Vec<u64>>,
     pub(super) batch: Batch,
     /// The tick of its first news: once the fleet has reported so far, the batch is complete.
     goal_tick: u32,
     opened_at_us: i64,
+    /// An agent says that the treatment does plainly worse: nobody is waited for.
+    is_urgent: bool,
 }
 
 /// Sampled positions of one visit: (position, stratum) to whether treatment had it first.
@@ -112,7 +115,7 @@ impl Ledger {
             environment,
             rollout,
             index,
-            accepted: HashMap::new(),
+            dots: Dots::default(),
             durable: Marks::default(),
             open: BTreeMap::new(),
             pushes: Pushes::default(),
@@ -136,62 +139,51 @@ impl Ledger {
         &self.record
     }
 
-    /// Takes a frame into the open batch of its horizon, unless its dot is known.
+    /// Takes a frame into the open batch of its span, unless its dot is known.
     pub(crate) fn accept(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) -> Accepted {
-        let waiting = self
-            .open
-            .values()
-            .filter_map(|open| open.dots.get(reporter))
-            .map(Vec::len)
-            .sum::<usize>();
-        let is_new_reporter = !self.accepted.contains_key(reporter);
-        if waiting >= WAITING_LIMIT || (is_new_reporter && self.accepted.len() >= marks::REPORTERS_LIMIT) {
-            return Accepted::Full;
+        let span = (frame.horizon, tick::begins_us(frame.last_tick).div_euclid(HOUR_US));
+        match self.dots.take(reporter, span, frame.sequence, now_us) {
+            Taken::Full => Accepted::Full,
+            Taken::Known => Accepted::Known {
+                // What is pending may yet be refused, so nothing is said of it.
+                durable: match self.pending {
+                    Some(_) => 0,
+                    None => self.durable.get(reporter).contiguous(),
+                },
+            },
+            Taken::New => {
+                if !frame.is_silent() {
+                    self.open.entry(span).or_default().add(frame, now_us);
+                }
+                Accepted::New
+            }
         }
-        let mark = self.accepted.entry(reporter.clone()).or_default();
-        mark.close_gap(now_us);
-        if !mark.take(frame.sequence, now_us) {
-            // What is pending may yet be refused, so nothing is said of it.
-            let durable = if self.pending.is_some() {
-                0
-            } else {
-                self.durable.get(reporter).contiguous()
-            };
-            return Accepted::Known { durable };
-        }
-        self.open.entry(frame.horizon).or_default().add(reporter, frame, now_us);
-        Accepted::New
     }
 
     /// Whether frames of a reporter wait to become durable.
     pub(crate) fn is_awaited_by(&self, reporter: &Reporter) -> bool {
-        self.open.values().any(|open| open.dots.contains_key(reporter))
-            || self
-                .pending
-                .iter()
-                .flat_map(|sealed| &sealed.acks)
-                .any(|(acked, _)| acked == reporter)
+        self.dots.is_awaited_by(reporter) || self.pending_acks().any(|acked| acked == reporter)
     }
 
     /// Everybody whose frames wait to become durable; some more than once.
     pub(crate) fn awaited_by(&self) -> impl Iterator<Item = &Reporter> {
-        let pending = self
-            .pending
-            .iter()
-            .flat_map(|sealed| &sealed.acks)
-            .map(|(reporter, _)| reporter);
-        self.open.values().flat_map(|open| open.dots.keys()).chain(pending)
+        self.dots.awaited_by().chain(self.pending_acks())
+    }
+
+    fn pending_acks(&self) -> impl Iterator<Item = &Reporter> {
+        let acks = self.pending.iter().flat_map(|sealed| &sealed.acks);
+        acks.map(|(reporter, _)| reporter)
     }
 
     /// Whether the record holds every count that was accepted.
     pub(crate) fn is_settled(&self) -> bool {
-        self.pending.is_none() && self.pushes.is_empty() && self.open.values().all(|open| open.batch.is_empty())
+        self.pending.is_none() && self.pushes.is_empty() && self.open.is_empty()
     }
 
     /// What is worth a transaction. `covers` says whether the fleet has reported up to a tick.
     ///
-    /// A batch is due each interval, once the fleet has reported past its first news, or after three intervals. What was
-    /// pushed waits for nobody.
+    /// A batch is due each interval, once the fleet has reported past its first news, or after three intervals; one with an
+    /// urgent frame a second after the last. What was pushed waits for nobody.
     pub(crate) fn due(&self, interval_us: i64, covers: impl Fn(u32) -> bool, now_us: i64) -> Due {
         if self.pending.is_some() {
             return Due::Nothing;
@@ -200,24 +192,19 @@ impl Ledger {
             return Due::Batch;
         }
         let since = |time_us: i64| now_us.saturating_sub(time_us);
-        if let Some(open) = self.open.values().find(|open| !open.batch.is_empty()) {
-            // At one moment the batches of all horizons may be sealed, the oldest first.
-            let is_rested = now_us == self.sealed_at_us || since(self.sealed_at_us) >= interval_us;
-            let is_complete = covers(open.goal_tick) || since(open.opened_at_us) >= 3 * interval_us;
+        if let Some((_, open)) = self.open.first_key_value() {
+            // At one moment the batches of all spans may be sealed, the oldest first.
+            let rest_us = if open.is_urgent { pace::HOT_US } else { interval_us };
+            let is_rested = now_us == self.sealed_at_us || since(self.sealed_at_us) >= rest_us;
+            let is_complete = open.is_urgent || covers(open.goal_tick) || since(open.opened_at_us) >= 3 * interval_us;
             return if is_rested && is_complete {
                 Due::Batch
             } else {
                 Due::Nothing
             };
         }
-        let mut waiting = self
-            .open
-            .values()
-            .flat_map(|open| open.dots.values())
-            .map(Vec::len)
-            .peekable();
-        let is_late = waiting.peek().is_some() && since(self.marks_at_us) >= MARKS_EVERY_US;
-        if is_late || waiting.any(|frames| frames >= MARKS_AT) {
+        let is_late = !self.dots.is_empty() && since(self.marks_at_us) >= MARKS_EVERY_US;
+        if is_late || self.dots.most_open() >= MARKS_AT {
             Due::Marks
         } else {
             Due::Nothing
@@ -235,28 +222,20 @@ impl Ledger {
         if self.pushes.is_due(now_us) {
             return self.seal_all_pushed(rollout, now_us);
         }
-        if self.open.is_empty() {
+        if self.dots.is_empty() {
             return None;
         }
         self.forget(now_us);
-        let horizon = self
-            .open
-            .iter()
-            .find(|(_, open)| !open.batch.is_empty())
-            .map(|(horizon, _)| *horizon);
-        // Frames without news go along with the next batch, whatever their horizon: there is nothing to count in them.
-        let newer = horizon
-            .map(|horizon| self.open.split_off(&horizon.saturating_add(1)))
-            .unwrap_or_default();
-        let mut sealed = std::mem::replace(&mut self.open, newer);
-        let batch = horizon
-            .and_then(|horizon| sealed.get_mut(&horizon))
-            .map(|open| std::mem::take(&mut open.batch));
-        let acks = self.settle_dots(sealed, now_us);
-        let news = horizon.zip(batch);
+        let news = self.open.pop_first();
+        // Frames without news go along with the next batch, whatever their span up to its own: there is nothing to count in
+        // them.
+        let acks = self.close_dots(news.as_ref().map(|(span, _)| *span), now_us);
         let writes_evidence = news.is_some();
         let txn = match news {
-            Some((horizon, batch)) => self.batch_txn(horizon, &batch, rollout, now_us),
+            Some(((horizon, hour), open)) => {
+                let hour = hour_of_week(hour.saturating_mul(HOUR_US));
+                self.batch_txn((horizon, hour), &open.batch, rollout, now_us)
+            }
             None => self.marks_txn(),
         };
         self.marks_at_us = now_us;
@@ -295,27 +274,22 @@ impl Ledger {
         sealed.acks
     }
 
-    /// Makes dots durable; returns how far each reporter's are without a gap.
-    fn settle_dots(&mut self, sealed: BTreeMap<u32, Open>, now_us: i64) -> Vec<(Reporter, u64)> {
-        let mut dots = BTreeMap::<Reporter, Vec<u64>>::new();
-        for (reporter, sequences) in sealed.into_values().flat_map(|open| open.dots) {
-            dots.entry(reporter).or_default().extend(sequences);
-        }
-        let mut acks = Vec::with_capacity(dots.len());
-        for (reporter, mut sequences) in dots {
-            let mark = match self.accepted.get(&reporter) {
-                Some(mark) if !self.open.values().any(|open| open.dots.contains_key(&reporter)) => *mark,
-                Some(_) | None => {
-                    let mut mark = self.durable.get(&reporter);
-                    sequences.sort_unstable();
-                    sequences.iter().for_each(|sequence| _ = mark.take(*sequence, now_us));
-                    mark
-                }
-            };
-            self.durable.set(&reporter, mark);
-            acks.push((reporter, mark.contiguous()));
-        }
-        acks
+    /// Makes the dots up to a span durable, or all; returns how far each reporter's are without a gap.
+    fn close_dots(&mut self, until: Option<Span>, now_us: i64) -> Vec<(Reporter, u64)> {
+        let closed = self.dots.close(until);
+        let acks = closed.into_iter().map(|closed| {
+            let mark = closed.mark.unwrap_or_else(|| {
+                let mut mark = self.durable.get(&closed.reporter);
+                closed
+                    .sequences
+                    .iter()
+                    .for_each(|sequence| _ = mark.take(*sequence, now_us));
+                mark
+            });
+            self.durable.set(&closed.reporter, mark);
+            (closed.reporter, mark.contiguous())
+        });
+        acks.collect()
     }
 
     fn forget(&mut self, now_us: i64) {
@@ -325,22 +299,16 @@ impl Ledger {
         self.forgot_at_us = now_us;
         let oldest_us = now_us.saturating_sub(marks::KEPT_US);
         self.durable.forget_before(oldest_us);
-        let open = &self.open;
-        let is_open = |reporter: &Reporter| open.values().any(|open| open.dots.contains_key(reporter));
-        self.accepted
-            .retain(|reporter, mark| mark.seen_at_us() >= oldest_us || is_open(reporter));
+        self.dots.forget_before(oldest_us);
     }
 }
 
 impl Open {
-    fn add(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) {
-        self.dots.entry(reporter.clone()).or_default().push(frame.sequence);
-        if frame.is_silent() {
-            return;
-        }
+    fn add(&mut self, frame: &Frame, now_us: i64) {
         if self.batch.is_empty() {
             (self.goal_tick, self.opened_at_us) = (frame.last_tick, now_us);
         }
+        self.is_urgent |= frame.is_urgent;
         self.batch.add(frame);
     }
 }

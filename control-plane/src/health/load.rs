@@ -11,6 +11,7 @@ use rollout::evidence::unit::Positions;
 use uuid::Uuid;
 
 use super::{
+    dots::Dots,
     ledger::{Ledger, Samples},
     marks::Marks,
 };
@@ -38,6 +39,7 @@ pub(crate) enum LoadError {
 pub(super) struct Stored {
     pub(super) evidence: Option<Item>,
     pub(super) sums: Vec<Item>,
+    pub(super) hours: Vec<Item>,
     pub(super) positions: Vec<Item>,
     pub(super) samples: Vec<Item>,
     pub(super) marks: Vec<Item>,
@@ -53,6 +55,7 @@ pub(crate) async fn load(
     let stored = Stored {
         evidence: store.get(&keys::evidence(environment, rollout)).await?,
         sums: all(store, &keys::sums(environment, rollout)).await?,
+        hours: all(store, &keys::hours(environment, rollout)).await?,
         positions: all(store, &keys::positions(environment, rollout)).await?,
         samples: all(store, &keys::samples(environment, rollout)).await?,
         marks: all(store, &keys::marks(environment, rollout)).await?,
@@ -89,6 +92,13 @@ impl Ledger {
                 .sums
                 .insert(visit, Arc::new(model::read_sums(&item.value)?));
         }
+        let prefix = keys::hours(&ledger.environment, rollout);
+        for item in &stored.hours {
+            let [stage, a, b, c, d, hour] = suffix(&prefix, item, "hours.visit")?;
+            let visit = (stage, u32::from_be_bytes([a, b, c, d]));
+            let sums = Arc::new(model::read_sums(&item.value)?);
+            ledger.record.hours.insert((visit, hour), sums);
+        }
         ledger.failed = read_positions(&keys::positions(&ledger.environment, rollout), &stored.positions)?;
         ledger.samples = read_samples(&keys::samples(&ledger.environment, rollout), &stored.samples)?;
         let prefix = keys::marks(&ledger.environment, rollout);
@@ -100,11 +110,7 @@ impl Ledger {
             ))
         });
         ledger.durable = Marks::read(&pages.collect::<Result<Vec<_>, ModelError>>()?)?;
-        ledger.accepted = ledger
-            .durable
-            .iter()
-            .map(|(reporter, mark)| (reporter.clone(), *mark))
-            .collect();
+        ledger.dots = Dots::of(&ledger.durable);
         Ok(ledger)
     }
 }

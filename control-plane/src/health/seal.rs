@@ -17,7 +17,7 @@ use rollout::{
 
 use super::{
     cells::{Batch, Sums},
-    fold::fold,
+    fold::{self, fold},
     frames::Place,
     ledger::{Ledger, Samples},
 };
@@ -41,10 +41,16 @@ const ERRORS: u16 = 0;
 type Inputs = BTreeMap<(u16, u8), SealedCounts>;
 
 impl Ledger {
-    /// Counts a batch and returns its transaction. At most 126 operations: the evidence, the inputs, 32 pages of positions,
-    /// samples and sums of 16 visits, 60 pages of marks.
-    pub(super) fn batch_txn(&mut self, horizon: u32, batch: &Batch, rollout: &RolloutRecord, now_us: i64) -> Txn {
-        let sealed = self.count(horizon, batch, rollout, now_us);
+    /// Counts a batch of a horizon and an hour of the week and returns its transaction. At most 127 operations: the
+    /// evidence, the inputs, 32 pages of positions, samples and sums of 16 visits, the sums of an hour, 60 pages of marks.
+    pub(super) fn batch_txn(
+        &mut self,
+        (horizon, hour): (u32, u8),
+        batch: &Batch,
+        rollout: &RolloutRecord,
+        now_us: i64,
+    ) -> Txn {
+        let sealed = self.count((horizon, hour), batch, rollout, now_us);
         let (environment, id) = (&self.environment, self.rollout);
         let mut txn = self
             .marks_txn_guarded()
@@ -55,6 +61,14 @@ impl Ledger {
             if let Some(sums) = self.record.sums.get(&visit) {
                 txn = txn.put(keys::sums_of(environment, id, visit), model::write_sums(sums));
             }
+        }
+        if let Some((visit, hour)) = fold::hour_of(&sealed, rollout)
+            && let Some(sums) = self.record.hours.get(&(visit, hour))
+        {
+            txn = txn.put(
+                keys::sums_of_hour(environment, id, visit, hour),
+                model::write_sums(sums),
+            );
         }
         for (page, value) in self.failed.get_mut(&horizon).map(dirty_pages).unwrap_or_default() {
             txn = txn.put(keys::position_page(&self.environment, id, horizon, page), value);
@@ -92,8 +106,15 @@ impl Ledger {
     }
 
     /// Adds a batch to the record, the positions and the samples.
-    fn count(&mut self, horizon: u32, batch: &Batch, rollout: &RolloutRecord, now_us: i64) -> SealedBatch {
+    fn count(
+        &mut self,
+        (horizon, hour): (u32, u8),
+        batch: &Batch,
+        rollout: &RolloutRecord,
+        now_us: i64,
+    ) -> SealedBatch {
         let mut sealed = SealedBatch::new(now_us, horizon, &rollout.state);
+        sealed.hour = u32::from(hour) + 1;
         let mut inputs = batch.inputs();
         for arm in [Arm::Control, Arm::Treatment] {
             for (place, sums) in batch.of(arm) {

@@ -23,8 +23,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     check::check,
-    collector::Intake,
     frames::{Checked, Reporter},
+    intake::Intake,
     metrics as names,
     sessions::Reply,
 };
@@ -32,6 +32,8 @@ use crate::state::State;
 
 /// Answers that wait for an agent to read.
 const OUTBOUND: usize = 16;
+/// Messages that are handed over together if they are there; their frames fill a quarter of the queue at most.
+const TOGETHER: usize = 16;
 /// The longest id of an agent, in bytes.
 const AGENT_BYTES: usize = 200;
 
@@ -50,6 +52,15 @@ struct Speaker {
     environment: Option<Key>,
     /// Whether the collector knows where its answers go.
     is_known: bool,
+}
+
+/// How a stream ends before its agent closes it.
+#[derive(Debug)]
+enum End {
+    /// The connection is gone.
+    Gone,
+    /// A message was not taken.
+    Refused(Refusal),
 }
 
 /// Why a message was not taken.
@@ -74,8 +85,9 @@ impl HealthService {
     }
 
     /// Reads a stream to its end.
-    async fn read(self, mut requests: Streaming<ReportRequest>, reply: mpsc::Sender<Reply>) {
+    async fn read(self, requests: Streaming<ReportRequest>, reply: mpsc::Sender<Reply>) {
         let mut speaker = Speaker::default();
+        let mut requests = pin!(requests.ready_chunks(TOGETHER));
         let mut over = pin!(async {
             tokio::select! {
                 () = self.shutdown.draining() => {}
@@ -83,38 +95,48 @@ impl HealthService {
             }
         });
         loop {
-            let message = tokio::select! {
+            let messages = tokio::select! {
+                biased;
+                messages = requests.next() => messages,
+                // Asked when nothing is there to read; who hands over learns of an end there.
                 () = &mut over => return,
-                message = requests.message() => message,
             };
-            match message {
-                Ok(Some(request)) => {
-                    if !self.pass_on(&mut speaker, request, &reply).await {
+            match messages {
+                Some(messages) => {
+                    if !self.pass_on(&mut speaker, messages, &reply).await {
                         return;
                     }
                 }
-                Ok(None) => {
+                None => {
                     if let Some(reporter) = speaker.reporter {
                         // If the collector has stopped, so has the process: the stream ends anyway.
                         let _ = self.intake.leave(reporter, reply.clone()).await;
                     }
                     return;
                 }
-                // The connection is gone, and with it whoever could be told.
-                Err(_) => return,
             }
         }
     }
 
-    /// Hands one message on; false if the stream must end.
-    async fn pass_on(&self, speaker: &mut Speaker, request: ReportRequest, reply: &mpsc::Sender<Reply>) -> bool {
-        let state = self.states.borrow().clone();
-        match speaker.admit(&state, request, runtime::clock::now_us()) {
-            Ok((reporter, frames)) => {
-                let reply = (!std::mem::replace(&mut speaker.is_known, true)).then(|| reply.clone());
-                self.intake.submit(reporter, frames, reply).await.is_ok()
+    /// Hands messages on that came together; false if the stream must end.
+    async fn pass_on(
+        &self,
+        speaker: &mut Speaker,
+        messages: Vec<Result<ReportRequest, Status>>,
+        reply: &mpsc::Sender<Reply>,
+    ) -> bool {
+        let (frames, end) = speaker.admit_all(&self.states.borrow(), messages, runtime::clock::now_us());
+        if let Some(reporter) = &speaker.reporter {
+            let reply = (!std::mem::replace(&mut speaker.is_known, true)).then(|| reply.clone());
+            if self.intake.submit(reporter.clone(), frames, reply).await.is_err() {
+                return false;
             }
-            Err(refusal) => {
+        }
+        match end {
+            None => true,
+            // Whoever could be told is gone with the connection.
+            Some(End::Gone) => false,
+            Some(End::Refused(refusal)) => {
                 counter!(names::MESSAGES_REFUSED).increment(1);
                 tracing::warn!(reporter = ?speaker.reporter, %refusal, "a message of frames was refused");
                 // An agent that is gone needs no reason.
@@ -126,16 +148,32 @@ impl HealthService {
 }
 
 impl Speaker {
-    /// Checks a message. On an error nothing of it is counted.
-    fn admit(
+    /// Checks messages in their order: the frames of those before the first that is not taken, and why that one is not.
+    fn admit_all(
         &mut self,
         state: &State,
-        request: ReportRequest,
+        messages: Vec<Result<ReportRequest, Status>>,
         now_us: i64,
-    ) -> Result<(Reporter, Vec<Checked>), Refusal> {
-        let reporter = self.reporter(&request)?;
+    ) -> (Vec<Checked>, Option<End>) {
+        let mut admitted = Vec::new();
+        for message in messages {
+            let Ok(request) = message else {
+                return (admitted, Some(End::Gone));
+            };
+            match self.admit(state, request, now_us) {
+                Ok(frames) if admitted.is_empty() => admitted = frames,
+                Ok(frames) => admitted.extend(frames),
+                Err(refusal) => return (admitted, Some(End::Refused(refusal))),
+            }
+        }
+        (admitted, None)
+    }
+
+    /// Checks a message. On an error nothing of it is counted.
+    fn admit(&mut self, state: &State, request: ReportRequest, now_us: i64) -> Result<Vec<Checked>, Refusal> {
+        self.meet(&request)?;
         let Some(first) = request.frames.first() else {
-            return Ok((reporter, Vec::new()));
+            return Ok(Vec::new());
         };
         let environment = match &self.environment {
             Some(environment) => environment.clone(),
@@ -143,10 +181,11 @@ impl Speaker {
         };
         let frames = check(state, &environment, request.frames, now_us).map_err(Refusal::Malformed)?;
         self.environment = Some(environment);
-        Ok((reporter, frames))
+        Ok(frames)
     }
 
-    fn reporter(&mut self, request: &ReportRequest) -> Result<Reporter, Refusal> {
+    /// Learns who speaks, or checks that it is still the same.
+    fn meet(&mut self, request: &ReportRequest) -> Result<(), Refusal> {
         let mut violations = Vec::new();
         if request.agent.is_empty() || request.agent.len() > AGENT_BYTES {
             violations.push(violation("agent", "must be 1 to 200 bytes"));
@@ -162,11 +201,11 @@ impl Speaker {
         if !violations.is_empty() {
             return Err(Refusal::Malformed(violations));
         }
-        let reporter = || Reporter {
+        self.reporter.get_or_insert_with(|| Reporter {
             agent: request.agent.as_str().into(),
             epoch: request.epoch,
-        };
-        Ok(self.reporter.get_or_insert_with(reporter).clone())
+        });
+        Ok(())
     }
 }
 

@@ -350,6 +350,7 @@ pub(super) fn read_baseline(wire: v1::Baseline, reading: &mut Reading) -> Baseli
         source,
         values,
         artifact,
+        ..Baseline::default()
     }
 }
 

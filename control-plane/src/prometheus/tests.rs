@@ -136,7 +136,7 @@ async fn a_reason_is_noted_as_such_and_is_no_level() {
     let shown = until(&levels, &record, |shown| shown[0].missing.contains("503")).await;
     assert_eq!((shown[0].now.treatment, shown[0].now.control), (None, None));
     assert!(shown[0].control_missing.contains("503"), "{shown:?}");
-    let level = &levels.of(record.id, now_us())["wait"];
+    let level = &levels.of(record.id, now_us()).0["wait"];
     let is_none = |read: &rollout::criterion::Estimates| read.treatment.is_none();
     assert!(
         !level.recent.is_empty() && level.recent.iter().all(is_none),

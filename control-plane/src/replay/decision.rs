@@ -31,6 +31,8 @@ pub(super) struct Decided {
     pub(super) number: Option<EvidenceNumber>,
     /// The first that aborts without evidence.
     pub(super) rule: Option<usize>,
+    /// Whether every reading of a level that it rested on was kept.
+    pub(super) are_all_read: bool,
 }
 
 /// Holds a replay against the record.
@@ -60,10 +62,12 @@ fn aborted(record: &RolloutRecord, end: &End, decided: &Decided) -> Decision {
                 && decided.number.is_some_and(is_reached)
         }
     };
-    if is_same {
+    let rests_on_levels = end.cause == EndCause::Rule && reads_levels(record);
+    let is_unread = !decided.are_all_read || (end.readings == 0 && !is_same);
+    if rests_on_levels && is_unread {
+        Decision::NotReplayed("a reading of a level that it may have rested on was not kept".to_owned())
+    } else if is_same {
         Decision::Same
-    } else if end.cause == EndCause::Rule && reads_levels(record) {
-        Decision::NotReplayed("a level that was read from outside is in no batch".to_owned())
     } else {
         Decision::Differs(format!(
             "it was aborted by {} after batch {}, and the replay does not abort there",

@@ -1,7 +1,9 @@
 //! Other limits in the place of a plan's: which can be asked of what was counted, and which cannot.
 //!
-//! The one rule: a replay answers only from the batches. A guard on something that agents did not count, or on a level
-//! that was read from outside, is refused with what was counted.
+//! The one rule: a replay answers only from what was kept. A guard on something that agents did not count, or on a level
+//! that nobody read, is refused with what was counted or read.
+
+use std::collections::BTreeSet;
 
 use evaluation::Violation;
 use proto::{status::violation, v1};
@@ -17,7 +19,12 @@ use crate::{plan_wire, record::RolloutRecord};
 const REPLACED: [&str; 3] = ["guards", "alpha", "max_control_rate"];
 
 /// The plan of a rollout with other limits, or all that is wrong with them.
-pub(crate) fn plan_with(record: &RolloutRecord, other: v1::OtherLimits) -> Result<Plan, Vec<Violation>> {
+/// `read`: the metrics whose levels were read.
+pub(crate) fn plan_with(
+    record: &RolloutRecord,
+    other: v1::OtherLimits,
+    read: &BTreeSet<&str>,
+) -> Result<Plan, Vec<Violation>> {
     let mut wire = plan_wire::write(&record.plan);
     if !other.guards.is_empty() {
         wire.guards = other.guards;
@@ -28,13 +35,15 @@ pub(crate) fn plan_with(record: &RolloutRecord, other: v1::OtherLimits) -> Resul
     if other.max_control_rate != 0.0 {
         wire.max_control_rate = other.max_control_rate;
     }
-    let written = plan_wire::Written::read(wire);
+    let mut written = plan_wire::Written::read(wire);
+    // No part of a document, and frozen with the rollout.
+    written.plan.baseline.captured = record.plan.baseline.captured.clone();
     let own = written.plan.violations().into_iter();
     let own = own.filter_map(|own| Some(violation(written.field(&own.field)?, own.description)));
     let mut found: Vec<Violation> = written.unreadable.iter().cloned().chain(own).collect();
     found.retain(|found| REPLACED.iter().any(|field| found.field.starts_with(field)));
     if found.is_empty() {
-        found = not_counted(&written.plan, &record.counted);
+        found = not_counted(&written.plan, &record.counted, read);
     }
     if found.is_empty() {
         return Ok(written.plan);
@@ -45,15 +54,23 @@ pub(crate) fn plan_with(record: &RolloutRecord, other: v1::OtherLimits) -> Resul
     Err(found)
 }
 
-/// The guards that no batch can answer.
-fn not_counted(plan: &Plan, counted: &[Counted]) -> Vec<Violation> {
+/// The guards that nothing that was kept can answer.
+fn not_counted(plan: &Plan, counted: &[Counted], read: &BTreeSet<&str>) -> Vec<Violation> {
     let guards = (0..).zip(&plan.guards);
     let found = guards.filter_map(|(at, guard): (usize, _)| {
         let why = match tests_of(plan, counted, guard) {
             Ok(Tests {
                 fixed: Some(Test::Level),
                 ..
-            }) => "its level is read from outside and is in no batch".to_owned(),
+            }) if !read.contains(guard.harm.metric.as_str()) => {
+                let read = read.iter().copied().collect::<Vec<_>>();
+                let read = if read.is_empty() {
+                    "none".to_owned()
+                } else {
+                    read.join(", ")
+                };
+                format!("nobody read its level; levels that were read: {read}")
+            }
             Ok(_) => return None,
             Err(Missing::Baseline) => format!("the plan has no baseline of {}", guard.harm.metric),
             Err(Missing::Test) => {
@@ -89,7 +106,7 @@ mod tests {
             alpha,
             max_control_rate,
         };
-        let found = plan_with(&rollout, other);
+        let found = plan_with(&rollout, other, &BTreeSet::from(["memory"]));
         found.map_err(|found| {
             let found = found.into_iter();
             found
@@ -115,11 +132,17 @@ mod tests {
             ),
             (
                 "cpu > 80 %",
-                "other.guards[0].harm: its level is read from outside and is in no batch",
+                "other.guards[0].harm: nobody read its level; levels that were read: memory",
             ),
         ] {
             assert_eq!(asked(&[guard], 0.0, 0.0).unwrap_err(), [why], "{guard}");
         }
+    }
+
+    #[test]
+    fn a_guard_on_a_level_that_was_read_can_be_asked() {
+        let plan = asked(&["memory > 512 MiB"], 0.0, 0.0).unwrap();
+        assert_eq!(plan.guards.len(), 1);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //! needs data opens only without evidence, a hold for evidence needs evidence at the hold level.
 //!
 //! The engine may have moved before the latest batch was in the state that it saw, so a move agrees if either of the
-//! last two batches before it allows it. What a person did is a person's decision and is not held against anything.
+//! last two batches before it allows it. What a person did is a person's decision and is not held against anything; evidence
+//! that a person had dismissed by then stands against no gate.
 
-use rollout::{Ladder, Plan};
+use std::sync::Arc;
+
+use rollout::{EvidenceNumber, Ladder, Plan, state::Dismissal};
 
 use super::Look;
 use crate::{identity::ENGINE, record::TransitionRecord};
@@ -23,6 +26,8 @@ pub(crate) struct Move {
     pub(crate) kind: String,
     /// The rung that the evidence had reached by then.
     pub(crate) rung: Ladder,
+    /// Whether it agrees only because of what a person had dismissed.
+    pub(crate) dismissed: bool,
     /// Whether the replay gives it; none: no batch tells, because it was made before the first or after the last.
     pub(crate) agrees: Option<bool>,
 }
@@ -36,35 +41,64 @@ enum Needs {
     Hold,
 }
 
+/// A transition that is still ahead.
+#[derive(Debug)]
+struct Ahead {
+    made: Move,
+    needs: Needs,
+    /// What a person had dismissed by then, in the visit that it was made in.
+    dismissals: Vec<Dismissal>,
+}
+
+/// What was known after a batch.
+#[derive(Debug)]
+struct Known {
+    ladder: Ladder,
+    /// Of each guard, from the warn level on.
+    numbers: Vec<EvidenceNumber>,
+}
+
 /// The transitions that are still ahead, and those that are judged.
 #[derive(Debug)]
 pub(super) struct Moves {
-    ahead: std::vec::IntoIter<(Move, Needs)>,
-    next: Option<(Move, Needs)>,
+    plan: Arc<Plan>,
+    ahead: std::vec::IntoIter<Ahead>,
+    next: Option<Ahead>,
     judged: Vec<Move>,
-    /// The last two looks.
-    before: Option<Look>,
-    last: Option<Look>,
+    /// After the last two batches.
+    before: Option<Known>,
+    last: Option<Known>,
 }
 
 impl Moves {
     /// Those of a log that the evidence had a say in.
-    pub(super) fn of(plan: &Plan, log: &[TransitionRecord]) -> Self {
-        let made = log.iter().filter(|made| made.actor == ENGINE);
-        let told = made.filter_map(|made| {
-            let ahead = Move {
-                sequence: made.sequence,
-                at_us: made.at_us,
-                kind: made.kind.clone(),
-                rung: Ladder::None,
-                agrees: None,
-            };
-            Some((ahead, needs(plan, made)?))
-        });
-        let mut told: Vec<_> = told.collect();
+    pub(super) fn of(plan: Arc<Plan>, log: &[TransitionRecord]) -> Self {
+        let mut dismissals: Vec<Dismissal> = Vec::new();
+        let mut told = Vec::new();
+        for made in log {
+            if let Some(needs) = needs(&plan, made).filter(|_| made.actor == ENGINE) {
+                told.push(Ahead {
+                    made: Move {
+                        sequence: made.sequence,
+                        at_us: made.at_us,
+                        kind: made.kind.clone(),
+                        rung: Ladder::None,
+                        dismissed: false,
+                        agrees: None,
+                    },
+                    needs,
+                    dismissals: dismissals.clone(),
+                });
+            }
+            if leaves_the_visit(made) {
+                dismissals.clear();
+            }
+            dismissals.extend(made.dismissals.iter().cloned());
+        }
         told.drain(..told.len().saturating_sub(MOST));
         let mut ahead = told.into_iter();
         Self {
+            plan,
             next: ahead.next(),
             ahead,
             judged: Vec::new(),
@@ -73,37 +107,57 @@ impl Moves {
         }
     }
 
-    /// Takes the next look: what was made before it rests on those before it.
-    pub(super) fn pass(&mut self, look: &Look) {
-        while let Some((made, needs)) = self.next.take_if(|(made, _)| made.at_us < look.at_us) {
-            self.judge(made, needs);
+    /// Takes the next look, and the evidence numbers of the guards: what was made before it rests on those before it.
+    pub(super) fn pass(&mut self, look: &Look, numbers: Vec<EvidenceNumber>) {
+        while let Some(ahead) = self.next.take_if(|ahead| ahead.made.at_us < look.at_us) {
+            self.judge(ahead);
         }
-        self.before = self.last.replace(*look);
+        let ladder = look.ladder;
+        self.before = self.last.replace(Known { ladder, numbers });
     }
 
     /// All of them, in their order.
     pub(super) fn finish(mut self) -> Vec<Move> {
-        while let Some((made, needs)) = self.next.take() {
-            self.judge(made, needs);
+        while let Some(ahead) = self.next.take() {
+            self.judge(ahead);
         }
         self.judged
     }
 
-    fn judge(&mut self, mut made: Move, needs: Needs) {
-        let looks = [self.last, self.before];
-        let allows = |look: &Look| match needs {
-            Needs::Nothing => look.ladder == Ladder::None,
-            Needs::Hold => look.ladder >= Ladder::Hold,
-        };
-        made.rung = self.last.map_or(Ladder::None, |look| look.ladder);
+    fn judge(&mut self, ahead: Ahead) {
+        let Ahead {
+            mut made,
+            needs,
+            dismissals,
+        } = ahead;
+        let looks = || [&self.last, &self.before].into_iter().flatten();
+        let as_it_was = |known: &Known| known.ladder;
+        let as_it_stood = |known: &Known| rollout::standing_rung(&self.plan, &dismissals, &known.numbers);
+        made.rung = self.last.as_ref().map_or(Ladder::None, as_it_was);
         made.agrees = match needs {
             // Before the first batch there is no evidence.
-            Needs::Nothing => Some(looks.iter().flatten().count() == 0 || looks.iter().flatten().any(allows)),
-            Needs::Hold => self.last.map(|_| looks.iter().flatten().any(allows)),
+            Needs::Nothing => {
+                let is_none = |rung: Ladder| rung == Ladder::None;
+                let agrees = looks().next().is_none() || looks().map(as_it_was).any(is_none);
+                made.dismissed = !agrees && !dismissals.is_empty() && looks().map(as_it_stood).any(is_none);
+                Some(agrees || made.dismissed)
+            }
+            Needs::Hold => {
+                let holds = |known: &Known| known.ladder >= Ladder::Hold;
+                self.last.as_ref().map(|_| looks().any(holds))
+            }
         };
         self.judged.push(made);
         self.next = self.ahead.next();
     }
+}
+
+/// Whether a transition ends the visit that dismissals were for.
+fn leaves_the_visit(made: &TransitionRecord) -> bool {
+    matches!(
+        made.kind.as_str(),
+        "started" | "advanced" | "stepped-back" | "bake-started"
+    )
 }
 
 /// What the evidence must have been for a transition of the engine; none: it had no say.
@@ -143,6 +197,7 @@ mod tests {
             stage,
             detail: detail.to_owned(),
             actor: ENGINE.to_owned(),
+            dismissals: Vec::new(),
         }
     }
 
@@ -159,10 +214,24 @@ mod tests {
         }
     }
 
+    /// Evidence of the first guard of this size is all that there is.
+    fn replayed(log: &[TransitionRecord], looks: &[Look]) -> Vec<Move> {
+        let plan = plan_of("checkout", Unit::Unit, &[5, 50], 1_000);
+        let mut moves = Moves::of(plan.into(), log);
+        for look in looks {
+            let size = [0.0, 25.0, 60.0, 100.1][look.ladder as usize];
+            let number = EvidenceNumber {
+                guard: 0,
+                horizon: 1,
+                log_evidence: f64::ln(size),
+            };
+            moves.pass(look, vec![number]);
+        }
+        moves.finish()
+    }
+
     fn judged(log: &[TransitionRecord], looks: &[Look]) -> Vec<(u64, Option<bool>)> {
-        let mut moves = Moves::of(&plan_of("checkout", Unit::Unit, &[5, 50], 1_000), log);
-        looks.iter().for_each(|look| moves.pass(look));
-        let moves = moves.finish().into_iter();
+        let moves = replayed(log, looks).into_iter();
         moves.map(|made| (made.sequence, made.agrees)).collect()
     }
 
@@ -188,6 +257,58 @@ mod tests {
         assert_eq!(judged(&log, &[look(15, Ladder::Hold)]), [(2, Some(true))]);
         assert_eq!(judged(&log, &[look(15, Ladder::Warn)]), [(2, Some(false))]);
         assert_eq!(judged(&log, &[]), [(2, None)]);
+    }
+
+    fn dismissed(sequence: u64, size: f64) -> TransitionRecord {
+        let dismissal = Dismissal {
+            reason: rollout::HoldReason::Evidence,
+            guard: Some(0),
+            log_size: Some(size.ln()),
+            by: "ada".to_owned(),
+            at_us: sequence as i64 * 10,
+            why: "a known batch job".to_owned(),
+        };
+        TransitionRecord {
+            dismissals: vec![dismissal],
+            actor: "ada".to_owned(),
+            ..made(sequence, "dismissed", 0, "")
+        }
+    }
+
+    #[test]
+    fn a_gate_that_opened_over_dismissed_evidence_agrees_because_of_the_dismissal() {
+        let log = [dismissed(2, 59.0), made(4, "advanced", 1, "")];
+        let agreed = &replayed(&log, &[look(15, Ladder::Hold), look(25, Ladder::Hold)])[0];
+        assert_eq!(
+            (agreed.agrees, agreed.dismissed, agreed.rung),
+            (Some(true), true, Ladder::Hold)
+        );
+        let calm = &replayed(&log, &[look(15, Ladder::None)])[0];
+        assert_eq!((calm.agrees, calm.dismissed), (Some(true), false), "it was not needed");
+        for (log, why) in [
+            (
+                [dismissed(2, 29.0), made(4, "advanced", 1, "")].to_vec(),
+                "the evidence had doubled by then",
+            ),
+            (
+                [
+                    dismissed(2, 59.0),
+                    made(3, "stepped-back", 0, ""),
+                    made(4, "advanced", 1, ""),
+                ]
+                .to_vec(),
+                "it was for another visit",
+            ),
+        ] {
+            let found = &replayed(&log, &[look(15, Ladder::Hold), look(25, Ladder::Hold)])[0];
+            assert_eq!((found.agrees, found.dismissed), (Some(false), false), "{why}");
+        }
+        let harmful = [look(15, Ladder::Abort), look(25, Ladder::Abort)];
+        assert_eq!(
+            judged(&log, &harmful),
+            [(4, Some(false))],
+            "what aborts is dismissed by nobody"
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use evaluation::Arm;
-use rollout::{Guard, Unit};
+use rollout::{Guard, Unit, criterion::Criterion};
 
 use super::*;
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     evidence::Counts,
     health::builders as frames,
     identity::ENGINE,
+    levels::{Reading, Source},
     record::End,
     store::keys,
 };
@@ -41,7 +44,7 @@ fn at(batch: u64) -> i64 {
 }
 
 fn replayed(rollout: &RolloutRecord, plan: &Plan, batches: &[SealedBatch], log: &[TransitionRecord]) -> Replay {
-    let mut replayer = Replayer::new(rollout, Arc::new(plan.clone()), log);
+    let mut replayer = Replayer::new(rollout, Arc::new(plan.clone()), log, Arc::new([]));
     batches.iter().for_each(|batch| replayer.add(batch));
     replayer.finish()
 }
@@ -62,6 +65,7 @@ fn ended(rollout: &RolloutRecord, cause: EndCause, batch: u64, evidence: Option<
             last_treatment_exposure_us: None,
             time_to_zero_us: None,
             batches: batch,
+            readings: 0,
             fresh: true,
             awaited: Vec::new(),
             recovery: None,
@@ -157,4 +161,149 @@ fn what_went_on_over_an_abort_is_not_what_the_replay_says() {
     let by_hand = |batch| ended(&rollout, EndCause::Person, batch, None);
     assert_eq!(replay(&by_hand(abort), 12).1, Decision::Same);
     assert!(matches!(replay(&by_hand(abort + 1), 12).1, Decision::Differs(_)));
+}
+
+/// A rollout whose guard reads a level.
+fn reading_levels() -> RolloutRecord {
+    let mut rollout = rollout_of(Unit::Unit, &[50], 60 * SECOND_US);
+    let mut plan = (*rollout.plan).clone();
+    let Ok(Criterion::Compare(harm)) = "cpu > 80 %".parse() else {
+        panic!("it is a comparison")
+    };
+    plan.guards = vec![Guard {
+        harm,
+        ..Guard::no_worse_than_control()
+    }];
+    rollout.plan = plan.into();
+    rollout
+}
+
+/// Readings of treatment, each half a second after the batch of its number would have been sealed.
+fn kept(values: &[f64]) -> Vec<Kept> {
+    let read = |(number, value): (u64, &f64)| Kept {
+        metric: "cpu".to_owned(),
+        arm: Arm::Treatment,
+        reading: Reading {
+            value: Ok(*value),
+            at_us: at(number),
+            until_us: at(number) + 60 * SECOND_US,
+            source: Source::Pushed,
+        },
+        noted_at_us: at(number) + SECOND_US / 2,
+        is_first: number == 1,
+    };
+    (1..).zip(values).map(read).collect()
+}
+
+fn read_again(rollout: &RolloutRecord, batches: &[SealedBatch], readings: Vec<Kept>) -> Replay {
+    let mut replayer = Replayer::new(rollout, rollout.plan.clone(), &[], readings.into());
+    batches.iter().for_each(|batch| replayer.add(batch));
+    replayer.finish()
+}
+
+/// The rollout, aborted by a rule after so many batches, on so many readings.
+fn aborted_on(rollout: &RolloutRecord, batch: u64, readings: u64) -> RolloutRecord {
+    let mut rollout = ended(rollout, EndCause::Rule, batch, None);
+    let end = rollout.end.as_mut().unwrap();
+    end.readings = readings;
+    end.decided_at_us = at(readings) + SECOND_US / 2;
+    rollout
+}
+
+#[test]
+fn an_abort_by_a_level_rests_on_exactly_the_readings_that_it_names() {
+    let rollout = reading_levels();
+    let decision = |readings: u64, kept: Vec<Kept>| read_again(&aborted_on(&rollout, 0, readings), &[], kept).decision;
+    let beyond = [0.5, 0.9, 0.9, 0.9];
+    assert_eq!(decision(4, kept(&beyond)), Some(Decision::Same));
+    let later = [0.5, 0.9, 0.9, 0.9, 0.1];
+    assert_eq!(
+        decision(4, kept(&later)),
+        Some(Decision::Same),
+        "what came later has no say"
+    );
+    assert!(
+        matches!(decision(3, kept(&beyond)), Some(Decision::Differs(_))),
+        "two in a row"
+    );
+    let mut restarted = kept(&beyond);
+    restarted[2].is_first = true;
+    let found = decision(4, restarted);
+    assert!(
+        matches!(found, Some(Decision::Differs(_))),
+        "what was read before was forgotten: {found:?}"
+    );
+    for (readings, kept) in [(0, Vec::new()), (9, kept(&beyond))] {
+        let found = decision(readings, kept);
+        assert!(matches!(found, Some(Decision::NotReplayed(_))), "{found:?}");
+    }
+}
+
+#[test]
+fn readings_and_batches_are_taken_in_the_order_of_time() {
+    let rollout = reading_levels();
+    let (_, batches) = sealed(&rollout, 6);
+    let going_on = read_again(&rollout, &batches, kept(&[0.5, 0.9, 0.9, 0.9]));
+    let [warn, hold, abort] = going_on.reached.map(|look| look.map(|look| (look.batch, look.at_us)));
+    let expected = Some((4, at(4) + SECOND_US / 2));
+    assert_eq!(
+        [warn, hold, abort],
+        [expected; 3],
+        "after the fourth batch and before the fifth"
+    );
+    assert!(
+        matches!(going_on.decision, Some(Decision::Differs(_))),
+        "{:?}: it should have been aborted",
+        going_on.decision
+    );
+    let aborted = read_again(&aborted_on(&rollout, 4, 4), &batches, kept(&[0.5, 0.9, 0.9, 0.9]));
+    assert_eq!(aborted.decision, Some(Decision::Same));
+    let fine = read_again(&rollout, &batches, kept(&[0.5, 0.9, 0.7, 0.9]));
+    assert_eq!((fine.decision, fine.reached), (Some(Decision::Same), [None; 3]));
+}
+
+#[test]
+fn a_replay_reads_the_baseline_that_its_rollout_took_over() {
+    let rollout_with = |outcomes: u64| {
+        let mut rollout = rollout_of(Unit::Unit, &[100], 60 * SECOND_US);
+        let mut plan = (*rollout.plan).clone();
+        let harm = "error-rate > 2x baseline".parse().unwrap();
+        let rollout::criterion::Criterion::Compare(harm) = harm else {
+            panic!("a comparison")
+        };
+        plan.guards = vec![Guard {
+            harm,
+            ..Guard::error_rate_above(1.0)
+        }];
+        let value = ("error-rate".to_owned(), "1 %".parse().unwrap());
+        plan.baseline.freeze([value], crate::builders::captured(outcomes));
+        rollout.counted = rollout::measure::counted(&plan).into();
+        rollout.plan = plan.into();
+        rollout
+    };
+    let rollout = rollout_with(10_000);
+    let (mut ledger, mut shelf) = (frames::ledger(&rollout), Shelf::default());
+    for sequence in 1..=8 {
+        let mut treatment = frames::cell(frames::place(0, 0, Arm::Treatment), 640, 16, &[]);
+        treatment.metrics[0].buckets = (0..64).map(|bucket| (bucket, i64::from(bucket % 4 == 0), 10)).collect();
+        let mut frame = frames::frame(&rollout, sequence);
+        frame.cells = vec![treatment];
+        ledger.accept(&frames::reporter("a"), &frame, at(sequence));
+        shelf.seal_all(&mut ledger, &rollout, at(sequence));
+    }
+    let batches = (1..=8).map(|number| {
+        let stored = &shelf.items[&keys::batch(&production(), rollout.id, number)].value;
+        SealedBatch::read(stored).unwrap()
+    });
+    let batches: Vec<SealedBatch> = batches.collect();
+    let number = ledger.record().number;
+    assert!(
+        number.is_some_and(|number| number.log_evidence.is_finite()),
+        "{number:?}"
+    );
+    assert_eq!(replayed(&rollout, &rollout.plan, &batches, &[]).differs_at, None);
+    let other = rollout_with(100);
+    assert!(replayed(&other, &other.plan, &batches, &[]).differs_at.is_some());
+    let same_limits = limits::plan_with(&rollout, proto::v1::OtherLimits::default(), &BTreeSet::new()).unwrap();
+    assert_eq!(replayed(&rollout, &same_limits, &batches, &[]).differs_at, None);
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use bytes::Bytes;
+
 use super::*;
 use crate::{
     builders::{World, flag, key, production, rollout, state},

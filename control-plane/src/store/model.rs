@@ -7,9 +7,11 @@ mod agent;
 mod audit;
 mod baseline;
 mod batch;
+mod captured;
 mod condition;
 mod counted;
 mod desk;
+mod dismissal;
 mod end;
 mod evidence;
 mod exit;
@@ -17,6 +19,7 @@ mod flag;
 mod outbox;
 mod plan;
 mod push;
+mod reading;
 mod recovery;
 mod rollout;
 mod schedule;
@@ -32,6 +35,7 @@ pub(crate) use baseline::{read_baseline, write_baseline};
 pub(crate) use batch::{
     MarkPage, PositionPage, SampleSet, SealedArm, SealedBatch, SealedCounts, SealedSamples, StoredMark,
 };
+pub(crate) use captured::{read_captured, write_captured};
 pub(crate) use push::{read_pushed, read_waiting, write_pushed, write_waiting};
 pub(crate) use sums::{read_sums, write_sums};
 pub(crate) use version::{Document, VersionRecord, read_version, write_version};
@@ -42,6 +46,7 @@ pub(crate) use webhook::{
 use bytes::Bytes;
 use prost::Message;
 
+use crate::levels::Kept;
 use crate::members::{Chunk, ChunkId};
 use crate::record::{
     EnvironmentRecord, Exit, FlagRecord, Latch, PlanRecord, RolloutRecord, SegmentRecord, Soak, TransitionRecord,
@@ -321,7 +326,17 @@ pub(crate) fn write_transition(made: &TransitionRecord) -> Bytes {
 
 /// Reads a transition by itself.
 pub(crate) fn read_transition(bytes: &[u8]) -> Result<TransitionRecord, ModelError> {
-    decode::<rollout::StoredTransition>(bytes, |_| 0).map(rollout::StoredTransition::read)
+    decode::<rollout::StoredTransition>(bytes, |_| 0)?.read()
+}
+
+/// Writes a reading of a level.
+pub(crate) fn write_reading(kept: &Kept) -> Bytes {
+    reading::StoredReading::from(kept).encode_to_vec().into()
+}
+
+/// Reads a reading of a level.
+pub(crate) fn read_reading(bytes: &[u8]) -> Result<Kept, ModelError> {
+    decode::<reading::StoredReading>(bytes, |stored| stored.schema)?.read()
 }
 
 /// Writes what was known when a stage was left.

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Frames that each connection sends in one measurement.
-const FRAMES: u64 = 20;
+const FRAMES: u64 = 50;
 
 /// Measures the control plane and the sink.
 pub(crate) async fn run(effort: Effort) {
@@ -59,7 +59,7 @@ pub(crate) async fn run(effort: Effort) {
     );
     println!("|---|---|---|---|---|");
     println!(
-        "| {:.0} | {cost:.1} | {bare_cost:.1} | {:.2} | {memory:.0} |",
+        "| {:.0} | {cost:.2} | {bare_cost:.2} | {:.2} | {memory:.0} |",
         median(&rates),
         cost / bare_cost,
     );

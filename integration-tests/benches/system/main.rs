@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Prints markdown tables with medians and 99th percentiles. `--quick` makes fewer rounds; a name (`unary`, `delivery`,
-//! `abort`, `trip`, `crowd`, `outcomes`, `ingest`) runs only that one.
+//! `abort`, `trip`, `crowd`, `outcomes`, `ingest`, `people`) runs only that one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
@@ -16,6 +16,7 @@ mod echo;
 mod hub;
 mod ingest;
 mod outcomes;
+mod people;
 mod receivers;
 mod reporters;
 mod sample;
@@ -23,7 +24,7 @@ mod sink;
 mod trip;
 mod unary;
 
-use std::{env, path::Path};
+use std::{env, path::Path, time::Duration};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +43,15 @@ struct Effort {
     guarded: usize,
     /// Streams of frames.
     connections: usize,
+    /// Rollouts that harm nobody, for how long they are watched.
+    harmless: usize,
+    watched: Duration,
 }
+
+/// What there is to run, in this order.
+const BENCHES: [&str; 8] = [
+    "unary", "delivery", "abort", "trip", "outcomes", "ingest", "crowd", "people",
+];
 
 fn main() {
     let arguments = env::args().skip(1).collect::<Vec<_>>();
@@ -60,9 +69,7 @@ fn main() {
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let wanted = |name: &str| {
-        !["unary", "delivery", "abort", "trip", "crowd", "outcomes", "ingest"]
-            .iter()
-            .any(|other| arguments.iter().any(|a| a == other))
+        !BENCHES.iter().any(|other| arguments.iter().any(|a| a == other))
             || arguments.iter().any(|argument| argument == name)
     };
     let effort = if quick {
@@ -74,6 +81,8 @@ fn main() {
             crowds: &[100],
             guarded: 100,
             connections: 100,
+            harmless: 4,
+            watched: Duration::from_secs(10),
         }
     } else {
         Effort {
@@ -84,6 +93,8 @@ fn main() {
             crowds: &[100, 1_000, 10_000],
             guarded: 1_000,
             connections: 2_000,
+            harmless: 60,
+            watched: Duration::from_secs(90),
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -112,6 +123,9 @@ fn main() {
         }
         if wanted("crowd") {
             crowd::run(effort).await;
+        }
+        if wanted("people") {
+            people::run(effort).await;
         }
     });
 }

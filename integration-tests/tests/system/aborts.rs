@@ -152,16 +152,7 @@ async fn an_abort_by_hand_says_who_and_why_and_cannot_be_repeated() {
     system.operator.create(flags::boolean("checkout")).await;
     let service = Service::start(Traffic::of("checkout"), &[&agent]).await;
     system.operator.start(plan("checkout", &[half_for_long()])).await;
-    let exposed = |rollout: &v1::Rollout| {
-        let counts = rollout.total_counts.as_ref();
-        counts
-            .and_then(|counts| counts.treatment)
-            .is_some_and(|treatment| treatment.outcomes > 0)
-    };
-    system
-        .operator
-        .rollout_until("treatment to be seen", "checkout#1", exposed)
-        .await;
+    system.operator.heard("checkout#1", 1).await;
     let console = system.console();
     let arguments = [
         "rollout",

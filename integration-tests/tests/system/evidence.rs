@@ -4,6 +4,7 @@
 use integration_tests::{
     flags,
     habit::Habit,
+    heard::treated,
     plans::{self, everybody, half_for_long, stage},
     service::{Service, Traffic},
     system::System,
@@ -21,15 +22,6 @@ fn certified(criterion: &str) -> v1::Stage {
         extension_us: 2_000_000,
         ..stage("proved", 50_000, std::time::Duration::from_secs(1))
     }
-}
-
-/// Outcomes of treatment over all stages.
-fn treated(rollout: &v1::Rollout) -> u64 {
-    let counts = rollout
-        .total_counts
-        .as_ref()
-        .and_then(|counts| counts.treatment.as_ref());
-    counts.map_or(0, |treatment| treatment.outcomes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,4 +255,70 @@ async fn a_baseline_that_was_imported_is_taken_over_by_a_plan_and_outlives_its_a
     let early = console.run(&["baseline", "capture", "checkout#1"]).await;
     assert_eq!(early.code, Some(1), "{early:?}");
     assert!(early.err.contains("900 s"), "it says how much is needed: {early:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_by_levels_that_were_pushed_is_replayed_to_the_same_decision_and_asked_by_other_limits() {
+    let mut system = System::start().await;
+    let _agent = system.agent("agent").await;
+    system.operator.create(flags::boolean("checkout")).await;
+    let plan = v1::Plan {
+        guards: vec![v1::Guard {
+            harm: "cpu > 80 %".to_owned(),
+            ..v1::Guard::default()
+        }],
+        ..plans::plan("checkout", &[half_for_long()])
+    };
+    system.operator.start(plan).await;
+    let running = |rollout: &v1::Rollout| rollout.clock_started_at_us > 0;
+    system.operator.rollout_until("its clock", "checkout#1", running).await;
+    let console = system.console();
+    let push = |key: &'static str, value: &'static str| {
+        let console = &console;
+        async move {
+            let of = [
+                "push",
+                "--rollout",
+                "checkout#1",
+                "--metric",
+                "cpu",
+                "--arm",
+                "treatment",
+            ];
+            let named = ["--key", key, "--value", value];
+            console.succeeds(&[&of[..], &named[..]].concat()).await
+        }
+    };
+    // Two in a row, and a restart that forgets them: three more are needed.
+    for (key, value) in [("1", "0.5"), ("2", "0.9"), ("3", "0.9")] {
+        push(key, value).await;
+    }
+    system.control_plane.kill_9().await;
+    system.control_plane.restart().await;
+    for key in ["4", "5"] {
+        push(key, "0.9").await;
+    }
+    assert_eq!(system.operator.rollout("checkout#1").await.end, None);
+    push("6", "0.9").await;
+    let ended = system
+        .operator
+        .rollout_until("aborted", "checkout#1", |rollout| rollout.end.is_some())
+        .await;
+    assert_eq!(ended.end.unwrap().cause, "rule");
+    let replayed = console
+        .succeeds(&["rollout", "replay", "checkout#1", "-o", "json"])
+        .await
+        .json();
+    assert_eq!(replayed["decision"], "same", "{replayed:#}");
+    let all = ["warn", "hold", "abort"];
+    assert_eq!(rungs(&replayed["own"]), all, "{replayed:#}");
+    for (limit, expected) in [("cpu > 95 %", &[][..]), ("cpu > 70 %", &all)] {
+        let what_if = ["rollout", "what-if", "checkout#1", "-o", "json", "--guard", limit];
+        let other = console.succeeds(&what_if).await.json();
+        assert_eq!(rungs(&other["other"]), expected, "{limit}: {other:#}");
+    }
+    let unread = console
+        .run(&["rollout", "what-if", "checkout#1", "--guard", "memory > 512 MiB"])
+        .await;
+    assert!(unread.err.contains("levels that were read: cpu"), "{unread:?}");
 }

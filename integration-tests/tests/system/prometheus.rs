@@ -94,7 +94,27 @@ async fn a_level_beyond_its_limit_stops_a_rollout_and_one_at_its_limit_does_not(
         let end = ended.end.unwrap();
         assert_eq!((&*end.outcome, &*end.cause), (outcome, cause), "{rollout}: {end:?}");
         assert!(end.reason.contains("queue-depth"), "{rollout}: {}", end.reason);
+        let replayed = system
+            .console()
+            .succeeds(&["rollout", "replay", rollout, "-o", "json"])
+            .await;
+        let replayed = replayed.json();
+        assert_eq!(replayed["decision"], "same", "{replayed:#}");
+        if cause == "rule" {
+            assert_eq!(replayed["own"]["reached"][2]["rung"], "abort", "{replayed:#}");
+        }
     }
+    let what_if = [
+        "rollout",
+        "what-if",
+        "aborts#1",
+        "--guard",
+        "queue-depth > 200",
+        "-o",
+        "json",
+    ];
+    let lenient = system.console().succeeds(&what_if).await.json();
+    assert_eq!(lenient["other"]["reached"], serde_json::json!([]), "{lenient:#}");
     assert!(
         prometheus.asked(&of("aborts", "on")) >= 3,
         "one reading decides nothing"
@@ -146,6 +166,13 @@ async fn no_data_holds_no_verdict_and_is_shown() {
         .rollout_until("heard", "checkout#1", |rollout| level(rollout).treatment == Some(7.0))
         .await;
     assert_eq!(level(&heard).missing, "");
+    // The number stands for its time; that the next question failed is told at once.
+    prometheus.says(&of("checkout", "on"), Said::Raw(500, "oops".to_owned()));
+    let failing = system
+        .operator
+        .rollout_until("told", "checkout#1", |rollout| level(rollout).missing.contains("500"))
+        .await;
+    assert_eq!(level(&failing).treatment, Some(7.0));
     let page = system
         .console()
         .succeeds(&["rollout", "get", "checkout#1", "-o", "json"])

@@ -250,6 +250,7 @@ fn frame(rollout: &v1::Rollout) -> v1::Frame {
         cells: vec![cell],
         dropped: 0,
         environment: PRODUCTION.to_owned(),
+        urgent: false,
     }
 }
 

@@ -70,16 +70,7 @@ async fn trips_by(rule: Rule, control: Habit, harmful: Habit, fine: Habit) -> St
     let end = ended.end.unwrap();
     assert_eq!(end.outcome, "aborted", "{}: {end:?}", rule.guard);
     assert!(end.reason.contains(rule.guard), "{}: {}", rule.guard, end.reason);
-    let heard = system
-        .operator
-        .rollout_until("heard", "fine#1", |rollout| {
-            let counts = rollout
-                .total_counts
-                .as_ref()
-                .and_then(|counts| counts.treatment.as_ref());
-            counts.is_some_and(|treatment| treatment.outcomes >= HEARD) || rollout.end.is_some()
-        })
-        .await;
+    let heard = system.operator.heard("fine#1", HEARD).await;
     assert_eq!(heard.end, None, "{}: {:?}", rule.guard, heard.guards);
     assert_ne!(heard.guards[0].finding, "no data", "{}: it is judged", rule.guard);
     assert_eq!(heard.evidence.unwrap().level, "none", "{}", rule.guard);
@@ -180,16 +171,7 @@ async fn a_treatment_that_is_slower_than_control_is_held_without_a_guard_of_its_
         .unwrap()
         .detail;
     assert!(said.contains("p95 > 1x control (slower than control)"), "{said}");
-    let heard = system
-        .operator
-        .rollout_until("heard", "fine#1", |rollout| {
-            let counts = rollout
-                .total_counts
-                .as_ref()
-                .and_then(|counts| counts.treatment.as_ref());
-            counts.is_some_and(|treatment| treatment.outcomes >= HEARD) || rollout.end.is_some()
-        })
-        .await;
+    let heard = system.operator.heard("fine#1", HEARD).await;
     assert_eq!((heard.end, heard.hold_reasons), (None, vec![]));
     assert_eq!(heard.guards.last().unwrap().finding, "none", "it is judged");
     slow.stop().await;
@@ -286,16 +268,7 @@ async fn failures_that_are_expected_do_not_count() {
     };
     let expected = Traffic::of("checkout").habits(declined("card-declined"), Habit::failing(0.001));
     let service = Service::start(expected, &[&agent]).await;
-    let heard = system
-        .operator
-        .rollout_until("heard", "checkout#1", |rollout| {
-            let counts = rollout
-                .total_counts
-                .as_ref()
-                .and_then(|counts| counts.treatment.as_ref());
-            counts.is_some_and(|treatment| treatment.outcomes >= HEARD) || rollout.end.is_some()
-        })
-        .await;
+    let heard = system.operator.heard("checkout#1", HEARD).await;
     assert_eq!(heard.end, None, "{:?}", heard.guards);
     service.stop().await;
     let other = Traffic::of("checkout").habits(declined("db-timeout"), Habit::failing(0.001));
@@ -360,16 +333,7 @@ async fn a_kill_switch_trips_by_its_condition_and_not_within_it() {
         })
         .await;
     assert!(system.operator.get("harmful").await.flag.unwrap().killed);
-    let heard = system
-        .operator
-        .rollout_until("heard", "fine#1", |rollout| {
-            let counts = rollout
-                .total_counts
-                .as_ref()
-                .and_then(|counts| counts.treatment.as_ref());
-            counts.is_some_and(|treatment| treatment.outcomes >= 600)
-        })
-        .await;
+    let heard = system.operator.heard("fine#1", 600).await;
     assert_eq!(heard.end, None);
     assert!(!system.operator.get("fine").await.flag.unwrap().killed);
     bad.stop().await;

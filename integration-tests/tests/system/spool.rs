@@ -13,6 +13,7 @@ use integration_tests::{
     operator::Operator,
     plans::{half_for_long, plan},
     service::{Seen, Service, Traffic},
+    small_disk::SmallDisk,
     system::{PRODUCTION, System},
     wait,
 };
@@ -56,6 +57,15 @@ async fn is_on_disk(agent: &Agent) {
     wait::until("the counts to be on disk", async || {
         let looks = agent.metric(LOOKS).await;
         wait::so(looks >= before + 2.0, looks)
+    })
+    .await;
+}
+
+/// Waits until the spool on this disk is larger than that.
+async fn grown(disk: &SmallDisk, agent: &Agent, than: u64) {
+    wait::until("more in the spool", async || {
+        let bytes = disk.bytes_of(agent.process(), "frames");
+        wait::so(bytes > than, bytes)
     })
     .await;
 }
@@ -182,6 +192,63 @@ async fn of_a_torn_spool_what_is_whole_counts_and_the_rest_is_said() {
     assert!(agent.log().contains("torn or damaged"), "it is said");
     let (_, outcomes) = settled(&system.operator, &mut agent).await;
     assert!((1..=seen).contains(&outcomes), "{outcomes} of {seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_once_and_costs_nothing_but_what_a_kill_would() {
+    const FAILED: &str = "tidegate_agent_spool_total{result=\"failed\"}";
+    let mut system = System::start().await;
+    let Some(disk) = SmallDisk::new(&system.folder().join("disk"), 1024 * 1024) else {
+        eprintln!("skipped: this kernel gives users no namespaces, so there is no disk to fill");
+        return;
+    };
+    let address = system.control_plane.address;
+    let mut agent = Agent::start_on(&disk, "agent", PRODUCTION, address, system.folder());
+    agent.ready().await;
+    system.operator.create(flags::boolean("checkout")).await;
+    system.operator.start(plan("checkout", &[half_for_long()])).await;
+    system.operator.delivered(1).await;
+    system.control_plane.kill_9().await;
+    agent.notices_absence().await;
+    let mut seen = vec![served(&agent).await];
+    grown(&disk, &agent, 0).await;
+
+    disk.fill(agent.process());
+    // The page that the file has still has room for a small frame; one that names a thousand units needs another.
+    let traffic = Traffic {
+        users: Some(20_011),
+        ..Traffic::of("checkout").failing(0.3, 0.3)
+    };
+    let service = Service::start(traffic, &[&agent]).await;
+    wait::until("a disk that takes nothing, however often it is tried", async || {
+        let failed = agent.metric(FAILED).await;
+        wait::so(failed >= 3.0, failed)
+    })
+    .await;
+    seen.push(service.stop().await);
+    seen.push(served(&agent).await);
+    let said = |words: &str| agent.log().matches(words).count();
+    assert_eq!(said("the spool cannot be written"), 1, "{}", agent.log());
+
+    let full = disk.bytes_of(agent.process(), "frames");
+    disk.clear(agent.process());
+    wait::until("the disk to be written again", async || {
+        wait::so(agent.log().contains("the spool is written again"), agent.log())
+    })
+    .await;
+    grown(&disk, &agent, full).await;
+    let dropped = agent.metric("tidegate_agent_spool_total{result=\"dropped\"}").await;
+    assert_eq!(dropped, 0.0, "memory held it meanwhile");
+
+    system.control_plane.restart().await;
+    let exposures = seen.iter().map(|seen| seen.treatment + seen.control).sum();
+    let outcomes = seen.iter().map(|seen| seen.counted).sum();
+    let is_complete = |rollout: &v1::Rollout| totals(rollout) >= (exposures, outcomes);
+    system
+        .operator
+        .rollout_until("all that was counted", "checkout#1", is_complete)
+        .await;
+    assert_eq!(settled(&system.operator, &mut agent).await, (exposures, outcomes));
 }
 
 #[tokio::test(flavor = "multi_thread")]

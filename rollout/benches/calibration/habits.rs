@@ -75,6 +75,22 @@ impl Habits {
         None
     }
 
+    /// The first arm at each of these times of one day, in their order.
+    pub(crate) fn one_arm(&self, random: &mut Random, times: &[f64]) -> Vec<Buckets> {
+        let (mut arms, mut failures) = self.day(random);
+        failures.sort_by(|one, other| one.at.total_cmp(&other.at));
+        let mut failures = failures.into_iter().filter(|failure| failure.arm == 0).peekable();
+        let arm = &mut arms[0];
+        let mut seen = Vec::with_capacity(times.len());
+        for now in times {
+            while let Some(failure) = failures.next_if(|failure| failure.at < *now) {
+                arm.bad[failure.bucket] += 1;
+            }
+            seen.push(arm.at(*now));
+        }
+        seen
+    }
+
     /// The arms (treatment, control by stratum) with their activity, and everything that goes bad in a day.
     fn day(&self, random: &mut Random) -> (Vec<Arm>, Vec<Failure>) {
         let empty = Arm {

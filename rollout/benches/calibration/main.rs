@@ -9,6 +9,7 @@
 //! `rows.rs` are made whose name holds one of them; N is for more or fewer runs of them without harm.
 
 mod broken;
+mod captured;
 mod cases;
 mod figures;
 mod habits;

@@ -313,6 +313,7 @@ impl World {
         let seen = Seen {
             counted: &mixed.counted,
             visits: &self.visits,
+            hours: &BTreeMap::new(),
             horizons: &self.horizons,
             sampled: &BTreeMap::new(),
             events: &Events::default(),

@@ -8,6 +8,7 @@ use rollout::evidence::robust::Rule;
 
 use crate::ALPHA;
 use crate::broken;
+use crate::captured::Captured;
 use crate::cases::RATE;
 use crate::habits::Habits;
 use crate::independent::{Independent, Question};
@@ -67,6 +68,7 @@ const E: Population = Population(2_000, 100.0, 1.0, 0.3);
 /// All lines.
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = robust();
+    rows.extend(against_captured());
     rows.extend(money());
     rows.extend(certification());
     rows.extend(whole_plans());
@@ -130,6 +132,46 @@ fn robust() -> Vec<Row> {
             null: None,
             found: vec![found("50 %", (107.0, 107.0), broken::run)],
         },
+    ]
+}
+
+/// Everybody is treated, and compared with a quarter of an hour that was captured before, the shortest that may be.
+fn against_captured() -> Vec<Row> {
+    let world = |stickiness, is_number| Captured {
+        habits: Habits {
+            stickiness,
+            ..habits(&[1.0], 1.0, Question::Harm(relative(1.0)))
+        },
+        part: 1.0 / 96.0,
+        times: 1.0,
+        is_number,
+    };
+    let row = |name, world: Captured, documented, most| Row {
+        name,
+        alpha: ALPHA,
+        null: never(documented, most, move |seed, limit| world.run(seed, limit)),
+        found: Vec::new(),
+    };
+    vec![
+        row(
+            "4c, a quarter of an hour captured, then everybody, sticky and heavy-tailed",
+            world(0.3, false),
+            "<= 1 %",
+            0.01,
+        ),
+        row(
+            "4c, a quarter of an hour captured, then everybody, constant and heavy-tailed",
+            world(0.0, false),
+            "<= 1 %",
+            0.01,
+        ),
+        // It is no test: what the capture was lucky by is harm to it.
+        row(
+            "for contrast: the captured number alone, constant and heavy-tailed",
+            world(0.0, true),
+            "a third",
+            1.0,
+        ),
     ]
 }
 

@@ -4,7 +4,7 @@ use super::Refusal;
 use crate::{
     AbortCause, Facts, HoldReason, Ladder, Micros, Phase, Plan, State, Transition,
     gate::{self, Outcome},
-    made, verdict,
+    made, signal, verdict,
 };
 
 /// The most extensions of one visit by people.
@@ -53,13 +53,20 @@ pub(super) fn advance(plan: &Plan, state: &State, facts: &Facts, now: Micros) ->
 
 /// Nothing goes up while something that a person cannot wave away speaks against it.
 fn stopped(plan: &Plan, state: &State, facts: &Facts, act: &'static str) -> Result<(), Refusal> {
-    // Another replica has aborted it, and the state does not say so yet.
-    if facts.latched {
+    // Another replica has aborted it, or a rule is about to, and the state does not say so yet.
+    if facts.latched || facts.concerns.rule.is_some() {
         let phase = Phase::Aborting;
         return Err(Refusal::Phase { act, phase });
     }
-    let harm = verdict::ladder(plan, facts) >= Ladder::Hold;
+    let standing = signal::standing(plan, state, facts);
+    let harm = verdict::ladder(plan, &standing) >= Ladder::Hold;
+    // What was dismissed a moment ago is in the state until its next step.
+    let is_dismissed = |reason: &HoldReason| {
+        let is_of = |dismissal: &crate::state::Dismissal| dismissal.reason == *reason;
+        state.desk.dismissals.iter().any(is_of) && !standing.concerns.holds.contains(reason)
+    };
     let grave = state.holds.iter().copied().filter(|reason| !reason.soaks());
+    let grave = grave.filter(|reason| !is_dismissed(reason));
     let mut grave: Vec<HoldReason> = grave.collect();
     for (applies, reason) in [
         (facts.off, HoldReason::FlagOff),

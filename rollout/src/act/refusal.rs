@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::Undismissed;
 use crate::{HoldReason, Phase, gate::Wait};
 
 /// Why an act was refused. Nothing has changed.
@@ -27,8 +28,11 @@ pub enum Refusal {
     #[error("it waits for {}", .0.iter().map(Wait::to_string).collect::<Vec<_>>().join("; "))]
     Waits(Vec<Wait>),
     /// It is held for reasons that must go first.
-    #[error("it is held for {}, which must go first", .0.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(", "))]
+    #[error("it is held for {}", held_for(.0))]
     HeldFor(Vec<HoldReason>),
+    /// It cannot be dismissed; all that stands against it.
+    #[error("{}", .0.iter().map(Undismissed::to_string).collect::<Vec<_>>().join("; "))]
+    Dismissal(Vec<Undismissed>),
     /// Done before.
     #[error("{0}")]
     Already(String),
@@ -85,4 +89,26 @@ pub enum Refusal {
     /// Too many of something.
     #[error("a rollout keeps no more {0}")]
     TooMany(&'static str),
+}
+
+/// The reasons, and which of them a person may dismiss.
+fn held_for(reasons: &[HoldReason]) -> String {
+    let names = |reasons: &[HoldReason]| {
+        reasons
+            .iter()
+            .map(|reason| reason.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let signals: Vec<HoldReason> = reasons
+        .iter()
+        .copied()
+        .filter(|reason| reason.is_dismissible())
+        .collect();
+    let held = format!("{}, which must go first", names(reasons));
+    if signals.is_empty() {
+        held
+    } else {
+        format!("{held}; if it is no harm, dismiss {}", names(&signals))
+    }
 }

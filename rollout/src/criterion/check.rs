@@ -19,7 +19,7 @@ pub fn check(criterion: &Criterion, resolver: &Resolver<'_>) -> Result<(), Probl
         Criterion::Stable | Criterion::Parity => return Ok(()),
     };
     let resolved = resolver.resolve(&comparison.metric)?;
-    check_base(comparison)?;
+    check_base(comparison, resolved.kind)?;
     check_units(comparison, resolved.unit)?;
     check_sign(comparison)?;
     check_bound(comparison, &resolved)?;
@@ -35,22 +35,21 @@ pub fn check_value(metric: &MetricKey, value: Number, resolver: &Resolver<'_>) -
     check_number(metric, value, resolved.unit)
 }
 
-/// A base must be known: nothing is kept of a baseline by the hour.
-fn check_base(comparison: &Comparison) -> Result<(), Problem> {
-    match comparison.limit {
-        Limit::Times {
-            base: Base::BaselineSameHour,
-            ..
-        }
-        | Limit::Plus {
-            base: Base::BaselineSameHour,
-            ..
-        } => Err(Problem::SameHour {
-            metric: comparison.metric.clone(),
-            limit: comparison.limit,
-        }),
-        Limit::Absolute(_) | Limit::Times { .. } | Limit::Plus { .. } => Ok(()),
+/// What is compared by the hour: how many times the rate or the mean of each. A quantile is counted by one bound for all
+/// hours, and what is added to a base is added to a number.
+fn check_base(comparison: &Comparison, kind: Kind) -> Result<(), Problem> {
+    let (base, is_ratio) = match comparison.limit {
+        Limit::Absolute(_) => return Ok(()),
+        Limit::Times { base, .. } => (base, true),
+        Limit::Plus { base, .. } => (base, false),
+    };
+    if base != Base::BaselineSameHour || (is_ratio && matches!(kind, Kind::Rate | Kind::Mean)) {
+        return Ok(());
     }
+    Err(Problem::SameHour {
+        metric: comparison.metric.clone(),
+        limit: comparison.limit,
+    })
 }
 
 fn check_units(comparison: &Comparison, unit: Unit) -> Result<(), Problem> {

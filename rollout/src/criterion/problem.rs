@@ -129,10 +129,10 @@ pub enum Problem {
         /// What it starts from.
         base: Base,
     },
-    /// What was captured is not kept by the hour, so that nothing can be compared hour by hour.
+    /// Only rates and means are compared hour by hour.
     #[error(
-        "{metric}: {limit} cannot be judged, for no baseline is kept by the hour; write baseline (with source: \
-         captured-same-hour it must be of the hour of the week in which the rollout is created), or control"
+        "{metric}: {limit} cannot be judged by the hour, only so many times a rate or a mean can (agents count a quantile by \
+         one bound for all hours); write baseline, or control"
     )]
     SameHour {
         /// The metric.

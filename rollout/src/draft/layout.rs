@@ -4,7 +4,7 @@
 //! all where no staff are named, whatever the strategy; what is of medium or high risk stays in a stage for a day to a
 //! week, so that every hour of a day is seen and nothing is forgotten.
 
-use super::{RELEASE_ITEM, Rehearsal, Wish};
+use super::{Gradual, RELEASE_ITEM, Rehearsal, Wish};
 use crate::{DAY_US, Micros, Share, Stage, duration::Dwell, gate::Policy, risk::Risk, strategy::Strategy};
 
 /// Half of the staff, so that the other half is their control.
@@ -24,8 +24,6 @@ const CANARY: [(u32, Micros); 6] = [
     (50_000, 7 * DAY_US),
     (100_000, 0),
 ];
-/// The most steps between two percentages: with a rehearsal, a first stage and the beginning that makes 16 stages.
-const MOST_STEPS: u32 = 13;
 /// How long a rehearsal lasts, and how long everybody at once is watched.
 const REHEARSAL_US: Micros = 7 * DAY_US;
 const WATCH_US: Micros = DAY_US;
@@ -114,7 +112,7 @@ fn go_first(wish: &Wish, stages: &mut Vec<Stage>) {
 
 fn gradual(wish: &Wish) -> Vec<Stage> {
     let gradual = wish.gradual.unwrap_or_default();
-    let steps = gradual.steps.clamp(1, MOST_STEPS);
+    let steps = gradual.steps.clamp(1, Gradual::MOST_STEPS);
     let mut each_us = gradual.over_us / Micros::from(steps);
     if wish.is_grave() {
         each_us = each_us.clamp(DAY_US, 7 * DAY_US);

@@ -202,6 +202,21 @@ fn a_canary_takes_four_to_six_weeks_and_a_progressive_rollout_two_whenever_they_
 }
 
 #[test]
+fn what_ends_before_everybody_has_it_does_not_wait_for_that() {
+    let asks = |to: u32| {
+        let mut wish = wish(Some(Strategy::Gradual), None);
+        wish.gradual = Some(Gradual {
+            to: Share::new(to).unwrap(),
+            ..Gradual::default()
+        });
+        let plan = draft(&wish);
+        plan.exit.iter().any(|item| item.name == Item::ALL_REACHED)
+    };
+    assert!(asks(100_000));
+    assert!(!asks(60_000), "a person completes it");
+}
+
+#[test]
 fn a_gradual_rollout_is_a_straight_line() {
     let mut wish = wish(Some(Strategy::Gradual), None);
     wish.gradual = Some(Gradual {

@@ -111,6 +111,15 @@ pub fn standing(guards: &[GuardEvidence]) -> Standing {
     }
 }
 
+/// The evidence number of each guard by itself, where one speaks.
+pub fn numbers(guards: &[GuardEvidence]) -> Vec<EvidenceNumber> {
+    let each = guards.iter().enumerate().filter_map(|(position, guard)| {
+        let alone = (position, guard.weight, guard.planned, guard.log_e.as_slice());
+        largest(std::iter::once(alone))
+    });
+    each.collect()
+}
+
 /// The largest of (guard, its weight, its planned horizons, ln of its e-value by horizon).
 fn largest<'a>(guards: impl Iterator<Item = (usize, f64, usize, &'a [f64])>) -> Option<EvidenceNumber> {
     let mut largest: Option<EvidenceNumber> = None;

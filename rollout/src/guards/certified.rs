@@ -1,11 +1,11 @@
 //! Whether the criteria of a stage are proved to hold (guard.md 6): the tests of harm, turned round.
 
-use super::{Seen, Test, Tests, horizons, tests_of};
+use super::{Compared, Seen, Test, Tests, tests_of};
 use crate::{
     Guard, Level, Plan, State,
     criterion::{Comparison, Criterion, Relation},
     evidence::{
-        certify::{self, Certification, SampledUnits},
+        certify::{self, Certification, SampledUnits, UNITS_PER_SAMPLE},
         limit::{Kind, Limit, Rule, Side},
     },
     gate::Policy,
@@ -30,24 +30,32 @@ pub fn certified(plan: &Plan, state: &State, seen: &Seen<'_>) -> Option<bool> {
     let mut is_known = false;
     let mut is_safe = true;
     for written in &stage.success {
-        let rule = match written {
-            Criterion::Compare(comparison) => rule_of(plan, seen, comparison, stage.share.is_compared()),
+        let test = match written {
+            Criterion::Compare(comparison) => test_of(plan, seen, comparison, stage.share.is_compared()),
             Criterion::Stable | Criterion::Parity => None,
         };
-        let Some((metric, rule, is_complement)) = rule else {
+        let compared = test.and_then(|test| Compared::of(plan, seen, &test, key));
+        let Some(compared) = compared else {
             is_safe = false;
             continue;
         };
-        let strata = horizons::strata(plan, seen, metric, key, is_complement);
-        let found = certify::certify(&rule, &strata, units, beta);
+        let units = SampledUnits {
+            control: if compared.is_of_baseline() {
+                plan.baseline.captured.units / UNITS_PER_SAMPLE
+            } else {
+                units.control
+            },
+            ..units
+        };
+        let found = certify::certify(&compared.rule, &compared.strata, units, beta);
         is_known |= !matches!(found, Certification::Silent);
         is_safe &= matches!(found, Certification::Safe(_));
     }
     is_known.then_some(is_safe)
 }
 
-/// The rule whose breach a criterion excludes: its number, the rule, and whether it is of what is left.
-fn rule_of(plan: &Plan, seen: &Seen<'_>, comparison: &Comparison, is_compared: bool) -> Option<(u16, Rule, bool)> {
+/// The test of the breach that a criterion excludes.
+fn test_of(plan: &Plan, seen: &Seen<'_>, comparison: &Comparison, is_compared: bool) -> Option<Test> {
     let harm = Comparison {
         relation: match comparison.relation {
             Relation::Below => Relation::AtLeast,
@@ -64,27 +72,19 @@ fn rule_of(plan: &Plan, seen: &Seen<'_>, comparison: &Comparison, is_compared: b
         except: Vec::new(),
     };
     let tests: Tests = tests_of(plan, seen.counted, &guard).ok()?;
-    match tests.at(is_compared)? {
-        Test::Split { metric, ratio } => {
-            let rule = Rule {
+    let test = tests.at(is_compared)?;
+    Some(match test {
+        Test::Split { metric, ratio } => Test::Relative {
+            metric,
+            rule: Rule {
                 kind: Kind::Rate,
                 limit: Limit::Relative(ratio),
                 harm: Side::Above,
-            };
-            Some((metric, rule, false))
-        }
-        Test::Relative {
-            metric,
-            rule,
-            is_complement,
-        }
-        | Test::Absolute {
-            metric,
-            rule,
-            is_complement,
-        } => Some((metric, rule, is_complement)),
-        Test::Cap { .. } | Test::Level => None,
-    }
+            },
+            is_complement: false,
+        },
+        Test::Relative { .. } | Test::Baseline { .. } | Test::Absolute { .. } | Test::Cap { .. } | Test::Level => test,
+    })
 }
 
 fn sampled(seen: &Seen<'_>, key: (u8, u32)) -> SampledUnits {

@@ -1,18 +1,19 @@
 //! All guards together: one look at everything that was sealed.
 
 use super::{
-    Beyond, Finding, Levels, Missing, Seen, Test, Tests, balance,
+    Beyond, Compared, Finding, Levels, Missing, Seen, Test, Tests, balance,
     horizons::{self, Entry},
     levels, tests_of,
 };
 use crate::{
-    Guard, HoldReason, Level, Micros, Plan, State,
+    EvidenceNumber, Guard, HoldReason, Ladder, Level, Micros, Plan, Signal, State,
     evidence::{
         bases::{self, Comparison, Decision, Sighting},
         budget::{self, GuardEvidence, Standing},
         count,
     },
     state::Planned,
+    verdict,
 };
 
 /// What all guards say.
@@ -29,6 +30,10 @@ pub struct Examination {
     pub holds: Vec<HoldReason>,
     /// A guard's estimate is beyond its limit, on too little data to believe it: no gate passes.
     pub is_early: bool,
+    /// The evidence number of each guard by itself, from the warn level on.
+    pub numbers: Vec<EvidenceNumber>,
+    /// Who raises what holds without evidence, and who is early.
+    pub signals: Vec<Signal>,
     /// Guards, by position, under which both arms are beyond the limit.
     pub both_beyond: Vec<u32>,
 }
@@ -57,9 +62,14 @@ pub fn examine(plan: &Plan, state: &State, seen: &Seen<'_>, levels: &Levels, now
         };
         examination.add(state, seen, (position, guard), finding, now);
     }
-    examination.standing = budget::standing(&examination.evidence(plan));
-    if balance::log_e(plan, state, seen) >= libm::log(0.5 / plan.alpha) {
-        examination.holds.push(HoldReason::SampleRatio);
+    let evidence = examination.evidence(plan);
+    examination.standing = budget::standing(&evidence);
+    examination.numbers = budget::numbers(&evidence);
+    let speaks = |number: &EvidenceNumber| verdict::rung(plan, number) != Ladder::None;
+    examination.numbers.retain(speaks);
+    let balance = balance::log_e(plan, state, seen);
+    if balance >= libm::log(0.5 / plan.alpha) {
+        examination.hold(HoldReason::SampleRatio, None, Some(balance));
     }
     examination.holds.sort_unstable();
     examination.holds.dedup();
@@ -72,7 +82,7 @@ fn weights(plan: &Plan, tests: &[Result<Tests, Missing>]) -> Vec<f64> {
     let given = plan.guards.iter().zip(tests).map(|(guard, tests)| {
         let is_weighed = match tests {
             Ok(Tests { live: Some(_), .. }) => true,
-            Ok(Tests { fixed, .. }) => matches!(fixed, Some(Test::Absolute { .. })),
+            Ok(Tests { fixed, .. }) => matches!(fixed, Some(Test::Absolute { .. } | Test::Baseline { .. })),
             Err(_) => false,
         };
         (guard.level, Some(if is_weighed { guard.weight } else { 0.0 }))
@@ -131,7 +141,7 @@ impl Examiner<'_> {
     /// How the current visit stands. Where the guard is judged against control, a number that the plan knows of the time
     /// before is still looked at: what both arms suffer is seen by it alone.
     fn stands(&self, tests: &Tests, entries: &[Entry], finding: &mut Finding) {
-        let fixed = self.beside_control(tests);
+        let fixed = self.beside_control(tests, finding);
         let entry = fixed.as_ref().or(entries.last());
         if let Some(Entry::Visit { finding: found, .. }) = entries.last() {
             finding.estimate = found.estimate().copied();
@@ -166,17 +176,10 @@ impl Examiner<'_> {
         weighted.is_some_and(|number| budget::level(number, self.plan.alpha) >= budget::Ladder::Hold)
     }
 
-    /// The absolute test of the current visit, of a guard that is judged against control there.
-    fn beside_control(&self, tests: &Tests) -> Option<Entry> {
-        let (
-            Some(_),
-            Some(Test::Absolute {
-                metric,
-                rule,
-                is_complement,
-            }),
-        ) = (tests.live, tests.fixed)
-        else {
+    /// The test of the current visit against a number or a captured baseline, of a guard that is judged against control
+    /// there. Against a captured baseline control is worse only if its own evidence says so.
+    fn beside_control(&self, tests: &Tests, finding: &Finding) -> Option<Entry> {
+        let (Some(_), Some(fixed)) = (tests.live, tests.fixed) else {
             return None;
         };
         let visit = self.state.visits.last()?;
@@ -184,8 +187,12 @@ impl Examiner<'_> {
             return None;
         }
         let key = (visit.stage as u8, visit.visit);
-        let strata = horizons::strata(self.plan, self.seen, metric, key, is_complement);
-        Some(horizons::visit_entry(&rule, &strata))
+        let compared = Compared::of(self.plan, self.seen, &fixed, key)?;
+        let mut entry = compared.entry();
+        if let (Entry::Visit { is_shared, .. }, Some(control)) = (&mut entry, compared.of_control()) {
+            *is_shared &= self.is_sure(control.log_e(), finding);
+        }
+        Some(entry)
     }
 }
 
@@ -201,16 +208,18 @@ impl Examination {
     ) {
         match finding.beyond {
             Beyond::Unknown | Beyond::Within => {}
-            Beyond::Early => self.is_early = true,
-            Beyond::Fired => self.fire(position, guard.level),
+            Beyond::Early => self.early(position),
+            Beyond::Fired => self.fire(position, guard.level, log_events(seen, &finding, now)),
             Beyond::Both => {
                 let number = u32::try_from(position).unwrap_or(u32::MAX);
                 self.both_beyond.push(number);
                 let since_us = seen.worse_since.get(&number).copied().unwrap_or(now);
                 match shared(state, since_us, now) {
-                    Decision::Abort => self.fire(position, guard.level),
+                    Decision::Abort => self.fire(position, guard.level, None),
                     Decision::SpillOver { .. } => self.holds.push(HoldReason::SpillOver),
-                    Decision::SharedIncident | Decision::Alert => self.holds.push(HoldReason::Incident),
+                    Decision::SharedIncident | Decision::Alert => {
+                        self.hold(HoldReason::Incident, Some(position), None);
+                    }
                     Decision::Proceed => {}
                 }
             }
@@ -218,12 +227,30 @@ impl Examination {
         self.findings.push(finding);
     }
 
-    fn fire(&mut self, position: usize, level: Level) {
+    fn fire(&mut self, position: usize, level: Level, log_size: Option<f64>) {
         match level {
             Level::Abort => self.rule = self.rule.or(Some(position)),
-            Level::Hold => self.holds.push(HoldReason::Rule),
-            Level::Warn => self.is_early = true,
+            Level::Hold => self.hold(HoldReason::Rule, Some(position), log_size),
+            Level::Warn => self.early(position),
         }
+    }
+
+    fn hold(&mut self, reason: HoldReason, guard: Option<usize>, log_size: Option<f64>) {
+        self.holds.push(reason);
+        self.signals.push(Signal {
+            reason,
+            guard,
+            log_size,
+        });
+    }
+
+    fn early(&mut self, position: usize) {
+        self.is_early = true;
+        self.signals.push(Signal {
+            reason: HoldReason::Early,
+            guard: Some(position),
+            log_size: None,
+        });
     }
 
     /// As the budget reads it.
@@ -248,6 +275,17 @@ impl Examination {
             log_e: finding.log_e.clone(),
         };
         budget::standing(&[evidence]).abort.map(|number| number.log_evidence)
+    }
+}
+
+/// ln of the events that broke a cap; none: it is no cap.
+fn log_events(seen: &Seen<'_>, finding: &Finding, now: Micros) -> Option<f64> {
+    match finding.tests {
+        Ok(Tests {
+            fixed: Some(Test::Cap { metric, window_us, .. }),
+            ..
+        }) => Some(libm::log(seen.events.within(metric, window_us, now))),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -3,15 +3,10 @@
 //! A split is judged by the horizons of the rollout, which are cut each day; anything else by visits of a stage. A guard
 //! with two tests has them in one list, in the order in which the stages were entered, so that all share its weight.
 
-use super::{Seen, Test, Tests, tests_of::onset_key};
+use super::{Compared, Seen, Test, Tests, tests_of::onset_key};
 use crate::{
     Plan, State, Unit,
-    evidence::{
-        arm::{Arm, Buckets},
-        estimate::Stratum,
-        limit::{Limit, Rule, Side},
-        request, robust, unit,
-    },
+    evidence::{arm::Buckets, estimate::Stratum, request, robust, unit},
     state::Planned,
 };
 
@@ -115,57 +110,7 @@ fn of_visit(plan: &Plan, seen: &Seen<'_>, tests: &Tests, key: (u8, u32)) -> Opti
         return None;
     }
     let test = tests.at(share.is_compared())?;
-    let (metric, rule, is_complement) = match test {
-        Test::Relative {
-            metric,
-            rule,
-            is_complement,
-        }
-        | Test::Absolute {
-            metric,
-            rule,
-            is_complement,
-        } => (metric, rule, is_complement),
-        Test::Split { .. } | Test::Cap { .. } | Test::Level => return None,
-    };
-    let strata = strata(plan, seen, metric, key, is_complement);
-    Some(visit_entry(&rule, &strata))
-}
-
-/// Asks the robust test; an absolute one also how control stands.
-pub(super) fn visit_entry(rule: &Rule, strata: &[Stratum]) -> Entry {
-    let finding = robust::judge(rule, strata);
-    let alone = finding.log_e().unwrap_or(f64::NEG_INFINITY);
-    let is_shared = match rule.limit {
-        Limit::Relative(_) => false,
-        Limit::Absolute(limit) => is_control_beyond(rule, limit, strata),
-    };
-    let log_e = if is_shared {
-        let against_control = Rule {
-            limit: Limit::Relative(1.0),
-            ..*rule
-        };
-        let worse = robust::judge(&against_control, strata).log_e();
-        alone.min(worse.unwrap_or(f64::NEG_INFINITY))
-    } else {
-        alone
-    };
-    Entry::Visit {
-        finding,
-        log_e,
-        is_shared,
-    }
-}
-
-fn is_control_beyond(rule: &Rule, limit: f64, strata: &[Stratum]) -> bool {
-    let mut control = Buckets::new();
-    let live = strata.iter().filter_map(|stratum| stratum.control.as_ref());
-    live.for_each(|buckets| control.merge(buckets));
-    let rate = Arm::of(&control, rule.kind).rate();
-    match rule.harm {
-        Side::Above => rate > limit,
-        Side::Below => rate < limit,
-    }
+    Some(Compared::of(plan, seen, &test, key)?.entry())
 }
 
 /// The strata of a visit; a control only where some units are in it.
@@ -193,7 +138,7 @@ pub(crate) fn strata(plan: &Plan, seen: &Seen<'_>, metric: u16, key: (u8, u32), 
 }
 
 /// What is left of the numerators.
-fn complement(buckets: &Buckets) -> Buckets {
+pub(super) fn complement(buckets: &Buckets) -> Buckets {
     let (mut num, mut den) = (
         [0_i128; crate::evidence::arm::BUCKETS],
         [0_u64; crate::evidence::arm::BUCKETS],

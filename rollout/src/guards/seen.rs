@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     Micros,
     evidence::request::Onset,
-    measure::{Counted, Events, Sums},
+    measure::{Arms, Counted, Events, Sums},
 };
 
 /// A visit of a stage: (stage, visit).
@@ -21,6 +21,10 @@ pub struct Seen<'a> {
     pub counted: &'a [Counted],
     /// The sums of each visit.
     pub visits: &'a BTreeMap<VisitKey, Arc<Sums>>,
+    /// The sums of each visit by hour of the week, the strata added; of rollouts that need them ([`needs_hours`]).
+    ///
+    /// [`needs_hours`]: crate::measure::needs_hours
+    pub hours: &'a BTreeMap<(VisitKey, u8), Arc<Sums>>,
     /// By number of the horizon, from 1.
     pub horizons: &'a BTreeMap<u32, HorizonCounts>,
     /// Sampled units of each visit, by stratum.
@@ -29,6 +33,20 @@ pub struct Seen<'a> {
     pub events: &'a Events,
     /// Since when both arms are beyond the limit of a guard, by its position.
     pub worse_since: &'a BTreeMap<u32, Micros>,
+}
+
+impl Seen<'_> {
+    /// Both arms of a counting in a visit, the strata added.
+    pub(super) fn total(&self, key: VisitKey, metric: u16) -> Arms {
+        self.visits.get(&key).map(|sums| sums.total(metric)).unwrap_or_default()
+    }
+
+    /// The hours of the week in which a visit had data of a counting.
+    pub fn hours_of(&self, key: VisitKey, metric: u16) -> impl Iterator<Item = u8> {
+        let seen = self.hours.range((key, 0)..=(key, u8::MAX));
+        let counted = seen.filter(move |(_, sums)| sums.total(metric) != Arms::default());
+        counted.map(|((_, hour), _)| *hour)
+    }
 }
 
 /// What the tests know of one horizon.

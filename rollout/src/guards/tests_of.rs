@@ -9,7 +9,7 @@ use crate::{
         limit::{self, Rule, Side},
         request,
     },
-    measure::{self, Counted, Counting, bound_of},
+    measure::{self, CapturedArms, Counted, Counting, bound_of},
 };
 
 use super::OnsetKey;
@@ -32,6 +32,17 @@ pub enum Test {
         rule: Rule,
         /// The numerator is what is left of the counted one.
         is_complement: bool,
+    },
+    /// A rate or a mean against that of a captured baseline, whose unit buckets stand in for a control's (4c, 7).
+    Baseline {
+        /// Number of the counting.
+        metric: u16,
+        /// The rule; its limit is relative.
+        rule: Rule,
+        /// The numerator is what is left of the counted one, in the baseline too.
+        is_complement: bool,
+        /// Each hour of the week with the baseline's own.
+        by_hour: bool,
     },
     /// A rate, a mean or an exceedance against a number (4c).
     Absolute {
@@ -127,7 +138,9 @@ pub fn tests_of(plan: &Plan, counted: &[Counted], guard: &Guard) -> Result<Tests
     let fixed = bound.filter(|_| !(needs_bound && live.is_some()));
     let tests = Tests {
         live,
-        fixed: fixed.and_then(|bound| asked.fixed(bound, harm.window)),
+        fixed: asked
+            .against_captured(&plan.baseline.captured, &harm.limit)
+            .or_else(|| asked.fixed(fixed?, harm.window)),
     };
     match tests {
         Tests {
@@ -186,6 +199,36 @@ impl Asked<'_> {
             rule: exceedance::SLOWER_THAN_CONTROL,
             is_complement: false,
         })
+    }
+
+    /// Against a captured baseline: limits that are so many times its rate or mean, if it has buckets of this very
+    /// counting. What was imported or written is a number, and has no variance.
+    fn against_captured(&self, captured: &CapturedArms, limit: &Written) -> Option<Test> {
+        let (by_hour, factor) = match limit {
+            Written::Times {
+                base: Base::Baseline,
+                factor,
+            } => (false, factor),
+            Written::Times {
+                base: Base::BaselineSameHour,
+                factor,
+            } => (true, factor),
+            Written::Absolute(_) | Written::Times { .. } | Written::Plus { .. } => return None,
+        };
+        let is_kept = if by_hour {
+            captured.by_hour(self.counting).is_some()
+        } else {
+            captured.of(self.counting).is_some()
+        };
+        match self.kind {
+            Kind::Rate | Kind::Mean if is_kept => Some(Test::Baseline {
+                metric: self.metric,
+                rule: self.rule(limit::Limit::Relative(factor.as_f64())),
+                is_complement: self.is_complement,
+                by_hour,
+            }),
+            Kind::Rate | Kind::Mean | Kind::Count | Kind::Quantile(_) | Kind::Gauge => None,
+        }
     }
 
     /// Against a number in the base unit of the metric.

@@ -125,7 +125,7 @@ fn rounded(count: f64) -> u64 {
     libm::round(count) as u64
 }
 
-fn entered(walk: &Walk, position: usize) -> Option<Micros> {
+pub(super) fn entered(walk: &Walk, position: usize) -> Option<Micros> {
     let enters = |made: &&Walked| {
         let starts = position == 0 && made.transition == Transition::Started;
         starts || matches!(made.transition, Transition::Advanced { to, .. } if to == position)
@@ -133,7 +133,7 @@ fn entered(walk: &Walk, position: usize) -> Option<Micros> {
     walk.transitions.iter().find(enters).map(|made| made.at_us)
 }
 
-fn left(walk: &Walk, position: usize) -> Option<Micros> {
+pub(super) fn left(walk: &Walk, position: usize) -> Option<Micros> {
     let leaves = |made: &&Walked| {
         let passes_last = matches!(made.transition, Transition::BakeStarted | Transition::Completed);
         let advances = matches!(made.transition, Transition::Advanced { from, .. } if from == position);

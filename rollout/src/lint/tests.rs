@@ -4,7 +4,9 @@ use crate::{
     DAY_US, Guard, Level, Share, Stage, Unit,
     draft::{Wish, draft},
     duration::Dwell,
+    evidence::arm::Buckets,
     gate::Policy,
+    measure::{CapturedArm, CapturedArms},
     plan::{BaselineSource, Traffic},
     risk::{Assessment, Rated, Reversibility, Risk},
 };
@@ -221,6 +223,77 @@ fn what_is_worth_a_second_thought_is_a_warning_and_no_more() {
     baked.risk = assessed(Risk::Medium);
     baked.stages[1].dwell = Dwell::For(0);
     assert_eq!(lint(&baked, &around(), MONDAY_US).warnings, []);
+}
+
+#[test]
+fn a_baseline_of_too_few_units_to_abort_by_is_said() {
+    let warned = |buckets: usize| {
+        let mut captured = Buckets::new();
+        (0..buckets).for_each(|bucket| captured.add(bucket, 1, 100));
+        let mut plan = plan(5_000);
+        plan.guards.push(guard("error-rate > 2x baseline"));
+        let counted = crate::measure::counted(&plan).remove(0);
+        let buckets = captured;
+        plan.baseline.captured = std::sync::Arc::new(CapturedArms {
+            units: 10,
+            arms: vec![CapturedArm {
+                counted,
+                buckets,
+                hours: std::collections::BTreeMap::new(),
+            }],
+        });
+        lint(&plan, &around(), MONDAY_US).warnings
+    };
+    assert_eq!(fields(&warned(3)), ["guards[1].harm"]);
+    assert!(warned(3)[0].description.contains("3.0 of 64"), "{:?}", warned(3));
+    assert_eq!(warned(4), []);
+}
+
+#[test]
+fn hours_without_a_baseline_are_named_where_nobody_is_in_control() {
+    let warned = |hours: &[u8]| {
+        let mut captured = Buckets::new();
+        (0..64).for_each(|bucket| captured.add(bucket, 1, 100));
+        let mut plan = plan(5_000);
+        plan.guards.push(guard("error-rate > 2x baseline-same-hour"));
+        let counted = crate::measure::counted(&plan).remove(0);
+        plan.baseline.captured = std::sync::Arc::new(CapturedArms {
+            units: 640,
+            arms: vec![CapturedArm {
+                counted,
+                buckets: captured.clone(),
+                hours: hours.iter().map(|hour| (*hour, captured.clone())).collect(),
+            }],
+        });
+        lint(&plan, &around(), MONDAY_US).warnings
+    };
+    let none = warned(&[]);
+    assert_eq!(fields(&none), ["guards[1].harm"]);
+    assert!(none[0].description.contains("needs a baseline with hours"), "{none:?}");
+    let some = warned(&[9]);
+    assert_eq!(fields(&some), ["guards[1].harm"]);
+    assert!(
+        some[0]
+            .description
+            .contains("hours of the week in which nobody is in control: "),
+        "{some:?}"
+    );
+    assert!(some[0].description.contains(":00 UTC, .."), "{some:?}");
+    assert_eq!(warned(&(0..168).collect::<Vec<u8>>()), []);
+}
+
+#[test]
+fn a_gate_is_not_asked_by_the_hour() {
+    let mut plan = plan(5_000);
+    plan.stages[0].success = vec!["error-rate <= 1.2x baseline-same-hour".parse().unwrap()];
+    plan.warning = vec!["error-rate > 1.2x baseline-same-hour".parse().unwrap()];
+    plan.guards.push(guard("p95 > 2x baseline-same-hour"));
+    let violations = lint(&plan, &around(), MONDAY_US).violations;
+    assert_eq!(
+        fields(&violations),
+        ["guards[1].harm", "stages[0].success[0]", "warning[0]"]
+    );
+    assert!(violations[1].description.contains("is for guards"), "{violations:?}");
 }
 
 #[test]

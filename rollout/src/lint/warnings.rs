@@ -33,6 +33,7 @@ pub(super) fn check(plan: &Plan, around: &Surroundings<'_>, found: &mut Vec<Viol
     check_dwells(plan, found);
     check_on_call(plan, found);
     found.extend(super::baseline::lacking(plan));
+    found.extend(super::baseline::thin(plan));
     check_blind(plan, found);
 }
 
@@ -110,6 +111,7 @@ fn check_blind(plan: &Plan, found: &mut Vec<Violation>) {
 
 /// A plan that does not come to its end though all goes well.
 pub(super) fn check_walk(plan: &Plan, walk: &Walk, found: &mut Vec<Violation>) {
+    found.extend(super::baseline::silent_hours(plan, walk));
     let stuck = walk.waits.iter().any(|wait| matches!(wait, Wait::Person));
     if stuck && matches!(walk.state.phase, Phase::Soak | Phase::Gate | Phase::Held) {
         let name = plan

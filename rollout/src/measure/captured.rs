@@ -96,19 +96,20 @@ fn estimate<'w>(plan: &Plan, counted: &Counted, arms: &Arms, whose: Whose) -> Op
         (Counting::Sum { .. }, _) => 1e6,
         _ => 1.0,
     };
-    let mut buckets = arms.control.clone();
-    add(&mut buckets, &arms.treatment, whose);
-    let (num, den) = whole(&buckets);
+    let (num, den) = whole(&of_whom(arms, whose));
     let rate = num / per_one / den.max(1) as f64;
     let is_of_the_rest = matches!(counted.counting, Counting::Lost);
     Some(Ok((if is_of_the_rest { 1.0 - rate } else { rate }, den)))
 }
 
-fn add(buckets: &mut Buckets, treatment: &Buckets, whose: Whose) {
+/// The buckets of those whose numbers are taken.
+pub(super) fn of_whom(arms: &Arms, whose: Whose) -> Buckets {
+    let mut buckets = arms.control.clone();
     match whose {
         Whose::Control => {}
-        Whose::Both => buckets.merge(treatment),
+        Whose::Both => buckets.merge(&arms.treatment),
     }
+    buckets
 }
 
 fn durations(sums: &Sums, whose: Whose) -> Durations {
@@ -129,10 +130,7 @@ fn quantile<'w>(durations: &Durations, thousandth: u16) -> Result<(f64, u64), &'
 /// Outcomes of all whose numbers these are, in a second.
 fn throughput<'w>(sums: &Sums, whose: Whose, soaked_us: Micros) -> Result<(f64, u64), &'w str> {
     // The error rate is always the first, and is of all outcomes.
-    let arms = sums.total(0);
-    let mut buckets = arms.control;
-    add(&mut buckets, &arms.treatment, whose);
-    let (_, outcomes) = whole(&buckets);
+    let (_, outcomes) = whole(&of_whom(&sums.total(0), whose));
     if soaked_us <= 0 {
         return Err("no time was measured");
     }

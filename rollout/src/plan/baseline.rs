@@ -1,8 +1,8 @@
 //! What the metrics were before the rollout, and how much traffic the flag sees.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::criterion::Number;
+use crate::{criterion::Number, measure::CapturedArms};
 
 /// What the metrics were before.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +13,8 @@ pub struct Baseline {
     pub values: BTreeMap<String, Number>,
     /// Key of the stored baseline that a rollout takes over when it is created.
     pub artifact: Option<String>,
+    /// Of a rollout: the unit buckets of what was taken over, if it was captured. No part of the plan as a document.
+    pub captured: Arc<CapturedArms>,
 }
 
 /// Where the figures of a baseline come from.
@@ -40,8 +42,9 @@ pub struct Traffic {
 
 impl Baseline {
     /// Takes over what was captured or imported; it goes before what the plan writes, which stands for the rest.
-    pub fn freeze(&mut self, artifact: impl IntoIterator<Item = (String, Number)>) {
+    pub fn freeze(&mut self, artifact: impl IntoIterator<Item = (String, Number)>, captured: Arc<CapturedArms>) {
         self.values.extend(artifact);
+        self.captured = captured;
     }
 
     /// Whether both are of the same artifact, so that values which one has taken over are the other's.

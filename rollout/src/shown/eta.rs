@@ -137,6 +137,8 @@ fn twice(look: &Look<'_>, found: Found<'_>, compared: &Compared, shown: &Shown) 
     let price = price(look, found)?;
     let share = look.plan.wanted(look.state.stage).fraction();
     let test = match (shown.test, compared.rule.limit) {
+        // What a captured baseline is unsure of is not in the arithmetic of costs.
+        ("robust", _) if compared.is_of_baseline => Cost::Absolute,
         ("robust", Limit::Absolute(_)) => Cost::Absolute,
         ("robust", Limit::Relative(_)) => Cost::Robust { share },
         _ => match look.plan.unit {
@@ -149,6 +151,7 @@ fn twice(look: &Look<'_>, found: Found<'_>, compared: &Compared, shown: &Shown) 
     };
     let limit = match compared.rule.limit {
         Limit::Absolute(limit) => limit,
+        Limit::Relative(_) if compared.is_of_baseline => shown.limit?,
         Limit::Relative(ratio) => ratio * shown.control?,
     };
     match (compared.rule.kind, compared.rule.harm) {

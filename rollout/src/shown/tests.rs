@@ -8,7 +8,7 @@ use crate::{
     criterion::{Criterion, Estimates},
     duration::Dwell,
     guards::{self, HorizonCounts, SampledCounts, VisitKey},
-    measure::{Counted, Events, Sums, counted},
+    measure::{CapturedArm, CapturedArms, Counted, Events, Sums, counted},
 };
 
 const HOUR: Micros = 3_600_000_000;
@@ -19,6 +19,7 @@ struct World {
     state: State,
     counted: Vec<Counted>,
     visits: BTreeMap<VisitKey, Arc<Sums>>,
+    hours: BTreeMap<(VisitKey, u8), Arc<Sums>>,
     horizons: BTreeMap<u32, HorizonCounts>,
     sampled: BTreeMap<(VisitKey, u8), SampledCounts>,
     events: Events,
@@ -60,6 +61,7 @@ impl World {
             plan,
             state,
             visits: BTreeMap::new(),
+            hours: BTreeMap::new(),
             horizons: BTreeMap::new(),
             sampled: BTreeMap::new(),
             events: Events::default(),
@@ -94,6 +96,7 @@ impl World {
         let seen = Seen {
             counted: &self.counted,
             visits: &self.visits,
+            hours: &self.hours,
             horizons: &self.horizons,
             sampled: &self.sampled,
             events: &self.events,
@@ -228,4 +231,51 @@ fn evidence_that_grows_has_a_time_until_it_aborts_and_else_until_twice_the_limit
     let mut ended = world().count(0, (2, 100), (1, 100)).bad_units(20, 10);
     ended.state.phase = Phase::Aborted;
     assert_eq!(ended.shown().eta, None);
+}
+
+/// Everybody is treated: 2 % of 6,400 fail, and 1 % did before, in these hours of the week.
+fn captured(guard: &str, before: &[u8], now: &[u8]) -> World {
+    let arm = |bad| {
+        let mut buckets = Buckets::new();
+        (0..64).for_each(|bucket| buckets.add(bucket, bad, 100));
+        buckets
+    };
+    let mut world = World::new(guard, 100).count(0, (2, 100), (0, 0));
+    world.plan.baseline.captured = Arc::new(CapturedArms {
+        units: 640,
+        arms: vec![CapturedArm {
+            counted: world.counted[0].clone(),
+            buckets: arm(1),
+            hours: before.iter().map(|hour| (*hour, arm(1))).collect(),
+        }],
+    });
+    for hour in now {
+        let sums = Arc::make_mut(world.hours.entry(((0, 1), *hour)).or_default());
+        sums.metrics.entry((0, 0)).or_default().treatment = arm(2);
+    }
+    world
+}
+
+#[test]
+fn a_captured_baseline_is_the_limit_and_not_shown_as_control() {
+    let shown = captured("error-rate > 1.5x baseline", &[], &[]).shown();
+    assert_eq!((shown.test, shown.control, shown.control_outcomes), ("robust", None, 0));
+    close(shown.treatment, 0.02);
+    close(shown.limit, 0.015);
+    assert!(shown.from_limit.is_some() && shown.eta.is_some(), "{shown:?}");
+}
+
+#[test]
+fn a_limit_by_the_hour_says_in_how_many_hours_it_has_a_baseline() {
+    let shown = |before: &[u8], now: &[u8]| captured("error-rate > 1.5x baseline-same-hour", before, now).shown();
+    let some = shown(&[3, 4, 5], &[4, 5, 6, 7]);
+    assert_eq!((some.test, some.hours), ("robust", Some((2, 4))));
+    close(some.limit, 0.015);
+    assert_eq!(some.treatment_outcomes, 12_800);
+    let none = shown(&[3], &[4, 5]);
+    assert_eq!(
+        (none.untested, none.hours),
+        ("no hour of it has a baseline", Some((0, 2)))
+    );
+    assert_eq!(shown(&[3], &[]).untested, "", "nothing is measured yet");
 }

@@ -1,9 +1,9 @@
 //! What people have decided and done about a rollout, as far as the engine must know it.
 
-use crate::Micros;
+use crate::{HoldReason, Micros};
 
 /// What people have decided and done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Desk {
     /// The plan that approvals are for.
     pub plan_hash: u128,
@@ -17,6 +17,8 @@ pub struct Desk {
     pub ticks: Vec<Tick>,
     /// Issues found, closed ones included.
     pub issues: Vec<Issue>,
+    /// Signals dismissed in the present visit, those that have lapsed included, the oldest first.
+    pub dismissals: Vec<Dismissal>,
     /// When somebody last said that they have seen how it stands.
     pub acknowledged_at_us: Option<Micros>,
     /// Put away by a person, after its end or before its start.
@@ -47,6 +49,23 @@ pub struct Tick {
     pub by: String,
     /// When.
     pub at_us: Micros,
+}
+
+/// A signal that a person has judged to be no harm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dismissal {
+    /// What it held for.
+    pub reason: HoldReason,
+    /// The guard that raised it, by its position; none: it is of no guard.
+    pub guard: Option<usize>,
+    /// Natural logarithm of its size then: of the evidence, or of the events that were counted. None: it has no size.
+    pub log_size: Option<f64>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at_us: Micros,
+    /// Why.
+    pub why: String,
 }
 
 /// A list of items.

@@ -191,6 +191,63 @@ impl HoldReason {
         }
     }
 
+    /// Whether a person may dismiss it: something that the data raises, and that can be judged otherwise.
+    pub fn is_dismissible(self) -> bool {
+        match self {
+            HoldReason::Evidence
+            | HoldReason::Rule
+            | HoldReason::Incident
+            | HoldReason::SampleRatio
+            | HoldReason::Early
+            | HoldReason::Inconclusive => true,
+            HoldReason::FlagOff
+            | HoldReason::Person
+            | HoldReason::Fix
+            | HoldReason::SpillOver
+            | HoldReason::Telemetry
+            | HoldReason::NoAgents
+            | HoldReason::Stale
+            | HoldReason::NoTraffic
+            | HoldReason::NoTreatmentTraffic
+            | HoldReason::TooFewOutcomes
+            | HoldReason::TooFewUnits => false,
+        }
+    }
+
+    /// Whether guards raise it, each by itself.
+    pub fn is_of_a_guard(self) -> bool {
+        matches!(
+            self,
+            HoldReason::Evidence | HoldReason::Rule | HoldReason::Incident | HoldReason::Early
+        )
+    }
+
+    /// What ends it, in words that say what to do.
+    pub fn ended_by(self) -> &'static str {
+        match self {
+            HoldReason::FlagOff => "turn the flag on again, or revive it",
+            HoldReason::Person => "resume ends it",
+            HoldReason::Fix => "close the open issues",
+            HoldReason::SpillOver => "it recovers or aborts within five minutes by itself",
+            HoldReason::Telemetry => "see why agents drop outcomes; it ends when enough of them are counted",
+            HoldReason::NoAgents => "an agent that holds the flag must be live",
+            HoldReason::Stale => "the agents must report again",
+            HoldReason::NoTraffic | HoldReason::NoTreatmentTraffic => "traffic must come, or a person advances",
+            HoldReason::TooFewOutcomes | HoldReason::TooFewUnits => "more data must come, or a person advances",
+            HoldReason::Evidence
+            | HoldReason::Rule
+            | HoldReason::Incident
+            | HoldReason::SampleRatio
+            | HoldReason::Early
+            | HoldReason::Inconclusive => "it ends when the data says otherwise, or a person dismisses it",
+        }
+    }
+
+    /// The reason of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Whether the stage's clock runs on while the rollout is held for it: what is waited for comes with time.
     pub fn soaks(self) -> bool {
         match self {

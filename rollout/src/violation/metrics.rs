@@ -5,6 +5,7 @@ use crate::{
     Guard, Level, Plan, Unit,
     catalogue::Resolver,
     criterion::{self, Base, Comparison, Criterion, Limit},
+    measure,
     plan::MOST_GUARDS,
 };
 
@@ -195,7 +196,16 @@ fn is_absolute(written: &Criterion) -> bool {
 
 fn check_criteria(field: &str, written: &[Criterion], resolver: &Resolver<'_>, found: &mut Vec<Violation>) {
     for (position, written) in written.iter().enumerate().take(32) {
-        check_criteria_one(&format!("{field}[{position}]"), written, resolver, found);
+        let field = format!("{field}[{position}]");
+        if let Criterion::Compare(comparison) = written
+            && measure::is_by_hour(comparison)
+        {
+            let description =
+                format!("{written} is for guards: a gate compares with one number; write baseline, or control");
+            report(found, field, description);
+            continue;
+        }
+        check_criteria_one(&field, written, resolver, found);
     }
 }
 

@@ -89,6 +89,11 @@ fn invariant_2_nothing_clears_an_abort() {
         tick,
         Act::AddIssue("it blinks".to_owned()),
         close,
+        Act::Dismiss {
+            reason: HoldReason::Evidence,
+            guard: None,
+            why: "it is no harm".to_owned(),
+        },
         Act::Acknowledge,
         Act::Complete,
         Act::Supersede,

@@ -1,11 +1,11 @@
 //! What holds for every rollout, whatever is known and done when: random plans, facts, acts and crashes.
 
 use proptest::prelude::*;
-use rollout::{AbortCause, Act, ArmTotals, Facts, Phase, Plan, Share, State, Transition, step};
+use rollout::{AbortCause, Act, ArmTotals, Facts, Phase, Plan, Share, State, Transition, act, step};
 
 use crate::{
     builders::{Rollout, SECOND_US, evidence, good, harmful, latched},
-    random::{Event, days, events, facts, led, plain_plans, plans},
+    random::{Event, days, dismissals, events, facts, led, plain_plans, plans},
 };
 
 /// What is exposed of everybody, as far as the stages tell.
@@ -112,6 +112,26 @@ proptest! {
                 prop_assert_eq!(next.state, state);
                 prop_assert_eq!(next.transition, None);
             }
+        }
+    }
+
+    #[test]
+    fn no_dismissal_keeps_harm_from_its_abort(
+        plan in plans(), events in events(), seen in facts(), wanted in dismissals(), number in 20.0..100.0_f64,
+    ) {
+        for moment in led(&plan, &events) {
+            let (state, now) = (moment.after, moment.before.observed_at_us);
+            let raised = Facts { evidence: evidence(number), ..seen.clone() };
+            let Ok(acted) = act(&plan, &state, &raised, &wanted, "ann", now) else { continue };
+            let is_dismissed = matches!(acted.transition, Transition::Dismissed(_));
+            prop_assert!(is_dismissed);
+            let (before, after) = (&state, &acted.state);
+            prop_assert_eq!((before.phase, before.stage, before.soaked_us), (after.phase, after.stage, after.soaked_us));
+            prop_assert!(after.desk.dismissals.len() <= 20);
+            let harmful = Facts { evidence: evidence(100.5), ..seen.clone() };
+            let aborted = step(&plan, after, &harmful, after.observed_at_us + SECOND_US);
+            let is_by_evidence = matches!(aborted.transition, Some(Transition::Aborted(AbortCause::Evidence { .. })));
+            prop_assert!(is_by_evidence, "{:?}", aborted.transition);
         }
     }
 

@@ -6,6 +6,7 @@ mod acts;
 mod builders;
 mod certify;
 mod criteria;
+mod dismissals;
 mod ends;
 mod evidence;
 mod extremes;

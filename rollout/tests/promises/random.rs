@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::{collection::vec, prelude::*};
 use rollout::{
-    Act, ArmTotals, Delivery, Facts, Measure, Micros, Plan, Share, Stage, State, Totals, Transition, Unit, act,
+    Act, ArmTotals, Concerns, Delivery, Facts, HoldReason, Measure, Micros, Plan, Share, Signal, Stage, State, Totals,
+    Transition, Unit, act,
     criterion::Estimates,
     duration::Dwell,
     gate::Policy,
@@ -114,6 +115,35 @@ fn measures() -> impl Strategy<Value = BTreeMap<String, Measure>> {
     })
 }
 
+/// Nothing mostly, or one signal that holds without evidence.
+fn concerns() -> impl Strategy<Value = Concerns> {
+    let signal = (prop::sample::select(SIGNALS.to_vec()), 1.0..9.0_f64);
+    prop::option::weighted(0.2, signal).prop_map(|raised| {
+        let mut concerns = Concerns::default();
+        if let Some((reason, log_size)) = raised {
+            concerns.is_early = reason == HoldReason::Early;
+            concerns.holds = [reason]
+                .into_iter()
+                .filter(|reason| *reason != HoldReason::Early)
+                .collect();
+            concerns.signals = vec![Signal {
+                reason,
+                guard: reason.is_of_a_guard().then_some(0),
+                log_size: Some(log_size),
+            }];
+        }
+        concerns
+    })
+}
+
+/// What holds without evidence, and may be dismissed.
+const SIGNALS: [HoldReason; 4] = [
+    HoldReason::Rule,
+    HoldReason::Incident,
+    HoldReason::SampleRatio,
+    HoldReason::Early,
+];
+
 /// Facts of all kinds, mostly good ones, short of an abort.
 pub(crate) fn facts() -> impl Strategy<Value = Facts> {
     let delivery = prop_oneof![
@@ -123,17 +153,21 @@ pub(crate) fn facts() -> impl Strategy<Value = Facts> {
     let number = prop_oneof![4 => Just(None), 1 => (0.01..99.0_f64).prop_map(evidence)];
     let flags = prop::array::uniform3(prop::bool::weighted(0.1));
     let certified = prop::option::of(prop::bool::weighted(0.8));
-    (delivery, totals(), totals(), number, flags, measures(), certified).prop_map(
-        |(delivery, treatment, control, evidence, [stale, positions_full, off], measures, certified)| Facts {
-            off,
-            delivery,
-            arms: ArmTotals { treatment, control },
-            evidence,
-            fresh: !stale,
-            positions_full,
-            measures,
-            certified,
-            ..good()
+    let rest = (measures(), certified, concerns());
+    (delivery, totals(), totals(), number, flags, rest).prop_map(
+        |(delivery, treatment, control, evidence, [stale, positions_full, off], (measures, certified, concerns))| {
+            Facts {
+                off,
+                delivery,
+                arms: ArmTotals { treatment, control },
+                evidence,
+                fresh: !stale,
+                positions_full,
+                measures,
+                certified,
+                concerns,
+                ..good()
+            }
         },
     )
 }
@@ -156,10 +190,24 @@ pub(crate) fn acts() -> impl Strategy<Value = Act> {
             tick(List::Preflight, "tests"), tick(List::Exit, "documents"), tick(List::Stage(0), "seen"),
         ]),
         2 => Just(Act::Approve),
+        2 => dismissals(),
         1 => (0..6_usize).prop_map(Act::StepBack),
         1 => (0..6_usize).prop_map(move |stage| tick(List::Stage(stage), "seen")),
         1 => (0..9_i64).prop_map(|seconds| Act::Extend(Some(seconds * SECOND_US))),
     ]
+}
+
+/// Somebody dismisses whatever may be dismissed.
+pub(crate) fn dismissals() -> impl Strategy<Value = Act> {
+    let all: Vec<HoldReason> = HoldReason::ALL
+        .into_iter()
+        .filter(|reason| reason.is_dismissible())
+        .collect();
+    prop::sample::select(all).prop_map(|reason| Act::Dismiss {
+        reason,
+        guard: None,
+        why: "it is no harm".to_owned(),
+    })
 }
 
 /// Steps alone, at any times.

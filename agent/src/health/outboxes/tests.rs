@@ -46,9 +46,13 @@ impl Agent {
 
     /// The last ticks of the frames that are cut when this tick begins.
     fn cut(&mut self, tick: u32, which: Cut) -> Vec<u32> {
-        self.outboxes.cut(&self.snapshot, &self.counters, moment(tick), which);
-        let frames = self.outboxes.take_unsent();
+        let frames = self.frames(tick, which);
         frames.iter().map(|frame| frame.last_tick).collect()
+    }
+
+    fn frames(&mut self, tick: u32, which: Cut) -> Vec<v1::Frame> {
+        self.outboxes.cut(&self.snapshot, &self.counters, moment(tick), which);
+        self.outboxes.take_unsent()
     }
 }
 
@@ -61,6 +65,36 @@ fn frames_wait_for_their_interval() {
         assert!(agent.cut(tick, Cut::Due).is_empty(), "{tick}");
     }
     assert_eq!(agent.cut(110, Cut::Due), [109]);
+}
+
+#[test]
+fn a_frame_says_when_it_is_urgent_due_or_not() {
+    let mut agent = Agent::new(100);
+    agent.report(Arm::Control, Ok, 100, 100);
+    agent.report(Arm::Treatment, Ok, 5, 100);
+    let is_urgent = |frames: Vec<v1::Frame>| frames.iter().map(|frame| frame.urgent).collect::<Vec<_>>();
+    assert_eq!(is_urgent(agent.frames(110, Cut::Due)), [false]);
+    for tick in [110, 120] {
+        agent.report(Arm::Control, Ok, 100, tick);
+        agent.report(Arm::Treatment, Error, 5, tick);
+    }
+    assert_eq!(is_urgent(agent.frames(111, Cut::Due)), [true], "before it is due");
+    assert_eq!(is_urgent(agent.frames(121, Cut::Due)), [true], "when it is due");
+    assert_eq!(is_urgent(agent.frames(131, Cut::Due)), [false], "it was told");
+}
+
+#[test]
+fn where_requests_are_split_nothing_is_urgent() {
+    let of = |unit| {
+        let measurement = Measurement { unit, ..measurement() };
+        let counters = Counters::default();
+        for position in 0..5 {
+            report(&counters, &measurement, exposure(Arm::Treatment, position), Error, 100);
+            report(&counters, &measurement, exposure(Arm::Control, position), Ok, 100);
+        }
+        is_urgent(&measurement, &counters, 100)
+    };
+    assert!(of(SplittingUnit::Unit) && !of(SplittingUnit::Request));
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(crate) struct Opened {
 
 /// Opens the spool in a folder that is created if need be, for `limit` bytes in all.
 pub(crate) fn open(path: &Path, limit: u64) -> Result<Opened, OpenError> {
-    let path = folder::prepare(path)?;
+    let path = identity::folder(path)?;
     let lock = identity::lock(&path).map_err(|error| match error {
         identity::FolderError::InUse(path) => OpenError::InUse(path),
         other => OpenError::Lock(other),

@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     /// Keeps the folder for this process until the last write.
     _lock: FolderLock,
     is_failing: bool,
+    /// It had no room for something since it last had room for all.
+    is_short: bool,
 }
 
 impl Keeper {
@@ -45,6 +47,7 @@ impl Keeper {
             clock,
             _lock: lock,
             is_failing: false,
+            is_short: false,
         }
     }
 
@@ -101,12 +104,13 @@ impl Keeper {
     }
 
     fn note(&mut self, shed: u64, result: io::Result<()>) {
-        if shed > 0 {
+        metrics::spooled(SpoolResult::Dropped, shed);
+        let was_short = std::mem::replace(&mut self.is_short, shed > 0);
+        if self.is_short && !was_short {
             tracing::warn!(
                 frames = shed,
-                "the spool has no room for the counts of its oldest frames"
+                "the spool has no room for the counts of its oldest frames; how many is in the metrics"
             );
-            metrics::spooled(SpoolResult::Dropped, shed);
         }
         match result {
             Ok(()) => {

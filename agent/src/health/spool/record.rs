@@ -99,6 +99,7 @@ pub(super) fn hollow(frame: &v1::Frame) -> v1::Frame {
         cells: Vec::new(),
         dropped: outcomes,
         environment: frame.environment.clone(),
+        urgent: false,
     }
 }
 

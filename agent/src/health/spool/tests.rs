@@ -29,6 +29,7 @@ fn frame(sequence: u64, outcomes: u64) -> v1::Frame {
         cells: vec![cell],
         dropped: 0,
         environment: "production".to_owned(),
+        urgent: false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use rollout::HoldReason;
 
 use super::RolloutName;
 use crate::args::global::positive;
@@ -17,8 +18,8 @@ Shows where the rollout stands and asks; it is refused if the rollout has moved 
 /// What `rollout tick --help` teaches.
 pub(super) const TICK_EXAMPLES: &str = "\
 Examples:
-  tidegate rollout tick checkout-v2 'rollback rehearsed'
-  tidegate rollout tick checkout-v2 'dashboards checked' --list stage
+  tidegate rollout tick checkout-v2 rollback-rehearsed
+  tidegate rollout tick checkout-v2 dashboards-checked --list stage
 
 Without --list the item is looked for in the lists that matter now.";
 /// What `rollout issue --help` teaches.
@@ -26,6 +27,18 @@ pub(super) const ISSUE_EXAMPLES: &str = "\
 Examples:
   tidegate rollout issue add checkout-v2 'wrong tax in Norway'
   tidegate rollout issue close checkout-v2 1 --resolution 'fixed in 4.1.2'";
+
+/// What `rollout dismiss --help` teaches.
+pub(super) const DISMISS_EXAMPLES: &str = "\
+Examples:
+  tidegate rollout dismiss checkout-v2 --signal evidence --reason 'slower, and worth it'
+  tidegate rollout dismiss checkout-v2 --signal evidence --guard p95 --reason 'a known batch job'
+  tidegate rollout dismiss checkout-v2 --signal incident --reason 'the payment provider, not us'
+
+`rollout get` shows what is raised. What is dismissed holds no longer and stands against no gate, and not against
+`advance` or `complete`: until the stage is left, or until the evidence (or the count of a cap) has doubled. It never
+touches an abort: evidence at the abort level, rules that abort, kill conditions and roll-back criteria act as before,
+and nothing clears a latch. What a person holds ends with `resume`; data that is missing must come.";
 
 /// A rollout, and the sequence that the decision was based on.
 #[derive(Debug, Args)]
@@ -123,6 +136,32 @@ pub(crate) enum IssueCommand {
     Close(ClosingArgs),
 }
 
+/// Which signal.
+#[derive(Debug, Args)]
+pub(crate) struct DismissArgs {
+    #[command(flatten)]
+    pub(crate) act: ActArgs,
+    /// What is no harm: evidence, rule, incident, sample-ratio, early or inconclusive
+    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    pub(crate) signal: HoldReason,
+    /// Only of this guard: its number, its metric, its harm or its name (default: each that holds it now)
+    #[arg(long, value_name = "GUARD", default_value = "", hide_default_value = true)]
+    pub(crate) guard: String,
+}
+
+/// A signal that can be dismissed; what cannot be is refused with what ends it.
+fn signal(text: &str) -> Result<HoldReason, String> {
+    match HoldReason::of_name(text) {
+        Some(reason) if reason.is_dismissible() => Ok(reason),
+        Some(other) => Err(format!("{text} cannot be dismissed: {}", other.ended_by())),
+        None => {
+            let known = HoldReason::ALL.into_iter().filter(|reason| reason.is_dismissible());
+            let known: Vec<&str> = known.map(HoldReason::name).collect();
+            Err(format!("must be one of {}", known.join(", ")))
+        }
+    }
+}
+
 /// Something that was found.
 #[derive(Debug, Args)]
 pub(crate) struct FoundArgs {
@@ -142,6 +181,6 @@ pub(crate) struct ClosingArgs {
     #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) number: u32,
     /// How it was dealt with
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) resolution: String,
 }

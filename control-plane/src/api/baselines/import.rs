@@ -10,6 +10,7 @@ use proto::{status::violation, v1};
 use rollout::{
     catalogue::{self, MetricKey, Resolver},
     criterion::{Number, check_value},
+    measure::CapturedArms,
 };
 
 use super::Wanted;
@@ -49,6 +50,7 @@ pub(super) fn read(request: v1::ImportBaselineRequest) -> Result<Wanted, Vec<Vio
             description: request.description,
             values,
             origin: None,
+            arms: CapturedArms::default(),
         }),
         Ok(_) | Err(_) => Err(found),
     }

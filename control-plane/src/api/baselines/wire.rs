@@ -17,6 +17,8 @@ pub(super) fn stored(environment: &Key, record: &BaselineRecord) -> v1::StoredBa
                 value: value.number.to_string(),
                 outcomes: value.outcomes,
                 number: value.number.as_f64(),
+                buckets: record.arms.effective(metric).unwrap_or_default(),
+                hours: record.arms.hours(metric),
             })
             .collect(),
         origin: record.origin.as_ref().map(origin),

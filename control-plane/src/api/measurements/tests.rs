@@ -349,7 +349,8 @@ async fn a_level_is_set_for_an_arm_and_a_repeat_does_not_set_it_back() {
     service.push(vec![level("two", 0.9)]).await.unwrap();
     service.push(vec![level("one", 0.4)]).await.unwrap();
     let id = service.rollout().id;
-    let levels = service.levels.of(id, now_us());
+    let (levels, readings) = service.levels.of(id, now_us());
+    assert_eq!(readings, 2);
     assert_eq!(levels["cpu"].now.treatment, Some(0.9));
     assert_eq!(levels["cpu"].recent.len(), 2);
     assert!(service.waiting().is_empty(), "a level is no evidence");

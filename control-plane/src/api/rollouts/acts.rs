@@ -8,7 +8,7 @@ use rollout::{Act, Refusal, state::List};
 use runtime::clock::now_us;
 use tonic::Status;
 
-use super::{RolloutsApi, TRIES, check_sequence, not_committed};
+use super::{RolloutsApi, TRIES, check_sequence, dismiss, not_committed};
 use crate::{api::refusal, engine, identity::Actor, record::RolloutRecord, truth::CommitError};
 
 /// The rollout that somebody means.
@@ -65,6 +65,7 @@ pub(super) fn refused(record: &RolloutRecord, error: &Refusal) -> Status {
         Refusal::Phase { .. } => "STATE",
         Refusal::Waits(_) => "WAITS",
         Refusal::HeldFor(_) => "HELD",
+        Refusal::Dismissal(_) => "SIGNAL",
         Refusal::Outcome { .. }
         | Refusal::Already(_)
         | Refusal::NoIssue
@@ -80,12 +81,13 @@ pub(super) fn refused(record: &RolloutRecord, error: &Refusal) -> Status {
     };
     refusal::standing(match error {
         Refusal::Waits(waits) => waits.iter().map(|wait| told(format!("it waits for {wait}"))).collect(),
+        Refusal::Dismissal(found) => found.iter().map(|why| told(why.to_string())).collect(),
         other => vec![told(other.to_string())],
     })
 }
 
-/// What somebody does, as the wire has it.
-pub(super) fn read(act: Option<Wire>, record: &RolloutRecord) -> Result<Act, Status> {
+/// What somebody does, as the wire has it, and why.
+pub(super) fn read(act: Option<Wire>, record: &RolloutRecord, why: &str) -> Result<Act, Status> {
     let Some(act) = act else {
         return Err(invalid(&[violation("act", "must say what to do")]));
     };
@@ -111,6 +113,7 @@ pub(super) fn read(act: Option<Wire>, record: &RolloutRecord) -> Result<Act, Sta
             number: closing.number,
             resolution: closing.resolution,
         },
+        Wire::Dismiss(asked) => dismiss::read(&asked, &record.plan, why)?,
         Wire::Acknowledge(_) => Act::Acknowledge,
         Wire::Complete(_) => Act::Complete,
         Wire::Archive(_) => Act::Archive,

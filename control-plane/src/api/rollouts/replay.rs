@@ -12,6 +12,7 @@ use tonic::Status;
 
 use super::RolloutsApi;
 use crate::{
+    levels::Kept,
     record::RolloutRecord,
     replay::{Decision, Look, Move, Replay, Replayer, limits},
     store::{
@@ -52,7 +53,9 @@ impl RolloutsApi {
         })?;
         let state = self.view.truth.state();
         let record = self.found(&state, &request.environment, &request.rollout)?;
-        let other = request.other.map(|other| limits::plan_with(&record, other));
+        let readings = self.readings(&record).await?;
+        let read = readings.iter().map(|kept| kept.metric.as_str()).collect();
+        let other = request.other.map(|other| limits::plan_with(&record, other, &read));
         let other = other.transpose().map_err(|found| invalid(&found))?.map(Arc::new);
         let sealed = state.evidence_of(record.id).batches;
         let log = self.items(&keys::transitions(&record.environment, record.id)).await?;
@@ -62,8 +65,8 @@ impl RolloutsApi {
             .map_err(|error| lost(&record, error))?;
         log.retain(|made| made.sequence <= record.state.sequence);
         let run = Run {
-            own: Replayer::new(&record, record.plan.clone(), &log),
-            other: other.as_ref().map(|plan| Replayer::new(&record, plan.clone(), &[])),
+            own: Replayer::new(&record, record.plan.clone(), &log, readings.clone()),
+            other: (other.as_ref()).map(|plan| Replayer::new(&record, plan.clone(), &[], readings.clone())),
             next: 1,
             last: sealed.min(MOST),
         };
@@ -73,6 +76,13 @@ impl RolloutsApi {
         answer.edited = log.iter().any(|made| made.kind == "rebased");
         answer.other = run.other.zip(other).map(|(run, plan)| course(&run.finish(), &plan));
         Ok(answer)
+    }
+
+    /// The readings of its levels that were kept, in order.
+    async fn readings(&self, record: &RolloutRecord) -> Result<Arc<[Kept]>, Status> {
+        let items = self.items(&keys::readings(&record.environment, record.id)).await?;
+        let readings = items.iter().map(|item| model::read_reading(&item.value));
+        readings.collect::<Result<_, _>>().map_err(|error| lost(record, error))
     }
 
     /// Judges all batches, page by page.
@@ -188,5 +198,6 @@ fn made(made: Move) -> v1::ReplayedMove {
         kind: made.kind,
         rung: made.rung.name().to_owned(),
         agrees: made.agrees,
+        dismissed: made.dismissed,
     }
 }

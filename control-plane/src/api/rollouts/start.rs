@@ -266,6 +266,7 @@ fn draft(
             stage: 0,
             detail: actor.reason.clone(),
             actor: actor.name.clone(),
+            dismissals: Vec::new(),
         }],
         acked_buckets: 0,
         retry_of: origin.retry_of,

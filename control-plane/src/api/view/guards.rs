@@ -117,6 +117,9 @@ fn is_quantile(plan: &Plan, guard: &Guard) -> bool {
 
 /// What the numbers are the fraction of, if that is not the metric itself.
 fn counted(record: &RolloutRecord, shown: &Shown) -> String {
+    if let Some((compared, seen)) = shown.hours {
+        return format!("in {compared} of {seen} hours");
+    }
     let counted = shown.metric.and_then(|metric| record.counted.get(usize::from(metric)));
     let counted =
         counted.filter(|counted| matches!(counted.counting, Counting::Slower { .. } | Counting::Above { .. }));

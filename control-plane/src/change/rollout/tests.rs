@@ -362,3 +362,40 @@ fn what_still_serves_treatment_is_named() {
     );
     assert_eq!(still_served(&record, "old"), ["allow list (1 units)"]);
 }
+
+#[test]
+fn the_buckets_of_a_baseline_stay_with_their_rollout_whatever_is_written_of_it() {
+    let mut world = World::new();
+    world.write(flag("checkout"));
+    let mut plan = plan_of("checkout", ::rollout::Unit::Unit, &[5, 50], 1_000_000);
+    plan.baseline.captured = crate::builders::captured(500);
+    let record = started(plan, world.count().value + 1);
+    let draft = moved(&record, Phase::Draft, "drafted");
+    world.commit(&create(&draft, world.count(), &actor()));
+    let captured = |world: &World| world.rollout(record.id).plan.baseline.captured.clone();
+    assert_eq!(captured(&world), crate::builders::captured(500));
+    let before = world.rollout(record.id);
+    world.commit(&rest(&before, &moved(&before, Phase::Ready, "submitted")));
+    assert_eq!(captured(&world), crate::builders::captured(500));
+    let mut after_restart = crate::state::State::default();
+    for item in world.shelf.items.values() {
+        after_restart
+            .apply(item.modified, &item.key, Some(&item.value))
+            .unwrap();
+    }
+    assert_eq!(after_restart.rollouts, world.state.rollouts);
+    // A draft takes the baseline over again, and none if its plan no longer names one.
+    for outcomes in [900, 0] {
+        let before = world.rollout(record.id);
+        let mut after = moved(&before, Phase::Ready, "rebased");
+        let taken = match outcomes {
+            0 => Arc::default(),
+            outcomes => crate::builders::captured(outcomes),
+        };
+        Arc::make_mut(&mut after.plan).baseline.captured = taken.clone();
+        world.commit(&act(&before, &after, "rollout.edit", &actor()));
+        assert_eq!(captured(&world), taken);
+        let key = keys::captured(&production(), record.id);
+        assert_eq!(world.shelf.items.contains_key(&key), outcomes > 0);
+    }
+}

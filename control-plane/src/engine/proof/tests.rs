@@ -137,6 +137,7 @@ fn end(cause: EndCause) -> End {
         last_treatment_exposure_us: None,
         time_to_zero_us: None,
         batches: 0,
+        readings: 0,
         fresh: true,
         awaited: Vec::new(),
         recovery: None,

@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::*;
-use crate::health::builders::*;
+use evaluation::Arm;
+use rollout::evidence::unit::POSITIONS;
+
+use super::{cells::SAMPLES_LIMIT, faults::LISTED, *};
+use crate::health::{builders::*, frames::MetricCell};
 
 const NOW_US: i64 = START_US + 10 * SECOND_US;
 
@@ -261,4 +264,22 @@ fn frames_of_rollouts_that_nobody_judges_are_forgotten() {
         check(&state([ended]), &production(), vec![wire_frame(1)], NOW_US).unwrap(),
         unknown
     );
+}
+
+#[test]
+fn a_frame_is_urgent_where_units_are_split_and_not_where_requests_are() {
+    for (unit, expected) in [(Unit::Unit, true), (Unit::Request, false)] {
+        let rollout = rollout_of(unit, &[50, 100], SECOND_US);
+        let state = state([rollout.clone()]);
+        let frame = v1::Frame {
+            rollout: rollout.index,
+            urgent: true,
+            ..wire_frame(1)
+        };
+        let checked = check(&state, &production(), vec![frame], NOW_US).unwrap();
+        assert!(
+            matches!(&checked[..], [Checked::Counted(frame)] if frame.is_urgent == expected),
+            "{checked:?}"
+        );
+    }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use proto::v1;
 use rollout::evidence::unit::POSITIONS;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     evidence::EvidenceRecord,
-    health::{builders::*, check::check},
+    health::{builders::*, check::check, sessions::Reply},
     record::RolloutRecord,
     store::{keys, model, redb::Redb},
 };

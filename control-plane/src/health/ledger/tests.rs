@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod hours;
 mod laws;
 mod merge;
 mod promises;

@@ -1,11 +1,13 @@
 //! The stored form of a baseline.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message;
 use rollout::measure::Whose;
 use uuid::Uuid;
 
-use super::{ModelError, SCHEMA, decode, key};
+use super::{ModelError, SCHEMA, captured::StoredArms, decode, key};
 use crate::baseline::{BaselineRecord, Origin, Value};
 
 /// A baseline as stored.
@@ -27,6 +29,9 @@ struct StoredBaseline {
     created_by: String,
     #[prost(string, tag = "8")]
     reason: String,
+    /// Of what was captured.
+    #[prost(message, optional, tag = "9")]
+    arms: Option<StoredArms>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -79,6 +84,7 @@ pub(crate) fn write_baseline(record: &BaselineRecord) -> Bytes {
         created_at_us: record.created_at_us,
         created_by: record.created_by.clone(),
         reason: record.reason.clone(),
+        arms: (!record.arms.is_empty()).then(|| StoredArms::from(&*record.arms)),
     }
     .encode_to_vec()
     .into()
@@ -97,6 +103,7 @@ pub(crate) fn read_baseline(bytes: &[u8], revision: u64) -> Result<BaselineRecor
         description: stored.description,
         values: values.collect::<Result<_, ModelError>>()?,
         origin: stored.origin.map(read_origin).transpose()?,
+        arms: Arc::new(stored.arms.map(StoredArms::read).transpose()?.unwrap_or_default()),
         created_at_us: stored.created_at_us,
         created_by: stored.created_by,
         reason: stored.reason,
@@ -153,6 +160,7 @@ mod tests {
             ]
             .into(),
             origin: None,
+            arms: Arc::default(),
             created_at_us: 5,
             created_by: "ada".to_owned(),
             reason: "because".to_owned(),
@@ -172,6 +180,7 @@ mod tests {
                 soaked_us: 2,
                 units: 640,
             }),
+            arms: crate::builders::captured(100),
             ..imported
         };
         assert_eq!(read_baseline(&write_baseline(&captured), 9).unwrap(), captured);

@@ -165,6 +165,9 @@ pub(crate) struct SealedBatch {
     /// How many horizons there had been.
     #[prost(uint32, tag = "8")]
     pub(crate) horizons: u32,
+    /// 1 and the hour of the week of its frames, from Monday 00:00 UTC; 0: nobody noted it.
+    #[prost(uint32, tag = "9")]
+    pub(crate) hour: u32,
 }
 
 /// The inputs of one metric and stratum.

@@ -3,7 +3,7 @@
 use prost::Message;
 use rollout::state::{Approval, Desk, Issue, List, Tick};
 
-use super::{ModelError, number};
+use super::{ModelError, dismissal::StoredDismissal, number};
 
 /// A desk as stored.
 #[derive(Clone, PartialEq, Message)]
@@ -24,6 +24,8 @@ pub(super) struct StoredDesk {
     acknowledged_at_us: Option<i64>,
     #[prost(bool, tag = "8")]
     archived: bool,
+    #[prost(message, repeated, tag = "9")]
+    dismissals: Vec<StoredDismissal>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,6 +86,7 @@ impl From<&Desk> for StoredDesk {
             issues: desk.issues.iter().map(write_issue).collect(),
             acknowledged_at_us: desk.acknowledged_at_us,
             archived: desk.archived,
+            dismissals: desk.dismissals.iter().map(StoredDismissal::from).collect(),
         }
     }
 }
@@ -141,6 +144,9 @@ impl StoredDesk {
             issues: self.issues.into_iter().map(read_issue).collect(),
             acknowledged_at_us: self.acknowledged_at_us,
             archived: self.archived,
+            dismissals: (self.dismissals.into_iter())
+                .map(StoredDismissal::read)
+                .collect::<Result<_, _>>()?,
         })
     }
 }

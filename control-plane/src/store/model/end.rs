@@ -44,6 +44,8 @@ pub(super) struct StoredEnd {
     awaited: Vec<String>,
     #[prost(message, optional, tag = "17")]
     recovery: Option<StoredRecovery>,
+    #[prost(uint64, tag = "18")]
+    readings: u64,
 }
 
 pub(super) fn write_end(end: &End) -> StoredEnd {
@@ -72,6 +74,7 @@ pub(super) fn write_end(end: &End) -> StoredEnd {
         last_treatment_exposure_us: end.last_treatment_exposure_us,
         time_to_zero_us: end.time_to_zero_us,
         batches: end.batches,
+        readings: end.readings,
         fresh: end.fresh,
         awaited: end.awaited.clone(),
         recovery: end.recovery.as_ref().map(StoredRecovery::from),
@@ -109,6 +112,7 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         last_treatment_exposure_us: end.last_treatment_exposure_us,
         time_to_zero_us: end.time_to_zero_us,
         batches: end.batches,
+        readings: end.readings,
         fresh: end.fresh,
         awaited: end.awaited,
         recovery: end.recovery.map(StoredRecovery::read).transpose()?,

@@ -319,6 +319,7 @@ impl StoredEvidence {
             dropped: self.dropped,
             pushed: self.pushed,
             sums: std::collections::BTreeMap::new(),
+            hours: std::collections::BTreeMap::new(),
             sampled: self.sampled.iter().map(read_sampled).collect::<Result<_, _>>()?,
             events: Events::from_stored(self.events.iter().map(|events| {
                 let metric = u16::try_from(events.metric).unwrap_or(u16::MAX);

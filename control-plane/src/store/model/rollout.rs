@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     ModelError, SCHEMA,
     counted::StoredCounted,
+    dismissal::StoredDismissal,
     end::{StoredEnd, read_end, write_end},
     key, number,
     state::StoredState,
@@ -78,6 +79,8 @@ pub(super) struct StoredTransition {
     detail: String,
     #[prost(string, tag = "6")]
     actor: String,
+    #[prost(message, repeated, tag = "7")]
+    dismissals: Vec<StoredDismissal>,
 }
 
 impl From<&RolloutRecord> for StoredRollout {
@@ -127,7 +130,9 @@ impl StoredRollout {
             salt: self.salt,
             started_by: self.started_by,
             started_at_us: self.started_at_us,
-            transitions: self.transitions.into_iter().map(StoredTransition::read).collect(),
+            transitions: (self.transitions.into_iter())
+                .map(StoredTransition::read)
+                .collect::<Result<_, _>>()?,
             acked_buckets: self.acked_buckets,
             retry_of: another("retry_of", &self.retry_of)?,
             reshuffled: self.reshuffled,
@@ -161,20 +166,23 @@ impl From<&TransitionRecord> for StoredTransition {
             stage: made.stage,
             detail: made.detail,
             actor: made.actor,
+            dismissals: made.dismissals.iter().map(StoredDismissal::from).collect(),
         }
     }
 }
 
 impl StoredTransition {
     /// The transition.
-    pub(super) fn read(self) -> TransitionRecord {
-        TransitionRecord {
+    pub(super) fn read(self) -> Result<TransitionRecord, ModelError> {
+        let dismissals = self.dismissals.into_iter().map(StoredDismissal::read);
+        Ok(TransitionRecord {
             sequence: self.sequence,
             at_us: self.at_us,
             kind: self.kind,
             stage: self.stage,
             detail: self.detail,
             actor: self.actor,
-        }
+            dismissals: dismissals.collect::<Result<_, _>>()?,
+        })
     }
 }

@@ -115,6 +115,16 @@ const REASONS: [(HoldReason, u32); 17] = [
     (HoldReason::Early, 17),
 ];
 
+/// The number of a reason.
+pub(super) fn write_reason(reason: HoldReason) -> u32 {
+    number_of(&REASONS, &reason)
+}
+
+/// The reason of a number.
+pub(super) fn read_reason(number: u32, field: &'static str) -> Result<HoldReason, ModelError> {
+    of_number(&REASONS, number, field)
+}
+
 fn number_of<T: PartialEq>(all: &[(T, u32)], one: &T) -> u32 {
     all.iter()
         .find(|(known, _)| known == one)
@@ -130,7 +140,7 @@ impl From<&State> for StoredState {
     fn from(state: &State) -> Self {
         Self {
             phase: number_of(&PHASES, &state.phase),
-            holds: state.holds.iter().map(|reason| number_of(&REASONS, reason)).collect(),
+            holds: state.holds.iter().map(|reason| write_reason(*reason)).collect(),
             sequence: state.sequence,
             stage: state.stage as u32,
             visits: state
@@ -171,7 +181,7 @@ impl StoredState {
     /// The state.
     pub(super) fn read(self) -> Result<State, ModelError> {
         let holds = self.holds.iter();
-        let holds = holds.map(|number| of_number(&REASONS, *number, "state.holds"));
+        let holds = holds.map(|number| read_reason(*number, "state.holds"));
         Ok(State {
             phase: of_number(&PHASES, self.phase, "state.phase")?,
             holds: holds.collect::<Result<_, _>>()?,

@@ -9,7 +9,7 @@ use ::rollout::{
     guards::{HorizonCounts, SampledCounts},
     measure::{Counted, Counting, Events, Per, Recent, Slot},
     recovery::{Bar, Outcome, Reading},
-    state::{Approval, Desk, Issue, List, Tick},
+    state::{Approval, Desk, Dismissal, Issue, List, Tick},
 };
 use evaluation::{
     AttributeType, Buckets, Condition, DateComparison, Flag, FlagType, HashScheme, Key, Literal, NumberTest, OneOf,
@@ -234,9 +234,27 @@ fn desk() -> Desk {
             closed_at_us: Some(5),
             resolution: "faster".into(),
         }],
+        dismissals: dismissals(),
         acknowledged_at_us: Some(6),
         archived: true,
     }
+}
+
+/// Of a guard with a size, and of none without.
+fn dismissals() -> Vec<Dismissal> {
+    [
+        (HoldReason::Evidence, Some(1), Some(4.25)),
+        (HoldReason::SampleRatio, None, None),
+    ]
+    .map(|(reason, guard, log_size)| Dismissal {
+        reason,
+        guard,
+        log_size,
+        by: "ada".into(),
+        at_us: 7,
+        why: "a batch job".into(),
+    })
+    .to_vec()
 }
 
 fn counts(number: u64) -> Counts {
@@ -346,6 +364,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
             stage: 0,
             detail: "stale".into(),
             actor: "tidegate".into(),
+            dismissals: dismissals(),
         }],
         end: Some(End {
             decided_at_us: 1,
@@ -364,6 +383,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
             last_treatment_exposure_us: None,
             time_to_zero_us: Some(0),
             batches: 3,
+            readings: 5,
             fresh: true,
             awaited: vec!["agent".into()],
             recovery: Some(Recovery {
@@ -414,6 +434,7 @@ fn a_record_reads_back_as_it_was_written() {
         }],
         horizons: [(1, HorizonCounts::default()), (2, horizon)].into(),
         sums: BTreeMap::new(),
+        hours: BTreeMap::new(),
         sampled: [(
             ((1, 2), 3),
             SampledCounts {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod captured;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
@@ -18,6 +20,7 @@ struct World {
     state: State,
     counted: Vec<Counted>,
     visits: BTreeMap<VisitKey, Arc<Sums>>,
+    hours: BTreeMap<(VisitKey, u8), Arc<Sums>>,
     horizons: BTreeMap<u32, HorizonCounts>,
     sampled: BTreeMap<(VisitKey, u8), SampledCounts>,
     events: Events,
@@ -62,6 +65,7 @@ impl World {
             plan,
             state,
             visits: BTreeMap::new(),
+            hours: BTreeMap::new(),
             horizons: BTreeMap::new(),
             sampled: BTreeMap::new(),
             events: Events::default(),
@@ -83,6 +87,7 @@ impl World {
         let seen = Seen {
             counted: &self.counted,
             visits: &self.visits,
+            hours: &self.hours,
             horizons: &self.horizons,
             sampled: &self.sampled,
             events: &self.events,

@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     Level, Unit,
     criterion::{Criterion, Decimal, Number},
-    measure::counted,
+    evidence::arm::Buckets,
+    measure::{CapturedArm, counted},
 };
 
 fn guard(text: &str) -> Guard {
@@ -237,4 +238,63 @@ fn each_ratio_of_a_request_split_has_a_test_of_its_own() {
     let keys: Vec<_> = onsets(&plan, &counted(&plan)).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, [(0, 1_000_000), (0, 2_000_000), (1, 2_000_000)]);
     assert_eq!(Decimal::parse("2").unwrap().millionths(), 2_000_000);
+}
+
+#[test]
+fn a_captured_baseline_stands_in_for_a_control_where_it_was_counted_alike() {
+    let captured = |text: &str, except: &[&str]| {
+        let mut guard = guard(text);
+        guard.except = except.iter().map(|&class| class.to_owned()).collect();
+        let mut plan = Plan {
+            guards: vec![guard],
+            observed: vec!["completion-rate".to_owned()],
+            ..Plan::new("plan", "flag")
+        };
+        let values = [("error-rate", "1 %"), ("completion-rate", "99 %"), ("p99", "1 s")];
+        let values = values.map(|(metric, value)| (metric.to_owned(), value.parse().unwrap()));
+        let arms = [
+            (Guard::ERROR_RATE, Counting::Errors { expected: Vec::new() }),
+            ("completion-rate", Counting::Lost),
+        ];
+        let arms = arms.map(|(metric, counting)| CapturedArm {
+            counted: Counted {
+                metric: metric.to_owned(),
+                counting,
+            },
+            buckets: Buckets::new(),
+            hours: std::collections::BTreeMap::new(),
+        });
+        let arms = CapturedArms {
+            units: 0,
+            arms: arms.to_vec(),
+        };
+        plan.baseline.freeze(values, arms.into());
+        tests_of(&plan, &counted(&plan), &plan.guards[0])
+            .unwrap()
+            .fixed
+            .unwrap()
+    };
+    let of_baseline = |text, except: &[&str]| match captured(text, except) {
+        Test::Baseline {
+            rule, is_complement, ..
+        } => Some((rule.limit, rule.harm, is_complement)),
+        Test::Absolute { .. } => None,
+        other => panic!("{other:?}"),
+    };
+    let times = limit::Limit::Relative;
+    assert_eq!(
+        of_baseline("error-rate > 2x baseline", &[]),
+        Some((times(2.0), Side::Above, false))
+    );
+    assert_eq!(
+        of_baseline("completion-rate < 0.9x baseline", &[]),
+        Some((times(0.9), Side::Below, true))
+    );
+    assert_eq!(
+        of_baseline("error-rate > 2x baseline", &["Expected"]),
+        None,
+        "counted otherwise"
+    );
+    assert_eq!(of_baseline("error-rate > baseline + 1 points", &[]), None);
+    assert_eq!(of_baseline("p99 > 2x baseline", &[]), None);
 }

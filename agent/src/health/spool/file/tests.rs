@@ -66,6 +66,7 @@ fn kept(rollout: u32, sequence: u64, outcomes: u64) -> Kept {
         cells: vec![cell],
         dropped: 0,
         environment: "production".to_owned(),
+        urgent: false,
     };
     Kept { id: 77, frame }
 }

@@ -33,6 +33,7 @@ fn kept(outcomes: u64) -> Kept {
         cells: vec![cell],
         dropped: 0,
         environment: "production".to_owned(),
+        urgent: false,
     };
     Kept { id: 77, frame }
 }

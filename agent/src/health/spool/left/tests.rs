@@ -23,6 +23,7 @@ fn kept(sequence: u64, outcomes: u64) -> Kept {
         cells: vec![cell],
         dropped: 0,
         environment: "production".to_owned(),
+        urgent: false,
     };
     Kept { id: ID, frame }
 }

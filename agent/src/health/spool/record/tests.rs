@@ -18,6 +18,7 @@ fn frame(rollout: u32, sequence: u64, outcomes: u64) -> v1::Frame {
         cells: vec![cell.clone(), v1::Cell { arm: 1, ..cell }],
         dropped: 1,
         environment: "production".to_owned(),
+        urgent: false,
     }
 }
 

@@ -7,8 +7,9 @@ use crate::{
     evidence::ArmCounts,
     health::{
         builders::*,
+        dots::OPEN_LIMIT,
         frames::Frame,
-        ledger::{Accepted, Due, MARKS_AT, MARKS_EVERY_US, WAITING_LIMIT},
+        ledger::{Accepted, Due, MARKS_AT, MARKS_EVERY_US},
     },
 };
 
@@ -187,6 +188,33 @@ fn a_batch_is_due_each_interval_once_covered_or_after_three() {
 }
 
 #[test]
+fn an_urgent_batch_waits_for_nobody_and_follows_the_last_by_a_second() {
+    let rollout = rollout();
+    let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
+    let slow_us = 10 * HOT_US;
+    let of = |sequence, is_urgent| Frame {
+        dropped: 1,
+        is_urgent,
+        ..frame(&rollout, sequence)
+    };
+    ledger.accept(&reporter("a"), &of(1, false), START_US);
+    assert_eq!(ledger.due(slow_us, |_| false, START_US), Due::Nothing);
+    ledger.accept(&reporter("b"), &of(1, true), START_US);
+    assert_eq!(ledger.due(slow_us, |_| false, START_US), Due::Batch);
+    shelf.seal_all(&mut ledger, &rollout, START_US);
+    ledger.accept(&reporter("b"), &of(2, true), START_US + 1);
+    assert_eq!(ledger.due(slow_us, |_| false, START_US + HOT_US - 1), Due::Nothing);
+    assert_eq!(ledger.due(slow_us, |_| false, START_US + HOT_US), Due::Batch);
+    shelf.seal_all(&mut ledger, &rollout, START_US + HOT_US);
+    ledger.accept(&reporter("b"), &of(3, false), START_US + HOT_US);
+    assert_eq!(
+        ledger.due(slow_us, |_| true, START_US + 3 * HOT_US),
+        Due::Nothing,
+        "it was that batch alone"
+    );
+}
+
+#[test]
 fn frames_without_news_cost_a_write_each_ten_seconds_at_most() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
@@ -265,13 +293,13 @@ fn each_failed_request_is_a_unit_when_requests_are_split() {
 fn an_agent_that_never_waits_for_acks_is_stopped() {
     let rollout = rollout();
     let mut ledger = ledger(&rollout);
-    for sequence in 1..=WAITING_LIMIT as u64 {
+    for sequence in 1..=OPEN_LIMIT as u64 {
         assert_eq!(
             ledger.accept(&reporter("a"), &frame(&rollout, sequence), START_US),
             Accepted::New
         );
     }
-    let next = frame(&rollout, WAITING_LIMIT as u64 + 1);
+    let next = frame(&rollout, OPEN_LIMIT as u64 + 1);
     assert_eq!(ledger.accept(&reporter("a"), &next, START_US), Accepted::Full);
     assert_eq!(
         ledger.accept(&reporter("b"), &frame(&rollout, 1), START_US),
