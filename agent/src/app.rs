@@ -35,7 +35,7 @@ use crate::{
         otlp::Receiver,
         outboxes::Outboxes,
         reporter::Reporter,
-        spool::{self, Head, Spool},
+        spool::{self, Dropped, Head, Spool},
     },
     identity::{AgentId, FolderLock, Identity},
     kept::{self, Kept},
@@ -230,12 +230,6 @@ fn begin_to_keep(opened: Option<spool::Opened>, shared: &Shared, endpoint: &Endp
     let Some(opened) = opened else {
         return Spool::none();
     };
-    let snapshot = shared.holder.load_full();
-    for ((rollout, id), outcomes) in &opened.lost {
-        if let Some(measurement) = snapshot.measurement(*rollout).filter(|found| found.id == *id) {
-            shared.counters.dropped(measurement, *outcomes);
-        }
-    }
     let Identity { agent, scope, epoch } = &shared.identity;
     let backlog = Backlog {
         endpoint: endpoint.clone(),
@@ -249,7 +243,8 @@ fn begin_to_keep(opened: Option<spool::Opened>, shared: &Shared, endpoint: &Endp
         epoch: *epoch,
         environment: scope.environment.clone(),
     };
-    let (spool, keeper) = opened.begin(head, shared.clock.clone());
+    let dropped = Dropped::new(shared.holder.clone(), Arc::clone(&shared.counters));
+    let (spool, keeper) = opened.begin(head, shared.clock.clone(), dropped);
     shutdown.spawn("spool", keeper.run());
     shutdown.spawn("backlog", backlog.run(shutdown.clone()));
     spool

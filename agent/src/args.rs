@@ -1,7 +1,7 @@
 //! What the agent can be told, on the command line or by environment variables.
 //!
-//! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid. A control
-//! plane may run in the same environment: what both have, and each has its own of, is `TIDEGATE_AGENT_*` here.
+//! The only place that reads the environment. Everything is parsed here, once: what leaves this file is valid. A
+//! control plane may run in the same environment: what both have, and each has its own of, is `TIDEGATE_AGENT_*` here.
 
 #![allow(rustdoc::bare_urls, reason = "doc comments of options are help texts")]
 
@@ -22,20 +22,40 @@ use crate::{disk::Scope, identity::AgentId, serve::ofrep::cors::Origins};
 /// The process beside each service: evaluates feature flags, and reports how each variant is doing.
 ///
 /// It keeps the flags of one environment in step with the control plane and answers any OpenFeature provider: flagd's
-/// protocols on its port or its socket, OFREP on a port of its own. Without the control plane it keeps serving the last good snapshot, also after a restart.
+/// protocols on its port or its socket, OFREP on a port of its own. Without the control plane it keeps serving the last
+/// good snapshot, also after a restart.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate-agent", version, after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Where the control plane is; the port is 7420 if none is given.
-    #[arg(long, env = "TIDEGATE_CONTROL_PLANE", default_value = "http://127.0.0.1:7420", value_name = "URL", value_parser = control_plane)]
+    #[arg(
+        long,
+        env = "TIDEGATE_CONTROL_PLANE",
+        default_value = "http://127.0.0.1:7420",
+        value_name = "URL",
+        value_parser = control_plane,
+    )]
     pub(crate) control_plane: Uri,
 
     /// The environment whose flags are served.
-    #[arg(long, env = "TIDEGATE_ENVIRONMENT", default_value = "production", value_name = "KEY", value_parser = Key::parse)]
+    #[arg(
+        long,
+        env = "TIDEGATE_ENVIRONMENT",
+        default_value = "production",
+        value_name = "KEY",
+        value_parser = Key::parse,
+    )]
     pub(crate) environment: Key,
 
     /// The flag set that is served; without it, all flags of the environment.
-    #[arg(long, env = "TIDEGATE_FLAG_SET", default_value = "", hide_default_value = true, value_name = "KEY", value_parser = flag_set)]
+    #[arg(
+        long,
+        env = "TIDEGATE_FLAG_SET",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "KEY",
+        value_parser = flag_set,
+    )]
     pub(crate) flag_set: FlagSet,
 
     /// This agent's id, unique in the environment [default: drawn once and kept in the data folder].
@@ -51,9 +71,9 @@ pub(crate) struct Args {
     )]
     pub(crate) data: PathBuf,
 
-    /// Where counts and frames are kept until the control plane has them, so that they outlive a killed or restarted agent:
-    /// a folder that serves one agent, or `none` to keep nothing [default: spool in the data folder; none with --diskless].
-    /// A kill costs what was counted in the last five seconds.
+    /// Where counts and frames are kept until the control plane has them, so that they outlive a killed or restarted
+    /// agent: a folder that serves one agent, or `none` to keep nothing [default: spool in the data folder; none with
+    /// --diskless]. A kill costs what was counted in the last five seconds.
     #[arg(long, env = "TIDEGATE_SPOOL", value_name = "FOLDER")]
     pub(crate) spool: Option<OsString>,
 
@@ -63,7 +83,8 @@ pub(crate) struct Args {
     pub(crate) spool_size: u64,
 
     /// The snapshot that a fresh machine starts from before the control plane is reached: the file `snapshot`, copied
-    /// from the data folder of another agent of the same environment and flag set. What is in the data folder goes first.
+    /// from the data folder of another agent of the same environment and flag set. What is in the data folder goes
+    /// first.
     #[arg(long, env = "TIDEGATE_BOOTSTRAP", value_name = "FILE")]
     pub(crate) bootstrap: Option<OsString>,
 
@@ -92,11 +113,17 @@ pub(crate) struct Args {
     /// The web pages that may ask --ofrep from a browser, by origin: `none`, `*` for all, or a list such as
     /// https://app.example.com,http://localhost:3000. A page of an allowed origin can read every flag that this agent
     /// holds.
-    #[arg(long, env = "TIDEGATE_OFREP_ORIGIN", default_value = "none", value_name = "ORIGINS", value_parser = Origins::parse)]
+    #[arg(
+        long,
+        env = "TIDEGATE_OFREP_ORIGIN",
+        default_value = "none",
+        value_name = "ORIGINS",
+        value_parser = Origins::parse,
+    )]
     pub(crate) ofrep_origin: Origins,
 
-    /// Say in OFREP answers for all flags where changes are streamed (server-sent events, GET /ofrep/v1/events), so that
-    /// web clients need not poll. Whatever lies between them and the agent must let that path through.
+    /// Say in OFREP answers for all flags where changes are streamed (server-sent events, GET /ofrep/v1/events), so
+    /// that web clients need not poll. Whatever lies between them and the agent must let that path through.
     #[arg(long, env = "TIDEGATE_OFREP_EVENTS", value_parser = FalseyValueParser::new())]
     pub(crate) ofrep_events: bool,
 
@@ -116,8 +143,8 @@ pub(crate) struct Args {
 
     /// The Unix socket that serves the same as --listen; `none` for no socket
     /// [default: tidegate/agent.sock in $XDG_RUNTIME_DIR, without that agent.sock in the data folder].
-    /// Its user and its group may connect (mode 0660). gRPC clients of C, C++, Python, Ruby, PHP that name the socket by
-    /// its absolute path must set the channel option `grpc.default_authority` to `localhost`.
+    /// Its user and its group may connect (mode 0660). gRPC clients of C, C++, Python, Ruby, PHP that name the socket
+    /// by its absolute path must set the channel option `grpc.default_authority` to `localhost`.
     #[arg(long, env = "TIDEGATE_SOCKET", value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
 
@@ -125,8 +152,8 @@ pub(crate) struct Args {
     #[arg(long, env = "XDG_RUNTIME_DIR", hide = true)]
     pub(crate) runtime_folder: Option<OsString>,
 
-    /// Keep nothing on disk, unless --spool names a folder: after a restart nothing is served until the control plane is
-    /// reached.
+    /// Keep nothing on disk, unless --spool names a folder: after a restart nothing is served until the control plane
+    /// is reached.
     #[arg(long, env = "TIDEGATE_DISKLESS", value_parser = FalseyValueParser::new())]
     pub(crate) diskless: bool,
 

@@ -14,7 +14,8 @@ use crate::{
 /// There is no such file.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "there is no bootstrap file {}; give --bootstrap the file `snapshot` of another agent's data folder, or leave it out",
+    "there is no bootstrap file {}; give --bootstrap the file `snapshot` of another agent's data folder, or \
+     leave it out",
     .0.display()
 )]
 pub(crate) struct Missing(PathBuf);

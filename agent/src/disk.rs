@@ -2,8 +2,8 @@
 //!
 //! Memory keeps hashes and compiled flags only, so a delta is written by reading the file, changing it and writing it
 //! anew. One write is under way at a time; what arrives meanwhile is merged, the newest winning, so the pending set is
-//! never larger than a snapshot. A full disk never stops anything: it is retried, and "persisted" is not said until then.
-//! If the file is gone or damaged there is nothing to change, and a whole snapshot is asked for.
+//! never larger than a snapshot. A full disk never stops anything: it is retried, and "persisted" is not said until
+//! then. If the file is gone or damaged there is nothing to change, and a whole snapshot is asked for.
 
 mod files;
 mod format;

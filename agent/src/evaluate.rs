@@ -169,7 +169,8 @@ impl Evaluator {
     }
 }
 
-/// A context from its wire form; what it holds is moved. A value that is not set, or a number that is not finite, is null.
+/// A context from its wire form; what it holds is moved. A value that is not set, or a number that is not finite, is
+/// null.
 pub(crate) fn context(fields: Option<Struct>) -> Context {
     let fields = fields.map(|fields| fields.fields).unwrap_or_default();
     fields

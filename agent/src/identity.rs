@@ -90,8 +90,8 @@ pub(crate) struct FolderLock {
     _file: File,
 }
 
-/// A folder of the agent, made if need be. One that is there serves although its disk is full: what it holds is worth more
-/// than what cannot be added to it now.
+/// A folder of the agent, made if need be. One that is there serves although its disk is full: what it holds is worth
+/// more than what cannot be added to it now.
 pub(crate) fn folder(path: &Path) -> Result<PathBuf, runtime::folder::FolderError> {
     match runtime::folder::prepare(path) {
         Err(runtime::folder::FolderError::NoSpace(path)) if path.is_dir() => {

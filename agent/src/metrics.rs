@@ -101,7 +101,7 @@ pub(crate) fn describe() {
     );
     describe_counter!(
         SPOOL,
-        "Frames of former processes found in the spool, frames dropped for want of room, damaged parts, failed writes"
+        "Frames of former processes found in the spool, frames dropped, damaged parts, failed writes"
     );
     describe_counter!(
         SPOOL_CHECKPOINTS,
@@ -131,6 +131,14 @@ pub(crate) fn describe() {
     );
     describe_gauge!(OTLP_SPANS, "Spans remembered for what may still be told of them");
     describe_gauge!(OTLP_WAITING, "Evaluations and values that wait for a span");
+    // Alerts need these series before anything has happened: what begins with 1 has not increased.
+    counter!(FRAMES_REFUSED).absolute(0);
+    for result in SpoolResult::ALL {
+        counter!(SPOOL, "result" => result.name()).absolute(0);
+    }
+    for result in DiskResult::ALL {
+        counter!(DISK_WRITES, "result" => result.name()).absolute(0);
+    }
 }
 
 /// What became of the snapshot file.
@@ -146,15 +154,22 @@ pub(crate) enum DiskResult {
     FellBack,
 }
 
+impl DiskResult {
+    const ALL: [Self; 4] = [Self::Written, Self::Failed, Self::Damaged, Self::FellBack];
+
+    fn name(self) -> &'static str {
+        match self {
+            DiskResult::Written => "written",
+            DiskResult::Failed => "failed",
+            DiskResult::Damaged => "damaged",
+            DiskResult::FellBack => "fell_back",
+        }
+    }
+}
+
 /// Counts what became of the snapshot file.
 pub(crate) fn disk(result: DiskResult) {
-    let label = match result {
-        DiskResult::Written => "written",
-        DiskResult::Failed => "failed",
-        DiskResult::Damaged => "damaged",
-        DiskResult::FellBack => "fell_back",
-    };
-    counter!(DISK_WRITES, "result" => label).increment(1);
+    counter!(DISK_WRITES, "result" => result.name()).increment(1);
 }
 
 /// What became of a bootstrap file.
@@ -233,7 +248,7 @@ pub(crate) fn frames_refused(frames: u64) {
 pub(crate) enum SpoolResult {
     /// A frame of a former process is sent.
     Found,
-    /// There was no room for a frame, or a whole file.
+    /// There was no room for a frame, or nobody to send it to.
     Dropped,
     /// A part of a file could not be read.
     Damaged,
@@ -241,15 +256,22 @@ pub(crate) enum SpoolResult {
     Failed,
 }
 
+impl SpoolResult {
+    const ALL: [Self; 4] = [Self::Found, Self::Dropped, Self::Damaged, Self::Failed];
+
+    fn name(self) -> &'static str {
+        match self {
+            SpoolResult::Found => "found",
+            SpoolResult::Dropped => "dropped",
+            SpoolResult::Damaged => "damaged",
+            SpoolResult::Failed => "failed",
+        }
+    }
+}
+
 /// Counts what became of what is in the spool.
 pub(crate) fn spooled(result: SpoolResult, times: u64) {
-    let label = match result {
-        SpoolResult::Found => "found",
-        SpoolResult::Dropped => "dropped",
-        SpoolResult::Damaged => "damaged",
-        SpoolResult::Failed => "failed",
-    };
-    counter!(SPOOL, "result" => label).increment(times);
+    counter!(SPOOL, "result" => result.name()).increment(times);
 }
 
 /// Shows how large the spool file of this process is.
@@ -298,4 +320,22 @@ pub(crate) fn otlp_metrics_not_used(reason: &'static str, points: u64) {
 pub(crate) fn otlp_remembered(spans: usize, waiting: usize) {
     gauge!(OTLP_SPANS).set(spans as f64);
     gauge!(OTLP_WAITING).set(waiting as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_alerts_count_is_there_before_it_happens() {
+        let (recorder, recorded) = runtime::telemetry::local_metrics();
+        ::metrics::with_local_recorder(&recorder, describe);
+        let text = recorded.render();
+        let spool = SpoolResult::ALL.map(|result| format!("{SPOOL}{{result=\"{}\"}} 0", result.name()));
+        let disk = DiskResult::ALL.map(|result| format!("{DISK_WRITES}{{result=\"{}\"}} 0", result.name()));
+        let refused = format!("{FRAMES_REFUSED} 0");
+        for line in spool.into_iter().chain(disk).chain([refused]) {
+            assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
+        }
+    }
 }

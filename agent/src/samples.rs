@@ -1,5 +1,5 @@
-//! Flags, rollouts and evaluators for tests, built with good defaults so that a test shows only what differs; the snapshots
-//! that hold them are in `contents`.
+//! Flags, rollouts and evaluators for tests, built with good defaults so that a test shows only what differs; the
+//! snapshots that hold them are in `contents`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -115,8 +115,8 @@ struct Sample {
 }
 
 impl RoundTrips {
-    /// Adds a heartbeat of the server, by the own clock sent for at `sent_us` and received at `received_us`, and written
-    /// at `server_us` by the server's; gives the offset to use. None if the times are out of any range.
+    /// Adds a heartbeat of the server, by the own clock sent for at `sent_us` and received at `received_us`, and
+    /// written at `server_us` by the server's; gives the offset to use. None if the times are out of any range.
     pub(crate) fn add(&mut self, sent_us: Option<i64>, received_us: i64, server_us: i64) -> Option<i64> {
         let least_us = server_us.checked_sub(received_us)?;
         let round_trip_us = match sent_us {

@@ -2,7 +2,8 @@
 //!
 //! Owns the atomic pointer: nobody else names `ArcSwap`. Readers load without a lock and keep what they loaded; waiters
 //! watch the revision and then load. The one rule: what is installed is complete, matches the digest it was announced
-//! with, and never takes an agent back. Refusing here, and not where snapshots are received, covers the copy on disk too.
+//! with, and never takes an agent back. Refusing here, and not where snapshots are received, covers the copy on disk
+//! too.
 
 use std::{fmt, ops::Deref, sync::Arc};
 

@@ -19,8 +19,8 @@ pub(crate) fn endpoint(address: &Uri) -> Endpoint {
         .keep_alive_timeout(KEEP_ALIVE)
 }
 
-/// An error with its causes, because a transport error alone says "transport error". A cause that repeats the one before
-/// it is left out.
+/// An error with its causes, because a transport error alone says "transport error". A cause that repeats the one
+/// before it is left out.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -7,8 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What an agent says that cannot have its port, started with this value of `TIDEGATE_DISKLESS` and a data folder that is
-/// a file: a diskless one never looks there.
+/// What an agent says that cannot have its port, started with this value of `TIDEGATE_DISKLESS` and a data folder that
+/// is a file: a diskless one never looks there.
 fn said(diskless: &str) -> String {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let data = tempfile::NamedTempFile::new().unwrap();

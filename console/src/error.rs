@@ -17,7 +17,8 @@ use tonic_types::StatusExt as _;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  refused by the control plane, not found, or something is wrong (doctor, plan lint, rollout replay)
+  1  refused by the control plane, not found, or something is wrong (doctor, plan lint, rollout replay,
+     webhooks test)
   2  the command line or a document is wrong
   3  the rollout ended without completing: aborted, rolled back, superseded, expired (rollout watch)
   4  the control plane cannot be reached, or did not answer in time
@@ -112,6 +113,16 @@ impl Error {
         }
     }
 
+    /// The same refusal with its lines in other words; what the transport says stays as it is.
+    pub(crate) fn with_lines(self, say: impl Fn(&str) -> String) -> Self {
+        let all = |problems: Vec<String>| problems.iter().map(|line| say(line)).collect();
+        match self {
+            Self::Refused(problems) => Self::Refused(all(problems)),
+            Self::Usage(problems) => Self::Usage(all(problems)),
+            Self::Unreachable { .. } | Self::Unanswered { .. } | Self::Output(_) => self,
+        }
+    }
+
     /// The same failure, and a line of what was done before it.
     pub(crate) fn after(self, done: String) -> Self {
         match self {
@@ -191,8 +202,21 @@ fn problems(status: &Status) -> Vec<String> {
     }
     violations
         .into_iter()
-        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .map(|violation| format!("{}: {}", option_of(&violation.field), violation.description))
         .collect()
+}
+
+/// What people call a field of a request: the option that says it, where only an option does.
+fn option_of(field: &str) -> &str {
+    match field {
+        "overlap_us" => "--keep-previous",
+        "extend.by_us" => "--by",
+        "since_us" => "--since",
+        "until_us" => "--until",
+        "schedule.at_us" => "--at",
+        "schedule.deadline_us" => "--deadline",
+        field => field,
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn a_violation_of_what_only_an_option_says_names_the_option() {
+        let details = ErrorDetails::with_bad_request(vec![
+            FieldViolation::new("overlap_us", "is from 0 to 7 days"),
+            FieldViolation::new("extend.by_us", "too long"),
+        ]);
+        let status = Status::with_error_details(Code::InvalidArgument, "two violations", details);
+        let said = Error::from_status(SERVER, &status).to_string();
+        assert_eq!(
+            said,
+            "error: --keep-previous: is from 0 to 7 days\n       --by: too long"
+        );
+    }
+
+    #[test]
     fn a_failed_precondition_is_shown_as_it_is() {
         let error = Error::from_status(SERVER, &Status::failed_precondition("checkout#1 holds the flag"));
         assert_eq!(error.to_string(), "error: checkout#1 holds the flag");
@@ -239,6 +277,13 @@ mod tests {
         for (error, code) in cases {
             assert_eq!(error.exit(), code, "{error}");
             assert!(EXIT_CODES.contains(&format!("\n  {code}  ")));
+        }
+    }
+
+    #[test]
+    fn the_help_names_all_commands_that_find_something_wrong() {
+        for command in ["doctor", "plan lint", "rollout replay", "webhooks test"] {
+            assert!(EXIT_CODES.contains(command), "{command}");
         }
     }
 

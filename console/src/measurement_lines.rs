@@ -1,5 +1,7 @@
 //! Measurements as lines of JSON: one object a line, every problem with its line.
 
+use std::ops::RangeInclusive;
+
 use proto::v1::{self, measurement::Of};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -10,6 +12,8 @@ use crate::{args, duration, json};
 const LINE_BYTES: usize = 128 * 1024;
 /// Problems that are listed.
 const LISTED: usize = 20;
+/// How long a level may stand, in microseconds.
+const STANDS_US: RangeInclusive<i64> = 1_000_000..=24 * 3_600 * 1_000_000;
 /// The attribute that names the unit.
 const TARGETING_KEY: &str = "targetingKey";
 
@@ -31,12 +35,12 @@ struct Line {
     stands_for: Option<String>,
 }
 
-/// The measurements of a file. Empty lines are passed over.
-pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<v1::Measurement>, Vec<String>> {
+/// The measurements of a file, each with the number of its line. Empty lines are passed over.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<(usize, v1::Measurement)>, Vec<String>> {
     let (mut measurements, mut problems) = (Vec::new(), Vec::new());
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match read(line) {
-            Ok(measurement) => measurements.push(measurement),
+            Ok(measurement) => measurements.push((number, measurement)),
             Err(problem) => problems.push(format!("{file}:{number}: {problem}")),
         }
     }
@@ -81,8 +85,18 @@ fn read(text: &str) -> Result<v1::Measurement, String> {
         values,
         of: Some(of?),
         at_us: line.at.as_deref().map_or(Ok(0), args::moment)?,
-        stands_for_us: line.stands_for.as_deref().map_or(Ok(0), duration::parse_us)?,
+        stands_for_us: line.stands_for.as_deref().map_or(Ok(0), stands_for)?,
     })
+}
+
+/// How long a level stands, in microseconds.
+pub(crate) fn stands_for(text: &str) -> Result<i64, String> {
+    let us = duration::parse_us(text)?;
+    if STANDS_US.contains(&us) {
+        Ok(us)
+    } else {
+        Err(format!("`{text}`: a level stands from 1s to 24h"))
+    }
 }
 
 /// A unit by its targeting key alone.
@@ -116,7 +130,7 @@ mod tests {
 {"key": "T-4", "metric": "revenue", "value": -1.5, "token": "abc"}
 "#;
         let measurements = parse("m.jsonl", text).unwrap();
-        let [first, second, third, fourth] = measurements.as_slice() else {
+        let [(1, first), (3, second), (4, third), (5, fourth)] = measurements.as_slice() else {
             panic!("{measurements:?}");
         };
         assert_eq!(first.values, [1.0]);
@@ -155,6 +169,10 @@ mod tests {
             (
                 r#"{"key": "T", "metric": "cpu", "arm": "control", "at": "soon"}"#,
                 "soon",
+            ),
+            (
+                r#"{"key": "T", "metric": "cpu", "arm": "control", "for": "30h"}"#,
+                "from 1s to 24h",
             ),
             (r#"{"metric": "cpu", "arm": "control"}"#, "key"),
         ] {

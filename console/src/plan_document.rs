@@ -115,6 +115,16 @@ pub(crate) fn amounts(node: &Node, path: &str, problems: &mut Problems) -> BTree
     checked::map_of(node, path, checked::amount, problems)
 }
 
+/// A number with its unit; a bad one is a problem and none.
+pub(crate) fn amount_of(node: &Node, path: &str, problems: &mut Problems) -> Option<String> {
+    checked::of(node, path, checked::amount, problems)
+}
+
+/// The field `kind` of a document that can only be of one.
+pub(crate) fn check_kind(fields: &mut Fields<'_>, kind: &'static str, problems: &mut Problems) {
+    values::word(fields, KIND, &[kind], problems);
+}
+
 /// The field `key`, which is one; empty if it is absent.
 pub(crate) fn key_of(fields: &mut Fields<'_>, problems: &mut Problems) -> String {
     checked::one(fields, "key", checked::key, problems)
@@ -125,7 +135,7 @@ pub(crate) fn read(node: &Node, path: &str, problems: &mut Problems) -> v1::Plan
     let Some(mut fields) = Fields::of(node, path, "a plan: a map of its fields", problems) else {
         return v1::Plan::default();
     };
-    values::word(&mut fields, KIND, &["plan"], problems);
+    check_kind(&mut fields, "plan", problems);
     let (units_per_day, requests_per_day) = metrics::read_traffic(&mut fields, problems);
     let plan = v1::Plan {
         key: checked::one(&mut fields, "key", checked::key, problems),

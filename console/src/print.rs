@@ -20,6 +20,10 @@ use crate::{
 
 /// The longest cell of a table, in characters.
 const CELL: usize = 80;
+/// A terminal with fewer columns does not know its size: nobody reads a table there.
+const NARROWEST: u16 = 20;
+/// The width of a terminal that does not know it.
+const WIDTH: u16 = 80;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -193,8 +197,15 @@ fn bare() -> Table {
     // Off a terminal the width is unknown, and lines stay whole.
     if io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
+        let columns = crossterm::terminal::size().map_or(0, |(columns, _)| columns);
+        table.set_width(readable(columns));
     }
     table
+}
+
+/// The width of a table on a terminal that says it has so many columns. Some do not know their size and say 0.
+fn readable(columns: u16) -> u16 {
+    if columns < NARROWEST { WIDTH } else { columns }
 }
 
 fn trimmed(table: &Table) -> String {
@@ -327,6 +338,12 @@ mod tests {
             timestamp(1_767_225_600_500_000).as_deref(),
             Some("2026-01-01T00:00:00.5Z")
         );
+    }
+
+    #[test]
+    fn a_terminal_that_does_not_know_its_width_gets_tables_that_can_be_read() {
+        assert_eq!([0, 1, 19].map(readable), [WIDTH; 3]);
+        assert_eq!([20, 80, 300].map(readable), [20, 80, 300]);
     }
 
     #[test]

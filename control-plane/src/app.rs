@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use http::{HeaderName, HeaderValue};
 use reqwest::Certificate;
+use rollout::evidence::bases::SHORTEST_CAPTURE_US;
 use runtime::{folder, listen, ops, readiness::Readiness, shutdown::Shutdown, telemetry};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -59,6 +60,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let serving = readiness.condition("serving");
     serving.unmet("starting");
 
+    if args.shortest_capture < SHORTEST_CAPTURE_US {
+        tracing::warn!(
+            "baselines may be captured from less than a quarter of an hour: for rehearsals, not to be trusted"
+        );
+    }
     let post = post(&args)?;
     let prometheus = prometheus(&args).await?;
     let folder = folder::prepare(&args.data)?;
@@ -90,7 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     serving.met();
     tracing::info!(%address, ops = %ops_address, "control plane is ready");
     serve(
-        services::routes(parts, &shutdown),
+        services::routes(parts, args.shortest_capture, &shutdown),
         &args.web_origins,
         listener,
         &shutdown,

@@ -5,6 +5,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, builder::FalseyValueParser};
+use rollout::Micros;
 use runtime::telemetry::LogFormat;
 
 use crate::{prometheus::Address, web::Origin};
@@ -72,6 +73,17 @@ pub(crate) struct Args {
     /// A file with certificates (PEM) that may vouch for it, beside those that the system trusts.
     #[arg(long, env = "TIDEGATE_PROMETHEUS_CA", value_name = "FILE", requires = "prometheus")]
     pub(crate) prometheus_ca: Option<PathBuf>,
+
+    /// How long a stage must have had complete data before it can be captured as a baseline. Less is for rehearsals: a
+    /// short capture knows little of how things usually are.
+    #[arg(
+        long,
+        env = "TIDEGATE_SHORTEST_CAPTURE",
+        default_value = "15m",
+        value_name = "DURATION",
+        value_parser = rollout::duration::parse
+    )]
+    pub(crate) shortest_capture: Micros,
 
     /// What is logged, such as info or control_plane=debug.
     #[arg(long, env = "TIDEGATE_LOG", value_name = "FILTER")]

@@ -12,8 +12,12 @@ use proto::tick;
 use rollout::{
     Horizon, Phase, Plan, Share, Stage, Unit, Visit,
     duration::Dwell,
-    evidence::arm::{BUCKETS, Buckets},
+    evidence::{
+        arm::{BUCKETS, Buckets},
+        limit::Side,
+    },
     measure::{CapturedArm, CapturedArms},
+    recovery::Bar,
 };
 use uuid::Uuid;
 
@@ -21,14 +25,16 @@ use crate::{
     change::rollout::{self as changes, Count},
     engine::{facts::Sources, soaks::Soaks},
     events::{Event, Kind, position::Position},
+    evidence::Counts,
     health::coverage::Coverage,
     identity::Actor,
     levels::Levels,
     publish::Publisher,
-    record::{EnvironmentRecord, FlagRecord, RolloutRecord, TransitionRecord},
+    publish::Subscription,
+    record::{End, EndCause, EnvironmentRecord, FlagRecord, Recovery, RolloutRecord, TransitionRecord},
     state::State,
     store::{Txn, keys, model},
-    sync::fleet::Fleet,
+    sync::fleet::{Fleet, Introduction},
     webhooks::{delivery::Delivery, secret::Secret, webhook::WebhookRecord},
 };
 
@@ -176,7 +182,7 @@ pub(crate) fn sources(state: &State) -> Sources {
         fleet: Arc::new(Fleet::new()),
         coverage: Coverage::default(),
         soaks: Soaks::default(),
-        levels: Levels::default(),
+        levels: Levels::new(false),
     }
 }
 
@@ -222,6 +228,59 @@ pub(crate) fn moved(before: &RolloutRecord, phase: Phase, kind: &str) -> Rollout
         dismissals: Vec::new(),
     });
     after
+}
+
+/// What an agent that holds all flags says of itself.
+pub(crate) fn introduction(environment: &Key, agent: &str) -> Introduction {
+    Introduction {
+        agent: agent.into(),
+        subscription: Subscription {
+            environment: environment.clone(),
+            set: None,
+        },
+        version: String::new(),
+        address: None,
+        diskless: false,
+    }
+}
+
+/// How a rollout ended, of which nothing more is known yet.
+pub(crate) fn end(cause: EndCause, decided_at_us: i64) -> End {
+    End {
+        decided_at_us,
+        cause,
+        actor: String::new(),
+        reason: String::new(),
+        evidence: None,
+        counts: Counts::default(),
+        published_at_us: None,
+        applied_at_us: None,
+        persisted_at_us: None,
+        last_treatment_exposure_us: None,
+        time_to_zero_us: None,
+        rule: None,
+        batches: 0,
+        readings: 0,
+        fresh: true,
+        awaited: Vec::new(),
+        recovery: None,
+    }
+}
+
+/// A recovery that is watched: the error rate was 30 %, and is to be 2 %.
+pub(crate) fn recovery() -> Recovery {
+    Recovery {
+        harm: "error-rate > 1x control".to_owned(),
+        bar: Bar {
+            metric: 0,
+            is_complement: false,
+            side: Side::Above,
+            value: 0.02,
+            harmed: 0.3,
+        },
+        reading: None,
+        outcome: None,
+    }
 }
 
 /// A rollout in its next stage.

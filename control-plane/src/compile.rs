@@ -54,6 +54,7 @@ pub(crate) fn touched(state: &State, subject: &Subject) -> Option<(Key, Vec<Entr
         | Subject::Evidence(..)
         | Subject::Sums(..)
         | Subject::Hour(..)
+        | Subject::Levels(..)
         | Subject::Waiting(..)
         | Subject::Schedule(..)
         | Subject::Act(..)

@@ -124,7 +124,6 @@ impl Engine {
         let mut machines = std::mem::take(&mut self.machines);
         let (errands, census) = self.errands(&state, &mut machines, fleet);
         let mut worked = began.elapsed();
-        self.walker.keep_watches(&state).await;
         let mut under_way = FuturesUnordered::new();
         let mut back = Vec::new();
         for errand in errands {
@@ -137,6 +136,8 @@ impl Engine {
             back.extend(done);
         }
         drop(under_way);
+        // No abort waits for a watch.
+        self.walker.keep_watches(&state).await;
         worked += self.walker.worked();
         metrics::histogram!(names::ENGINE_PASS).record(worked.as_secs_f64());
         metrics::counter!(names::ENGINE_LOOKS).increment(back.len() as u64);
@@ -148,7 +149,7 @@ impl Engine {
             self.machines.insert(id, machine);
         }
         self.walker.sources.soaks.retain(|id| self.machines.contains_key(id));
-        self.walker.sources.levels.retain(|id| state.exposures.contains_key(id));
+        self.walker.sightings.retain(|id| state.exposures.contains_key(id));
         self.store_soaks(&state).await;
         census.tell();
         worked

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rollout::{
     EvidenceNumber, Totals,
     guards::{HorizonCounts, SampledCounts, VisitKey},
-    measure::{Events, Recent, Sums},
+    measure::{Events, Minute, Recent, Sums},
 };
 
 pub(crate) use examined::Examined;
@@ -79,6 +79,8 @@ pub(crate) struct EvidenceRecord {
     pub(crate) number: Option<EvidenceNumber>,
     /// The last minutes of treatment.
     pub(crate) recent: Recent,
+    /// The last minute of both arms, of what guards compare with a number or a captured baseline.
+    pub(crate) minute: Minute,
     /// Since when both arms are beyond the limit of a guard, by its position.
     pub(crate) worse_since: BTreeMap<u32, i64>,
     /// Whether a quarter of the positions of this horizon (by number) is used.

@@ -4,7 +4,7 @@
 //! ends takes its series along. Labels come from the plan and are bounded by it: its guards, its metrics, 17 classes of
 //! failures an arm. At most 200 rollouts are shown, the newest, and how many are not. All of them are in one table.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use proto::v1;
 
@@ -112,7 +112,12 @@ const FAMILIES: &[Family] = &[
         name: "tidegate_rollout_evidence",
         kind: "gauge",
         help: "the evidence number of the guards that may abort; none before any of them speaks",
-        samples: |rollout| of_evidence(rollout, |evidence| evidence.log_evidence.map(number)),
+        samples: |rollout| {
+            let may_abort = |guard: &&v1::GuardView| guard.level() == v1::GuardLevel::Abort;
+            let numbers = rollout.guard_views.iter().filter(may_abort);
+            let most = numbers.filter_map(|guard| guard.log_evidence).max_by(f64::total_cmp);
+            most.map(number).map(Sample::alone).into_iter().collect()
+        },
     },
     Family {
         name: "tidegate_rollout_evidence_abort",
@@ -123,7 +128,7 @@ const FAMILIES: &[Family] = &[
     Family {
         name: "tidegate_rollout_guard_info",
         kind: "gauge",
-        help: "1 for the level of a guard, the test that judges it, and how it stands",
+        help: "1 for the test that judges a guard, and how it stands within its level",
         samples: |rollout| of_guards(rollout, |guard| vec![(guard_info(guard), 1.0)]),
     },
     Family {
@@ -225,8 +230,14 @@ pub(crate) fn render(rollouts: &[v1::Rollout], omitted: usize) -> String {
     for family in FAMILIES {
         head(&mut text, family.name, family.kind, family.help);
         for rollout in rollouts {
+            let mut seen = BTreeSet::new();
             for sample in (family.samples)(rollout) {
-                line(&mut text, family.name, rollout, &sample);
+                let labels = labels(rollout, &sample);
+                // Of a series that is there twice Prometheus takes none at all: of what a plan says twice the first is shown.
+                if seen.insert(labels.clone()) {
+                    let value = value(sample.value);
+                    let _ = writeln!(text, "{}{{{labels}}} {value}", family.name);
+                }
             }
         }
     }
@@ -245,7 +256,8 @@ fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(text: &mut String, name: &str, rollout: &v1::Rollout, sample: &Sample) {
+/// The labels of a sample as the format wants them.
+fn labels(rollout: &v1::Rollout, sample: &Sample) -> String {
     let own = [
         ("environment", rollout.environment.as_str()),
         ("rollout", rollout.name.as_str()),
@@ -255,7 +267,7 @@ fn line(text: &mut String, name: &str, rollout: &v1::Rollout, sample: &Sample) {
     let labels: Vec<String> = labels
         .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
         .collect();
-    let _ = writeln!(text, "{name}{{{}}} {}", labels.join(","), value(sample.value));
+    labels.join(",")
 }
 
 /// A label's value as the format wants it.
@@ -298,23 +310,22 @@ type Labelled = (Vec<(&'static str, String)>, f64);
 fn info(rollout: &v1::Rollout) -> Vec<(&'static str, String)> {
     let plan = rollout.plan.as_ref();
     let stage = plan.and_then(|plan| plan.stages.get(rollout.stage as usize));
-    let phase = rollout.phase().as_str_name();
-    let phase = phase.strip_prefix("ROLLOUT_PHASE_").unwrap_or(phase);
+    let phase = word(rollout.phase().as_str_name(), "ROLLOUT_PHASE_");
     vec![
         ("flag", plan.map(|plan| plan.flag.clone()).unwrap_or_default()),
-        ("phase", phase.to_ascii_lowercase().replace('_', "-")),
+        ("phase", phase),
         ("stage", stage.map(|stage| stage.name.clone()).unwrap_or_default()),
     ]
 }
 
 fn guard_info(guard: &v1::GuardView) -> Vec<(&'static str, String)> {
-    let level = guard.level().as_str_name();
-    let level = level.strip_prefix("GUARD_LEVEL_").unwrap_or(level);
-    vec![
-        ("level", level.to_ascii_lowercase()),
-        ("test", guard.test.clone()),
-        ("standing", guard.standing.clone()),
-    ]
+    vec![("test", guard.test.clone()), ("standing", guard.standing.clone())]
+}
+
+/// A word of the wire without what begins it.
+fn word(name: &str, prefix: &str) -> String {
+    let word = name.strip_prefix(prefix).unwrap_or(name);
+    word.to_ascii_lowercase().replace('_', "-")
 }
 
 fn of_evidence(rollout: &v1::Rollout, of: fn(&v1::Evidence) -> Option<f64>) -> Vec<Sample> {
@@ -324,11 +335,10 @@ fn of_evidence(rollout: &v1::Rollout, of: fn(&v1::Evidence) -> Option<f64>) -> V
 
 fn of_guards(rollout: &v1::Rollout, of: fn(&v1::GuardView) -> Vec<Labelled>) -> Vec<Sample> {
     let with_guard = |guard: &v1::GuardView| -> Vec<Sample> {
-        let harm = guard.harm.clone();
-        let add = |(labels, value): Labelled| {
-            let guard = std::iter::once(("guard", harm.clone()));
-            Sample::of(guard.chain(labels).collect(), value)
-        };
+        // A plan may have the same harm at several levels.
+        let level = word(guard.level().as_str_name(), "GUARD_LEVEL_");
+        let own = [("guard", guard.harm.clone()), ("level", level)];
+        let add = |(labels, value): Labelled| Sample::of(own.clone().into_iter().chain(labels).collect(), value);
         of(guard).into_iter().map(add).collect()
     };
     rollout.guard_views.iter().flat_map(with_guard).collect()

@@ -1,9 +1,9 @@
 //! Levels that a Prometheus is asked for, on behalf of the rollouts whose plans say so.
 //!
-//! One task owns the schedule: it looks at the state several times a second, asks what is due, a bounded number of metrics
-//! at once, and notes what came of it as levels, where the guards find it. An answer is a number or a reason why there is
-//! none, and a reason is never a verdict. These numbers have no variance and no units, so they are thresholds alone
-//! (guard.md 4f) and no part of the evidence.
+//! One task owns the schedule: it looks at the state several times a second, asks what is due, a bounded number of
+//! metrics at once, and takes in what came of it as levels, where the guards find it. An answer is a number or a reason
+//! why there is none, and a reason is never a verdict. These numbers have no variance and no units, so they are
+//! thresholds alone (guard.md 4f) and no part of the evidence.
 
 mod address;
 mod answer;
@@ -38,32 +38,43 @@ use crate::{
     push::value::check_level,
     record::RolloutRecord,
     state::State,
-    store::{self, Store, Txn},
-    truth::Truth,
+    store::Txn,
+    truth::{CommitError, Truth},
 };
 
 /// How often it is looked for what is due.
 const LOOK: Duration = Duration::from_millis(250);
 /// Metrics that are asked for at once, both arms of each.
 const AT_ONCE: usize = 8;
+/// How often a reading is taken in against what others write at the same time.
+const TRIES: usize = 16;
 /// Microseconds in a second: Prometheus has seconds, levels microseconds.
 const SECOND: f64 = 1e6;
 
 /// Why a level that is to be asked for is not.
 const NOT_TOLD: &str = "this control plane knows no Prometheus: start it with --prometheus URL";
 
-/// One metric, asked.
+/// One metric, asked, and what came of it taken in.
 struct Answered {
     subject: Subject,
-    asked_at_us: i64,
-    stands_for_us: i64,
-    control: Option<Result<f64, Missing>>,
     treatment: Result<f64, Missing>,
+}
+
+/// Who asks, and where the answers go.
+#[derive(Debug, Clone)]
+struct Asker {
+    truth: Truth,
+    levels: Levels,
+    prometheus: Arc<Prometheus>,
 }
 
 /// Asks until the process drains.
 pub(crate) async fn run(truth: Truth, levels: Levels, prometheus: Prometheus, shutdown: Shutdown) {
-    let prometheus = Arc::new(prometheus);
+    let asker = Asker {
+        truth: truth.clone(),
+        levels,
+        prometheus: Arc::new(prometheus),
+    };
     let mut schedule = Schedule::default();
     let mut asking = JoinSet::new();
     let mut seen = None;
@@ -72,7 +83,7 @@ pub(crate) async fn run(truth: Truth, levels: Levels, prometheus: Prometheus, sh
     loop {
         tokio::select! {
             _ = looks.tick() => {}
-            Some(answered) = asking.join_next() => note(&truth, &levels, &mut schedule, answered).await,
+            Some(answered) = asking.join_next() => note(&truth, &mut schedule, answered),
             () = shutdown.draining() => return,
         }
         let (state, now_us) = (truth.state(), now_us());
@@ -84,7 +95,7 @@ pub(crate) async fn run(truth: Truth, levels: Levels, prometheus: Prometheus, sh
         for subject in schedule.take(AT_ONCE.saturating_sub(asking.len()), now_us) {
             match question::question(&state, &subject) {
                 Some(question) => {
-                    asking.spawn(ask(prometheus.clone(), subject, question, now_us));
+                    asking.spawn(asker.clone().ask(subject, question, now_us));
                 }
                 // What is asked about no more leaves the schedule with the state that says so.
                 None => _ = schedule.answered(&subject, "", rand::random),
@@ -93,22 +104,53 @@ pub(crate) async fn run(truth: Truth, levels: Levels, prometheus: Prometheus, sh
     }
 }
 
-/// Asks for both arms at the same moment.
-async fn ask(prometheus: Arc<Prometheus>, subject: Subject, question: Question, asked_at_us: i64) -> Answered {
-    let unit = question.unit;
-    let control = async {
-        match &question.control {
-            Some(query) => Some(ask_one(&prometheus, query, unit).await),
-            None => None,
+impl Asker {
+    /// Asks for both arms at the same moment, and takes in what came of it.
+    async fn ask(self, subject: Subject, question: Question, asked_at_us: i64) -> Answered {
+        let (prometheus, unit) = (&*self.prometheus, question.unit);
+        let control = async {
+            match &question.control {
+                Some(query) => Some(ask_one(prometheus, query, unit).await),
+                None => None,
+            }
+        };
+        let (control, treatment) = tokio::join!(control, ask_one(prometheus, &question.treatment, unit));
+        let read = |arm: Arm, answer: &Result<f64, Missing>| {
+            let reading = Reading {
+                value: answer.as_ref().map_err(ToString::to_string).copied(),
+                at_us: asked_at_us,
+                until_us: asked_at_us.saturating_add(question.stands_for_us),
+                source: Source::Prometheus,
+            };
+            (subject.metric.clone(), arm, reading)
+        };
+        // Control first, so that treatment is compared with what it was asked with.
+        let control = control.iter().map(|answer| read(Arm::Control, answer));
+        let readings: Vec<_> = control.chain([read(Arm::Treatment, &treatment)]).collect();
+        if let Err(error) = self.take_in(&subject, &readings).await {
+            // Whatever the store says later of one that was not answered: the next question comes soon.
+            let Subject { rollout, metric, .. } = &subject;
+            tracing::error!(%rollout, metric, %error, "a level was not kept");
         }
-    };
-    let (control, treatment) = tokio::join!(control, ask_one(&prometheus, &question.treatment, unit));
-    Answered {
-        subject,
-        asked_at_us,
-        stands_for_us: question.stands_for_us,
-        control,
-        treatment,
+        Answered { subject, treatment }
+    }
+
+    /// Takes readings in, of what is still there.
+    async fn take_in(&self, subject: &Subject, readings: &[Read]) -> Result<(), CommitError> {
+        let turn = self.levels.turn(subject.rollout).await;
+        for _ in 0..TRIES {
+            let state = self.truth.state();
+            let Some(rollout) = state.rollout(&subject.environment, subject.rollout) else {
+                return Ok(());
+            };
+            let txn = turn.keep(Txn::default(), &state, rollout, readings, now_us());
+            match self.truth.commit(txn).await {
+                Err(CommitError::Conflict) => self.truth.newer(state.revision).await,
+                Ok(_) => return Ok(()),
+                Err(error @ (CommitError::Store(_) | CommitError::NotShown(_))) => return Err(error),
+            }
+        }
+        Err(CommitError::Conflict)
     }
 }
 
@@ -140,54 +182,18 @@ fn outcome(answer: &Result<f64, Missing>) -> &'static str {
     }
 }
 
-/// Keeps and notes what came of a question: control first, so that treatment is compared with what it was asked with.
-async fn note(truth: &Truth, levels: &Levels, schedule: &mut Schedule<Subject>, answered: Result<Answered, JoinError>) {
-    let answered = match answered {
-        Ok(answered) => answered,
+/// Notes that a question was answered.
+fn note(truth: &Truth, schedule: &mut Schedule<Subject>, answered: Result<Answered, JoinError>) {
+    match answered {
+        Ok(Answered { subject, treatment }) => {
+            if schedule.answered(&subject, outcome(&treatment), rand::random) {
+                tell(&truth.state(), &subject, &treatment);
+            }
+        }
         // As everywhere in the process: whoever supervises it starts it again.
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => return,
-    };
-    let Answered {
-        subject,
-        asked_at_us,
-        stands_for_us,
-        control,
-        treatment,
-    } = answered;
-    if schedule.answered(&subject, outcome(&treatment), rand::random) {
-        tell(&truth.state(), &subject, &treatment);
+        Err(_) => {}
     }
-    let reading = |answer: Result<f64, Missing>| Reading {
-        value: answer.map_err(|missing| missing.to_string()),
-        at_us: asked_at_us,
-        until_us: asked_at_us.saturating_add(stands_for_us),
-        source: Source::Prometheus,
-    };
-    let control = control.map(|answer| (subject.metric.clone(), Arm::Control, reading(answer)));
-    let treatment = (subject.metric.clone(), Arm::Treatment, reading(treatment));
-    let readings: Vec<_> = control.into_iter().chain([treatment]).collect();
-    let state = truth.state();
-    let Some(rollout) = state.rollout(&subject.environment, subject.rollout) else {
-        return;
-    };
-    if let Err(error) = take_in(truth.store(), levels, rollout, readings).await {
-        // What is not kept is not judged: the level goes without this reading, and the next question comes soon.
-        tracing::error!(rollout = %rollout.name(), metric = subject.metric, %error, "a level was not kept");
-    }
-}
-
-async fn take_in(
-    store: &dyn Store,
-    levels: &Levels,
-    rollout: &RolloutRecord,
-    readings: Vec<Read>,
-) -> Result<(), store::Error> {
-    let turn = levels.turn(store, rollout).await?;
-    let txn = turn.keep(Txn::default(), rollout, &readings, now_us());
-    store.txn(txn).await?;
-    turn.note(readings);
-    Ok(())
 }
 
 /// Tells of a level that is not what it was the last time: read, or missing for another reason.
@@ -223,8 +229,8 @@ pub(crate) fn lacking(plan: &Plan, levels: &Levels) -> Vec<Violation> {
 /// The metrics of a rollout that are asked for, each with why it may not have been read yet.
 pub(crate) fn awaited(record: &RolloutRecord, asks: bool) -> impl Iterator<Item = (String, &'static str)> + '_ {
     let why = if asks { "it was not asked for yet" } else { NOT_TOLD };
-    let asked = record.plan.metrics.iter().filter(|_| record.state.phase.is_live());
-    asked.filter_map(move |own| Some((question::query(own)?.0, why)))
+    let asked = question::queries(record).filter(|_| record.state.phase.is_live());
+    asked.map(move |(metric, ..)| (metric, why))
 }
 
 #[cfg(test)]

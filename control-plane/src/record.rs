@@ -145,6 +145,9 @@ pub(crate) struct End {
     pub(crate) reason: String,
     /// Evidence at the decision.
     pub(crate) evidence: Option<EvidenceNumber>,
+    /// Of an abort by a rule: the guard whose rule it was, by its position. None: not of one, or of before this was
+    /// kept.
+    pub(crate) rule: Option<usize>,
     /// Counts at the decision.
     pub(crate) counts: Counts,
     /// When the decision was durable and published.
@@ -159,7 +162,7 @@ pub(crate) struct End {
     pub(crate) time_to_zero_us: Option<i64>,
     /// Batches that the decision rested on.
     pub(crate) batches: u64,
-    /// The number of the last reading of a level that it rested on; 0: none.
+    /// The number of the last readings of levels that it rested on; 0: none.
     pub(crate) readings: u64,
     /// Whether frames of the live agents covered the recent past at the decision.
     pub(crate) fresh: bool,
@@ -323,7 +326,8 @@ impl TransitionRecord {
 }
 
 impl RolloutRecord {
-    /// Joins the unit buckets that its plan took over from a captured baseline, which are stored under a key of their own.
+    /// Joins the unit buckets that its plan took over from a captured baseline, which are stored under a key of their
+    /// own.
     pub(crate) fn took_over(&mut self, captured: Arc<CapturedArms>) {
         if self.plan.baseline.captured != captured {
             Arc::make_mut(&mut self.plan).baseline.captured = captured;

@@ -149,18 +149,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{builders::production, publish::Subscription, store::redb::Redb, sync::fleet::Introduction};
+    use crate::{
+        builders::{self, production},
+        store::redb::Redb,
+        sync::fleet::Introduction,
+    };
 
     fn introduction(agent: &str) -> Introduction {
         Introduction {
-            agent: Arc::from(agent),
-            subscription: Subscription {
-                environment: production(),
-                set: None,
-            },
             version: "1.2.3".to_owned(),
-            address: None,
-            diskless: false,
+            ..builders::introduction(&production(), agent)
         }
     }
 

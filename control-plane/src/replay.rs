@@ -1,8 +1,8 @@
 //! A rollout judged again from its log and its sealed batches: the same batches and the same plan give the same evidence
 //! to the last bit (guard.md 8.12), other limits tell what they would have done.
 //!
-//! Levels that are read from outside are read again too: the readings that were kept, between the batches in the order of
-//! time, and at the decision exactly those that it rested on.
+//! Levels that are read from outside are read again too (`readings.rs`): the readings that were kept, between the
+//! batches in the order of time, and at the decision exactly those that it rested on.
 //!
 //! Pure, and one batch at a time, so that a rollout of any length needs no more memory than its evidence. What a batch
 //! was judged by is in the batch: its inputs, and how many visits and horizons there had been. What follows from it for
@@ -12,17 +12,26 @@ mod decision;
 pub(crate) mod limits;
 mod look;
 mod moves;
+mod readings;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use rollout::{EvidenceNumber, Horizon, Ladder, Plan, Visit, guards::Examination};
+use rollout::{
+    EvidenceNumber, Horizon, Ladder, Plan, Visit,
+    guards::{Broken, Examination},
+};
 
-use self::{decision::Decided, look::Exposed, moves::Moves};
+use self::{
+    decision::Decided,
+    look::Exposed,
+    moves::{Known, Moves},
+    readings::Readings,
+};
 pub(crate) use self::{decision::Decision, look::Look, moves::Move};
 use crate::{
     evidence::{EvidenceRecord, Examined},
     health::fold::fold,
-    levels::{HeldLevels, Kept},
+    levels::{Kept, Log},
     record::{EndCause, RolloutRecord, TransitionRecord},
     store::model::SealedBatch,
 };
@@ -42,16 +51,6 @@ pub(crate) struct Replayer {
     replay: Replay,
 }
 
-/// The readings that were kept, and what is held of those that were taken in.
-#[derive(Debug)]
-struct Readings {
-    /// From number 1 on.
-    kept: Arc<[Kept]>,
-    /// How many of them were taken in.
-    taken: usize,
-    held: HeldLevels,
-}
-
 /// What came out.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Replay {
@@ -63,10 +62,14 @@ pub(crate) struct Replay {
     pub(crate) reached: [Option<Look>; 3],
     /// When the evidence of the guards that may abort was strongest.
     pub(crate) peak: Option<Look>,
-    /// The transitions that the evidence had a say in.
+    /// The transitions that the guards had a say in.
     pub(crate) moves: Vec<Move>,
     /// Whether the rollout ended, or goes on, as the replay says.
     pub(crate) decision: Option<Decision>,
+    /// The first batch after which the guards abort, whatever levels say.
+    aborts_at: Option<u64>,
+    /// After so many batches a level was beyond its limit, and stood so until the engine must have seen it.
+    overdue_at: Option<u64>,
 }
 
 impl Replayer {
@@ -75,7 +78,7 @@ impl Replayer {
         record: &RolloutRecord,
         plan: Arc<Plan>,
         log: &[TransitionRecord],
-        readings: Arc<[Kept]>,
+        log_of_levels: Arc<Log>,
     ) -> Self {
         let mut rollout = record.clone();
         let moves = Moves::of(plan.clone(), log);
@@ -88,11 +91,7 @@ impl Replayer {
             exposed: Exposed::default(),
             moves,
             decided: None,
-            readings: Readings {
-                kept: readings,
-                taken: 0,
-                held: HeldLevels::default(),
-            },
+            readings: Readings::new(log_of_levels),
             replay: Replay::default(),
         }
     }
@@ -100,7 +99,9 @@ impl Replayer {
     /// Judges the next batch.
     pub(crate) fn add(&mut self, batch: &SealedBatch) {
         self.decide();
+        self.judge_moves(batch.sealed_at_us);
         self.read_until(batch.sealed_at_us);
+        self.stood_until(batch.sealed_at_us);
         let state = &mut self.rollout.state;
         catch_up(&mut state.visits, &self.visits, batch.visits as usize);
         catch_up(&mut state.horizons, &self.horizons, batch.horizons as usize);
@@ -112,57 +113,113 @@ impl Replayer {
         if !is_same && self.replay.differs_at.is_none() {
             self.replay.differs_at = Some(number);
         }
-        let rule = self.rule(&found, batch.sealed_at_us);
+        let alone = Look::of(number, batch.sealed_at_us, &found, &self.rollout.plan, &self.exposed);
+        if alone.rung() == Ladder::Abort {
+            self.replay.aborts_at.get_or_insert(number);
+        }
+        // With the levels that were held.
+        let found = match self.readings.held().last {
+            0 => found,
+            _ => self.examine(batch.sealed_at_us),
+        };
         let look = Look::of(number, batch.sealed_at_us, &found, &self.rollout.plan, &self.exposed);
-        let look = Look { rule, ..look };
         self.replay.note(&look);
-        self.moves.pass(&look, found.numbers);
+        self.moves.pass(Known::of(found));
         self.decide();
     }
 
-    /// What was found after a batch, with the levels that were held: the first guard that aborts without evidence.
-    fn rule(&self, found: &Examination, now_us: i64) -> Option<usize> {
-        if self.readings.taken == 0 {
-            return found.rule;
+    /// Judges the transitions that were made before a time, by what was known of old and at their moment.
+    fn judge_moves(&mut self, until_us: i64) {
+        while let Some(at_us) = self.moves.next_before(until_us) {
+            self.read_until(at_us);
+            let is_known = self.replay.batches > 0 || self.readings.held().last > 0;
+            let then = is_known.then(|| Known::of(self.examine_at(at_us)));
+            self.moves.judge(then);
         }
-        self.examine(now_us).rule
     }
 
+    /// What was found at a moment, in the visits that had been entered before it.
+    fn examine_at(&mut self, at_us: i64) -> Examination {
+        let state = &mut self.rollout.state;
+        let (visits, horizons) = (state.visits.len(), state.horizons.len());
+        let entered = self.visits.iter().filter(|visit| visit.entered_at_us < at_us).count();
+        let begun = self
+            .horizons
+            .iter()
+            .filter(|horizon| horizon.started_at_us < at_us)
+            .count();
+        catch_up(&mut state.visits, &self.visits, entered);
+        catch_up(&mut state.horizons, &self.horizons, begun);
+        let found = self.examine(at_us);
+        let state = &mut self.rollout.state;
+        state.visits.truncate(visits);
+        state.horizons.truncate(horizons);
+        found
+    }
+
+    /// What the guards say at a moment, with the levels that are held.
     fn examine(&self, now_us: i64) -> Examination {
         let examined = Examined {
             rollout: &self.rollout,
             evidence: &self.evidence,
         };
-        examined.examine(&self.readings.held.at(now_us), now_us)
+        examined.examine(&self.readings.held().at(now_us), now_us)
     }
 
-    /// Takes in the readings that were taken in by then; not those that came after the decision, before it is judged.
+    /// The number of the last readings that may be taken in: before the decision is judged, none that came after it.
+    fn last(&self) -> u64 {
+        match &self.rollout.end {
+            Some(end) if self.decided.is_none() => end.readings,
+            Some(_) | None => u64::MAX,
+        }
+    }
+
+    /// Takes in the readings that were taken in by then.
     fn read_until(&mut self, until_us: i64) {
-        let last = match &self.rollout.end {
-            Some(end) if self.decided.is_none() && end.readings > 0 => index(end.readings),
-            Some(_) | None => usize::MAX,
-        };
-        while self.readings.taken < last && self.readings.next().is_some_and(|next| next.noted_at_us <= until_us) {
+        let is_due = |next: &Kept| next.noted_at_us <= until_us;
+        while self.readings.next(self.last()).is_some_and(is_due) {
             self.read();
         }
     }
 
-    /// Takes the next reading in, and looks at what it says while the rollout was under way.
+    /// Takes the next readings in, and looks at what they say while the rollout was under way.
     fn read(&mut self) {
-        let Some(noted_at_us) = self.readings.take() else {
+        let Some((noted_at_us, was_away)) = self
+            .readings
+            .next(u64::MAX)
+            .map(|next| (next.noted_at_us, next.is_first))
+        else {
             return;
         };
+        let stood = !was_away && self.stood_until(noted_at_us);
+        self.readings.take();
         let entered_us = self.visits.first().map_or(i64::MAX, |visit| visit.entered_at_us);
-        let ended_us = self.rollout.end.as_ref().map_or(i64::MAX, |end| end.decided_at_us);
-        if noted_at_us < entered_us || noted_at_us >= ended_us {
-            return;
-        }
+        let batches = self.replay.batches;
+        let is_under_way = noted_at_us >= entered_us && noted_at_us < self.ended_us();
         let found = self.examine(noted_at_us);
-        if found.rule.is_some() {
-            let batch = self.replay.batches;
-            let look = Look::of(batch, noted_at_us, &found, &self.rollout.plan, &self.exposed);
+        let look = Look::of(batches, noted_at_us, &found, &self.rollout.plan, &self.exposed);
+        self.readings.note(is_under_way && found.rule.is_some(), stood, batches);
+        if is_under_way && look.rule.is_some() {
             self.replay.note(&look);
         }
+    }
+
+    /// Whether a guard aborts by what was held before a moment at which the process was there; if it did so for long,
+    /// the engine must have seen it.
+    fn stood_until(&mut self, now_us: i64) -> bool {
+        if !self.readings.is_beyond() {
+            return false;
+        }
+        let now_us = now_us.min(self.ended_us());
+        let stands = self.examine(now_us).rule.is_some();
+        if let Some(batches) = self.readings.seen_by(now_us).filter(|_| stands) {
+            self.replay.overdue_at.get_or_insert(batches);
+        }
+        stands
+    }
+
+    fn ended_us(&self) -> i64 {
+        self.rollout.end.as_ref().map_or(i64::MAX, |end| end.decided_at_us)
     }
 
     /// Notes what was known when the recorded end was decided, once all that it rested on is known.
@@ -173,52 +230,27 @@ impl Replayer {
         if end.batches != self.replay.batches {
             return;
         }
-        let (decided_at_us, readings) = (end.decided_at_us, index(end.readings));
-        while self.readings.taken < readings.min(self.readings.kept.len()) {
+        let (decided_at_us, readings) = (end.decided_at_us, end.readings);
+        while self.readings.next(readings).is_some() {
             self.read();
         }
-        let found = if readings == 0 {
-            // The process knew of no reading then, whatever was read before it began.
-            let examined = Examined {
-                rollout: &self.rollout,
-                evidence: &self.evidence,
-            };
-            examined.examine(&BTreeMap::new(), decided_at_us)
-        } else {
-            self.examine(decided_at_us)
-        };
+        self.stood_until(decided_at_us);
+        let found = self.examine(decided_at_us);
         self.decided = Some(Decided {
             number: found.standing.abort,
-            rule: found.rule,
-            are_all_read: readings <= self.readings.kept.len(),
+            rule: found.rule.map(Broken::guard),
+            are_all_read: self.readings.held().last == readings,
         });
     }
 
     /// What came out of all batches.
     pub(crate) fn finish(mut self) -> Replay {
         self.decide();
+        self.judge_moves(i64::MAX);
         self.read_until(i64::MAX);
         self.replay.decision = Some(decision::decision(&self.rollout, &self.replay, self.decided.as_ref()));
         self.replay.moves = self.moves.finish();
         self.replay
-    }
-}
-
-impl Readings {
-    fn next(&self) -> Option<&Kept> {
-        self.kept.get(self.taken)
-    }
-
-    /// Takes the next one in; when that was.
-    fn take(&mut self) -> Option<i64> {
-        let next = self.kept.get(self.taken)?;
-        if next.is_first {
-            self.held = HeldLevels::default();
-        }
-        self.taken += 1;
-        let number = u64::try_from(self.taken).unwrap_or(u64::MAX);
-        self.held.note(number, &next.metric, next.arm, next.reading.clone());
-        Some(next.noted_at_us)
     }
 }
 
@@ -237,22 +269,12 @@ impl Replay {
             self.peak = Some(*look);
         }
     }
-
-    /// The first batch after which the guards abort.
-    pub(crate) fn aborts_at(&self) -> Option<u64> {
-        let [_, _, abort] = &self.reached;
-        abort.as_ref().map(|look| look.batch)
-    }
 }
 
 /// Takes over what there had been of a list that only grows.
 fn catch_up<T: Copy>(known: &mut Vec<T>, all: &[T], length: usize) {
     let missing = all.iter().take(length).skip(known.len());
     known.extend(missing.copied().collect::<Vec<_>>());
-}
-
-fn index(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn bits(number: Option<EvidenceNumber>) -> Option<u64> {

@@ -14,6 +14,7 @@ use proto::{
         webhooks_server::WebhooksServer,
     },
 };
+use rollout::Micros;
 use runtime::shutdown::Shutdown;
 use tonic::service::Routes;
 
@@ -45,8 +46,8 @@ pub(crate) struct Parts {
     pub(crate) webhooks: Webhooks,
 }
 
-/// All services over their parts.
-pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
+/// All services over their parts. A stage must have soaked for a while to be captured as a baseline.
+pub(crate) fn routes(parts: Parts, shortest_capture_us: Micros, shutdown: &Shutdown) -> Routes {
     let Parts {
         truth,
         publisher,
@@ -65,7 +66,7 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
     let fleet_api = api::FleetApi::new(truth.clone(), publisher.clone(), fleet.clone());
     let measurements = api::MeasurementsApi::new(truth.clone(), sources.levels.clone());
     let measurements = MeasurementsServer::new(measurements);
-    let baselines = BaselinesServer::new(api::BaselinesApi::new(view.clone()));
+    let baselines = BaselinesServer::new(api::BaselinesApi::new(view.clone(), shortest_capture_us));
     let rollouts = RolloutsServer::new(api::RolloutsApi::new(view, shutdown.clone()));
     let schedules = SchedulesServer::new(api::SchedulesApi::new(truth.clone()));
     let flags = FlagsServer::new(api::FlagsApi::new(truth.clone(), sources.clone()));
@@ -83,8 +84,8 @@ pub(crate) fn routes(parts: Parts, shutdown: &Shutdown) -> Routes {
     let plans = PlansServer::new(api::PlansApi::new(truth.clone(), sources.levels.clone()));
     let webhooks = WebhooksServer::new(api::WebhooksApi::new(truth.clone(), webhooks));
     let segments = SegmentsServer::new(api::SegmentsApi::new(truth.clone()));
-    let sync = SyncServer::new(SyncService::new(publisher, fleet, shutdown.clone()));
-    let health = HealthServer::new(HealthService::new(intake, truth.states(), shutdown.clone()));
+    let sync = SyncServer::new(SyncService::new(publisher, fleet.clone(), shutdown.clone()));
+    let health = HealthServer::new(HealthService::new(intake, fleet, truth.states(), shutdown.clone()));
     Routes::new(grpc_health)
         .add_service(described::reflection().build_v1().expect(sound))
         .add_service(described::reflection().build_v1alpha().expect(sound))

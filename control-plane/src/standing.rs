@@ -26,13 +26,15 @@ use crate::{
 };
 
 /// What watches must be for, by environment and flag.
-type Wanted<'s> = BTreeMap<(&'s Key, Key), Want<'s>>;
+type Wanted<'s> = BTreeMap<(Key, Key), Want<'s>>;
 
 /// What one watch is for.
 #[derive(Debug, Clone, Copy, Default)]
 struct Want<'s> {
     /// The plan whose kill switch stands.
     kill: Option<&'s Plan>,
+    /// The version of that plan.
+    version: u32,
     /// The aborted rollout whose recovery is not known yet.
     recovery: Option<&'s RolloutRecord>,
 }
@@ -58,25 +60,22 @@ pub(crate) struct Watch {
     /// What agents count for it.
     counted: Arc<[measure::Counted]>,
     recovery_of: Option<Uuid>,
+    /// The version of the plan whose kill switch stands, or that was aborted.
+    plan_version: u32,
 }
 
 /// The first thing that is due; none if all that must be watched is.
 pub(crate) fn due(state: &State) -> Option<Due> {
-    let wanted = wanted(state);
-    let mut watched = BTreeMap::new();
+    let mut unwatched = wanted(state);
     for record in state.rollouts.values().filter(|record| record.standing) {
-        let key = (record.environment.clone(), record.plan.flag.clone());
-        let is_wanted = wanted
-            .iter()
-            .any(|((environment, flag), want)| want.is_met_by(record, environment, flag));
-        if !is_wanted || watched.insert(key, ()).is_some() {
+        let flag = Key::parse(&record.plan.flag).ok();
+        let want = flag.and_then(|flag| unwatched.remove(&(record.environment.clone(), flag)));
+        if !want.is_some_and(|want| want.is_met_by(record)) {
             return Some(Due::End(record.clone()));
         }
     }
-    let unwatched = wanted
-        .into_iter()
-        .find(|((environment, flag), _)| !watched.contains_key(&((*environment).clone(), flag.to_string())));
-    unwatched.map(|((environment, flag), want)| Due::Begin(Box::new(want.watch(environment, flag))))
+    let (at, want) = unwatched.pop_first()?;
+    Some(Due::Begin(Box::new(want.watch(at))))
 }
 
 /// The kill switches that stand and the recoveries that are not known yet. Of several plans for one flag the first by key.
@@ -94,7 +93,11 @@ fn wanted(state: &State) -> Wanted<'_> {
             .and_then(|record| served(record))
             .is_some()
         {
-            wanted.entry((environment, flag)).or_default().kill.get_or_insert(plan);
+            let at = (environment.clone(), flag);
+            let want = wanted.entry(at).or_default();
+            if want.kill.is_none() {
+                (want.kill, want.version) = (Some(plan), record.version);
+            }
         }
     }
     for ((environment, _), record) in state.rollouts.iter().filter(|(_, record)| is_recovering(record)) {
@@ -109,7 +112,7 @@ fn wanted(state: &State) -> Wanted<'_> {
                 .is_some()
         {
             // Ids are in the order of time, so the newest is left.
-            wanted.entry((environment, flag)).or_default().recovery = Some(record);
+            wanted.entry((environment.clone(), flag)).or_default().recovery = Some(record);
         }
     }
     wanted
@@ -121,21 +124,23 @@ fn is_recovering(record: &RolloutRecord) -> bool {
 }
 
 impl Want<'_> {
-    fn is_met_by(&self, record: &RolloutRecord, environment: &Key, flag: &Key) -> bool {
-        let plan = self.plan(flag);
+    /// Whether the watch of the flag is for this.
+    fn is_met_by(&self, record: &RolloutRecord) -> bool {
+        let (is, must) = (&*record.plan, self.plan(&record.plan.flag));
         let conditions = |plan: &Plan| plan.kill_switch.as_ref().map(|kill| kill.conditions.clone());
-        record.environment == *environment
-            && record.plan.flag == flag.as_str()
-            && record.recovery_of == self.recovery.map(|record| record.id)
-            && record.plan.metrics == plan.metrics
-            && conditions(&record.plan) == conditions(&plan)
+        record.recovery_of == self.recovery.map(|record| record.id)
+            && is.metrics == must.metrics
+            && is.unit_by == must.unit_by
+            && is.lost_after_us == must.lost_after_us
+            && conditions(is) == conditions(&must)
     }
 
-    /// What is measured: the metrics of both, and the conditions of the kill switch.
-    fn plan(&self, flag: &Key) -> Plan {
+    /// What is measured: the conditions of the kill switch, and the metrics of both. Where both define a metric the kill
+    /// switch's words stand, for what a recovery is held against is told by the numbers of the rollout's countings.
+    fn plan(&self, flag: &str) -> Plan {
         let recovering = self.recovery.map(|record| &*record.plan);
-        let mut metrics = recovering.map(|plan| plan.metrics.clone()).unwrap_or_default();
-        for metric in self.kill.iter().flat_map(|plan| &plan.metrics) {
+        let mut metrics = self.kill.map(|plan| plan.metrics.clone()).unwrap_or_default();
+        for metric in recovering.iter().flat_map(|plan| &plan.metrics) {
             if metrics.iter().all(|known| known.key != metric.key) {
                 metrics.push(metric.clone());
             }
@@ -150,8 +155,10 @@ impl Want<'_> {
             // Nobody is told of a treatment after an abort.
             stage = Stage::new("recovery", Share::NONE, Dwell::Permanent);
         }
-        let like = self.kill.or(recovering);
-        let own = Plan::new(like.map_or("", |plan| &plan.key), flag.as_str());
+        let named = self.kill.or(recovering).map_or("", |plan| &plan.key);
+        // A recovery is counted as its bar was: of the units that the rollout had, and as patiently.
+        let like = recovering.or(self.kill);
+        let own = Plan::new(named, flag);
         Plan {
             // Never served: what is served is the flag's default of the moment.
             treatment: "watched".to_owned(),
@@ -159,20 +166,23 @@ impl Want<'_> {
             stages: vec![stage],
             metrics,
             lost_after_us: like.map_or(own.lost_after_us, |plan| plan.lost_after_us),
-            // A recovery is of the units that the rollout had.
             unit_by: recovering.map_or_else(|| own.unit_by.clone(), |plan| plan.unit_by.clone()),
             kill_switch,
             ..own
         }
     }
 
-    fn watch(&self, environment: &Key, flag: Key) -> Watch {
-        let plan = self.plan(&flag);
+    fn watch(&self, (environment, flag): (Key, Key)) -> Watch {
+        let plan = self.plan(flag.as_str());
         let before = self.recovery.map_or(&[][..], |record| &record.counted);
         Watch {
-            environment: environment.clone(),
+            environment,
             counted: measure::extended(before, &plan).into(),
             recovery_of: self.recovery.map(|record| record.id),
+            plan_version: match (self.kill, self.recovery) {
+                (None, Some(record)) => record.plan_version,
+                (Some(_), _) | (None, None) => self.version,
+            },
             plan,
             flag,
         }
@@ -212,7 +222,7 @@ impl Watch {
             number: 0,
             counted: self.counted.clone(),
             plan: Arc::new(self.plan.clone()),
-            plan_version: 1,
+            plan_version: self.plan_version,
             state,
             measuring_key: rand::random(),
             // Draws nothing: everybody is in.
@@ -251,17 +261,19 @@ pub(crate) fn begin(record: &RolloutRecord, count: Count) -> Txn {
         )
 }
 
-/// Ends a watch: what it measured is forgotten, for what it was asked is no longer asked.
+/// Ends a watch: what it measured is read no more, for what it was asked is no longer asked. The pages of who reported and
+/// failed stay where they are; they are bounded, and their index is given to nobody else.
 pub(crate) fn end(record: &RolloutRecord) -> Txn {
     let environment = &record.environment;
     let visit = (0, 1);
     let own = keys::rollout(environment, record.id);
-    let gone: [Bytes; 5] = [
+    let gone: [Bytes; 6] = [
         // While the record is there, its exposure tells whose entries agents must give up.
         keys::exposure(environment, record.id),
         own.clone(),
         keys::index(environment, record.index),
         keys::evidence(environment, record.id),
+        keys::levels(environment, record.id),
         keys::sums_of(environment, record.id, visit),
     ];
     let guard = Guard::Unchanged(own, record.revision);

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     baseline::BaselineRecord,
     evidence::EvidenceRecord,
+    levels::HeldLevels,
     members::Chunks,
     push::Waiting,
     recent::Recent,
@@ -69,6 +70,8 @@ pub(crate) struct State {
     pub(crate) latches: Arc<BTreeMap<Uuid, Arc<Latch>>>,
     /// The evidence of each rollout.
     pub(crate) evidence: Arc<BTreeMap<Uuid, Arc<EvidenceRecord>>>,
+    /// What is held of the levels of each rollout.
+    pub(crate) levels: Arc<BTreeMap<Uuid, Arc<HeldLevels>>>,
     /// Measurements that were pushed and are not counted yet, by rollout and id.
     pub(crate) waiting: Arc<BTreeMap<(Uuid, Uuid), Arc<Waiting>>>,
     /// Plan documents, by environment and key.

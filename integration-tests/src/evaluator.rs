@@ -121,6 +121,19 @@ impl Evaluator {
         }
         answers
     }
+
+    /// No user gets treatment from a Boolean flag. What an abort by evidence leaves is that everybody is control, until its
+    /// recovery is known, and then nobody is in an arm.
+    ///
+    /// # Panics
+    ///
+    /// If a user gets it, or the agent does not answer.
+    pub async fn gives_nobody_treatment(&self, key: &str, users: u32) {
+        for answer in self.of_users(key, users).await {
+            let is_treatment = answer.arm.as_deref() == Some("treatment");
+            assert!(answer.value == Some(false) && !is_treatment, "{answer:?}");
+        }
+    }
 }
 
 /// A context: the targeting key and some texts.

@@ -40,6 +40,15 @@ pub fn everybody() -> v1::Stage {
     stage("all", 100_000, Duration::ZERO)
 }
 
+/// The same, for services that answer at once: what has not been heard of after two seconds is lost.
+#[must_use]
+pub fn impatient(plan: v1::Plan) -> v1::Plan {
+    v1::Plan {
+        lost_after_us: micros(Duration::from_secs(2)),
+        ..plan
+    }
+}
+
 /// In microseconds.
 pub fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).expect("a duration of a test fits")

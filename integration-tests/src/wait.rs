@@ -12,8 +12,17 @@ const DEADLINE: Duration = Duration::from_secs(45);
 const PACE: Duration = Duration::from_millis(25);
 
 /// Waits until the condition gives a value. `what` completes "waited for ...".
-pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + DEADLINE;
+pub async fn until<T>(what: &str, condition: impl AsyncFnMut() -> Result<T, String>) -> T {
+    until_within(DEADLINE, what, condition).await
+}
+
+/// The same for what takes longer by its nature.
+pub async fn until_within<T>(
+    longest: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
+    let deadline = Instant::now() + longest;
     let mut seen = "nothing: the condition itself did not end".to_owned();
     loop {
         match tokio::time::timeout_at(deadline, condition()).await {
@@ -23,7 +32,7 @@ pub async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Result<T, 
         }
         assert!(
             Instant::now() < deadline,
-            "waited {DEADLINE:?} for {what}; last seen: {seen}"
+            "waited {longest:?} for {what}; last seen: {seen}"
         );
         tokio::time::sleep(PACE).await;
     }

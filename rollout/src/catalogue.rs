@@ -120,6 +120,11 @@ pub fn nearest(text: &str) -> Option<&'static Definition> {
     distance::nearest(&wanted, spellings)
 }
 
+/// The name that was probably meant by one that is not there; none if all are too far from it.
+pub fn nearest_name<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    distance::nearest(wanted, names.map(|name| (name, name)))
+}
+
 /// The metric with this key or alias, already in the form of a key.
 fn find_spelling(spelling: &str) -> Option<&'static Definition> {
     all()

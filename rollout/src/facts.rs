@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::{EvidenceNumber, HoldReason, Micros, Signal, criterion::Estimates, guards::Levels};
+use crate::{
+    EvidenceNumber, HoldReason, Micros, Signal,
+    criterion::Estimates,
+    guards::{Broken, Examination, Levels},
+};
 
 /// The longest time between two looks that counts as seen, while somebody looks every second.
 pub const LONGEST_GAP_US: Micros = 5_000_000;
@@ -29,7 +33,8 @@ pub struct Facts {
     pub fresh: bool,
     /// A quarter of a position set is used in the current horizon.
     pub positions_full: bool,
-    /// This is the first evaluation of a new leader: what lies between it and the last one was seen by nobody.
+    /// This is the first evaluation of a new leader: what lies between it and the last one was seen by nobody. Of an abort:
+    /// agents that had the treatment may not all be back.
     pub resumed: bool,
     /// What comparisons read in the current visit, by [`crate::measure::subject`]. What is not here has no data.
     pub measures: BTreeMap<String, Measure>,
@@ -52,8 +57,8 @@ pub struct Concerns {
     pub warn: Option<EvidenceNumber>,
     /// The evidence of guards that may hold.
     pub hold: Option<EvidenceNumber>,
-    /// The first guard that aborts without evidence, by its position.
-    pub rule: Option<usize>,
+    /// The first guard that aborts without evidence.
+    pub rule: Option<Broken>,
     /// Reasons to hold, the gravest first.
     pub holds: Vec<HoldReason>,
     /// A guard's estimate is beyond its limit, on too little data to believe it.
@@ -62,6 +67,20 @@ pub struct Concerns {
     pub numbers: Vec<EvidenceNumber>,
     /// Who raises what holds without evidence, and who is early: what a person may dismiss, one by one.
     pub signals: Vec<Signal>,
+}
+
+impl From<Examination> for Concerns {
+    fn from(found: Examination) -> Self {
+        Self {
+            warn: found.standing.warn,
+            hold: found.standing.hold,
+            rule: found.rule,
+            holds: found.holds,
+            is_early: found.is_early,
+            numbers: found.numbers,
+            signals: found.signals,
+        }
+    }
 }
 
 /// What is known of one metric.

@@ -71,22 +71,43 @@ pub(crate) fn missing_data(plan: &Plan, position: usize, facts: &Facts) -> Optio
 
 /// Whether the gate of a stage that has soaked and has its data says no: not yet safe, and not harmful.
 pub(crate) fn is_inconclusive(plan: &Plan, state: &State, facts: &Facts) -> bool {
-    let Some(stage) = plan.stages.get(state.stage) else {
-        return false;
-    };
-    let fails = stage
-        .success
-        .iter()
-        .any(|written| criterion(plan, stage, facts, written) == Finding::Fails);
-    fails || (stage.policy == Policy::Certify && facts.certified == Some(false))
+    failing(plan, state, facts).next().is_some() || is_unproved(plan, state, facts)
 }
 
-/// Whether a person has dismissed that the criteria of the present visit do not hold. A proof that is asked for is not
+/// The same, if a person has not dismissed each criterion that does not hold.
+pub(crate) fn stands_inconclusive(plan: &Plan, state: &State, facts: &Facts) -> bool {
+    let mut failing = failing(plan, state, facts);
+    failing.any(|position| !is_judged_by_a_person(plan, state, position)) || is_unproved(plan, state, facts)
+}
+
+/// The success criteria of the present stage that do not hold, by their positions.
+pub(crate) fn failing(plan: &Plan, state: &State, facts: &Facts) -> impl Iterator<Item = usize> {
+    let stage = plan.stages.get(state.stage).into_iter();
+    let written = stage.flat_map(|stage| stage.success.iter().map(move |written| (stage, written)));
+    let found = written.map(|(stage, written)| criterion(plan, stage, facts, written));
+    found
+        .enumerate()
+        .filter(|(_, found)| *found == Finding::Fails)
+        .map(|(position, _)| position)
+}
+
+/// Whether a proof is asked for that the data does not give.
+fn is_unproved(plan: &Plan, state: &State, facts: &Facts) -> bool {
+    asks_for_proof(plan, state) && facts.certified == Some(false)
+}
+
+/// Whether the present stage is left by proof alone.
+pub(crate) fn asks_for_proof(plan: &Plan, state: &State) -> bool {
+    plan.stages.get(state.stage).map(|stage| stage.policy) == Some(Policy::Certify)
+}
+
+/// Whether a person has dismissed that a criterion of the present visit does not hold. A proof that is asked for is not
 /// dismissed.
-pub(crate) fn is_judged_by_a_person(plan: &Plan, state: &State) -> bool {
-    let is_proved = plan.stages.get(state.stage).map(|stage| stage.policy) == Some(Policy::Certify);
+fn is_judged_by_a_person(plan: &Plan, state: &State, position: usize) -> bool {
     let mut dismissed = state.desk.dismissals.iter();
-    !is_proved && dismissed.any(|dismissal| dismissal.reason == HoldReason::Inconclusive)
+    !asks_for_proof(plan, state)
+        && dismissed
+            .any(|dismissal| dismissal.reason == HoldReason::Inconclusive && dismissal.criterion == Some(position))
 }
 
 /// What not even a person's word passes over: everything but these is the gate's own judgement.
@@ -143,7 +164,7 @@ fn judgement(plan: &Plan, stage: &Stage, state: &State, facts: &Facts, waits: &m
     }
     for (position, written) in stage.success.iter().enumerate() {
         let finding = criterion(plan, stage, facts, written);
-        let is_dismissed = finding == Finding::Fails && is_judged_by_a_person(plan, state);
+        let is_dismissed = finding == Finding::Fails && is_judged_by_a_person(plan, state, position);
         if finding != Finding::Holds && !is_dismissed {
             waits.push(Wait::Criterion { position, finding });
         }

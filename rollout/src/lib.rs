@@ -51,7 +51,7 @@ pub use guard::{Guard, Level};
 pub use plan::{DAY_US, Plan, Unit};
 pub use posterior::{Posterior, Posteriors};
 pub use rebase::rebase;
-pub use signal::{Signal, is_dismissed, raised, standing_rung};
+pub use signal::{Signal, heard, is_dismissed, raised, standing_rung, undismissed};
 pub use stage::{Share, Stage};
 pub use state::{HoldReason, Horizon, Phase, State, Visit};
 pub use step::{Step, next_deadline, observed, step};

@@ -35,6 +35,11 @@ pub fn rebase(before: &Plan, after: &Plan, state: &State, hash: u128, now: Micro
     next.desk.plan_hash = hash;
     if !state.phase.is_before_start() {
         next.keep_planned(before, after);
+        // What did not hold is not what a new plan asks.
+        let criteria = |plan: &Plan| plan.stages.get(state.stage).map(|stage| stage.success.clone());
+        if criteria(before) != criteria(after) {
+            next.desk.dismissals.retain(|dismissal| dismissal.criterion.is_none());
+        }
     }
     made::apply(&mut next, &Transition::Rebased, now);
     Ok(Acted {

@@ -2,12 +2,22 @@
 //!
 //! An abort takes treatment away; what it broke (a cache, a queue, data) may stay broken. So after an abort by evidence
 //! everybody is measured as one arm for a while, and what the culprit guard compares is held against a **bar**. Where the
-//! limit is a number, that is the bar. Where it is relative to a control that is there no longer, the bar is the limit as it
-//! stood at the decision and a fifth of what treatment was beyond it, for control's rate was an estimate too. Within the
-//! bar over the last ten minutes, on the minimum of a threshold (guard.md 4f: 100 outcomes of 3 units), it has
-//! **recovered**; if it has not after half an hour, that is said.
+//! limit is a number, that is the bar. Where it is so many times another rate (of a control that is there no longer, of a
+//! captured baseline), the bar is the limit as it stood at the decision and a fifth of what treatment was beyond it, for
+//! that rate was an estimate too. Within the bar over the last ten minutes, on the minimum of a threshold (guard.md 4f: 100
+//! outcomes of 3 units), it has **recovered**; if it has not after half an hour, that is said.
+//!
+//! What goes well is heard of at once, what hangs only when it is given up for lost. So the reading begins once that time
+//! is over: then both come at the rate at which they happen.
 
-use crate::{Micros, alarm::BELIEVED, evidence::limit::Side, guards::Test, measure::Recent, shown::Look};
+use crate::{
+    Micros,
+    alarm::BELIEVED,
+    evidence::limit::Side,
+    guards::Test,
+    measure::{Counted, Recent},
+    shown::Look,
+};
 
 /// How long it is watched.
 pub const WATCHED_US: Micros = 30 * 60 * 1_000_000;
@@ -27,6 +37,19 @@ pub struct Bar {
     pub value: f64,
     /// What treatment was at the decision.
     pub harmed: f64,
+}
+
+/// What is measured since treatment is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch<'a> {
+    /// What is counted.
+    pub counted: &'a [Counted],
+    /// What came of it lately.
+    pub recent: &'a Recent,
+    /// Since when it is.
+    pub began: Micros,
+    /// When an outcome that has not come is lost.
+    pub lost_after: Micros,
 }
 
 /// What was read since.
@@ -85,32 +108,39 @@ pub fn bar(look: &Look<'_>, guard: usize) -> Option<Bar> {
             rule,
             is_complement,
             by_hour: _,
-        }
-        | Test::Absolute {
+        } => (metric, rule.harm, is_complement, true),
+        Test::Absolute {
             metric,
             rule,
             is_complement,
         } => (metric, rule.harm, is_complement, false),
         Test::Cap { .. } | Test::Level => return None,
     };
-    let slack = if is_relative { LEFT * (harmed - limit) } else { 0.0 };
     Some(Bar {
         metric,
         is_complement,
         side,
-        value: limit + slack,
+        value: if is_relative { eased(limit, harmed, side) } else { limit },
         harmed,
     })
 }
 
+/// A limit and a fifth of what was beyond it. Nothing may be: units are compared, and what is shown counts requests.
+fn eased(limit: f64, harmed: f64, side: Side) -> f64 {
+    let beyond = match side {
+        Side::Above => (harmed - limit).max(0.0),
+        Side::Below => (harmed - limit).min(0.0),
+    };
+    limit + LEFT * beyond
+}
+
 impl Bar {
-    /// What is read of the last minutes, and not from before a time; none without data.
-    pub fn read(&self, recent: &Recent, since: Micros, now: Micros) -> Option<Reading> {
-        let slot = recent.since(self.metric, since, now);
-        if slot.den == 0 {
-            return None;
-        }
-        let part = slot.num as f64 / slot.den as f64;
+    /// What is read of the last minutes of a watch, of what it counts; none without data.
+    pub fn read(&self, watch: &Watch<'_>, now: Micros) -> Option<Reading> {
+        let heard_us = watch.began.saturating_add(watch.lost_after);
+        let slot = watch.recent.since(self.metric, heard_us, now);
+        let counted = watch.counted.get(usize::from(self.metric)).filter(|_| slot.den > 0)?;
+        let part = slot.num as f64 / slot.den as f64 / counted.counting.scale();
         Some(Reading {
             value: if self.is_complement { 1.0 - part } else { part },
             outcomes: slot.den,
@@ -140,7 +170,11 @@ impl Bar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::arm::Buckets;
+    use crate::{
+        Plan,
+        evidence::arm::Buckets,
+        measure::{self, Counting, Per},
+    };
 
     const BAR: Bar = Bar {
         metric: 0,
@@ -160,11 +194,51 @@ mod tests {
         recent
     }
 
+    /// A watch of the error rate since time 0.
+    fn read(bar: &Bar, recent: &Recent, lost_after: Micros, now: Micros) -> Option<Reading> {
+        let counted = measure::counted(&Plan::new("plan", "flag"));
+        let watch = Watch {
+            counted: &counted,
+            recent,
+            began: 0,
+            lost_after,
+        };
+        bar.read(&watch, now)
+    }
+
+    #[test]
+    fn a_mean_is_read_in_its_own_unit() {
+        let counting = Counting::Sum {
+            value: "revenue".to_owned(),
+            minimum: 0,
+            maximum: i64::MAX,
+            per: Per::Value,
+        };
+        let metric = "revenue".to_owned();
+        let (mut buckets, mut recent) = (Buckets::new(), Recent::default());
+        (0..3).for_each(|unit| buckets.add(unit, 50 * 4_200_000, 50));
+        recent.add(0, &buckets, 0);
+        let watch = Watch {
+            counted: &[Counted { metric, counting }],
+            recent: &recent,
+            began: 0,
+            lost_after: 0,
+        };
+        let bar = Bar {
+            side: Side::Below,
+            value: 4.0,
+            ..BAR
+        };
+        let reading = bar.read(&watch, 0);
+        assert_eq!(reading.map(|reading| reading.value), Some(4.2));
+        assert_eq!(bar.judge(reading, 0, 1), Some(Outcome::Recovered));
+    }
+
     #[test]
     fn it_has_recovered_within_the_bar_on_enough_data_and_is_given_up_after_half_an_hour() {
         let judged = |bad, all, now| {
             let recent = recent(bad, all);
-            BAR.judge(BAR.read(&recent, 0, 0), 0, now)
+            BAR.judge(read(&BAR, &recent, 0, 0), 0, now)
         };
         for (bad, all, now, expected) in [
             (2, 100, 1, Some(Outcome::Recovered)),
@@ -179,6 +253,33 @@ mod tests {
     }
 
     #[test]
+    fn the_bar_is_eased_by_a_fifth_of_the_harm_and_never_tightened() {
+        for (limit, harmed, side, expected) in [
+            (0.02, 0.12, Side::Above, 0.04),
+            (0.02, 0.01, Side::Above, 0.02),
+            (0.9, 0.4, Side::Below, 0.8),
+            (0.9, 0.95, Side::Below, 0.9),
+        ] {
+            assert!(
+                (eased(limit, harmed, side) - expected).abs() < 1e-12,
+                "{limit} {harmed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_heard_before_the_lost_could_be_known_is_not_read() {
+        let patience = 30_000_000;
+        let mut recent = recent(0, 1_000);
+        assert_eq!(read(&BAR, &recent, patience, patience), None);
+        let mut buckets = Buckets::new();
+        buckets.add(1, 40, 100);
+        recent.add(0, &buckets, patience);
+        let reading = read(&BAR, &recent, patience, patience).map(|reading| (reading.value, reading.outcomes));
+        assert_eq!(reading, Some((0.4, 100)));
+    }
+
+    #[test]
     fn of_what_must_not_fall_less_is_harm() {
         let bar = Bar {
             side: Side::Below,
@@ -186,7 +287,7 @@ mod tests {
             value: 0.95,
             ..BAR
         };
-        let judged = |lost| bar.judge(bar.read(&recent(lost, 1_000), 0, 0), 0, 1);
+        let judged = |lost| bar.judge(read(&bar, &recent(lost, 1_000), 0, 0), 0, 1);
         assert_eq!(judged(40), Some(Outcome::Recovered));
         assert_eq!(judged(60), None);
     }

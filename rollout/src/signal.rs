@@ -1,15 +1,14 @@
 //! A signal: what the data raises against a rollout, and what of it a person has dismissed.
 //!
 //! A dismissal takes a signal (of one guard, where guards raise it) out of what holds and out of what stands against a
-//! gate: until the visit is left, or the signal has doubled. The one rule: whatever ends a rollout is judged by the facts
+//! gate: until the visit is left, or there is twice as much of it. Evidence multiplies with the data and its logarithm
+//! adds up, so twice as much evidence is twice the logarithm: as much again as there was. The one rule: whatever ends a rollout is judged by the facts
 //! as they are, so no dismissal ever stands between harm and its abort.
 
 use std::{borrow::Cow, fmt};
 
 use crate::{
-    EvidenceNumber, Facts, HoldReason, Ladder, Level, Plan, State,
-    gate::{self, Policy},
-    state::Dismissal,
+    EvidenceNumber, Facts, HoldReason, Ladder, Level, Plan, State, evidence::budget::Standing, gate, state::Dismissal,
     verdict,
 };
 
@@ -23,6 +22,8 @@ pub struct Signal {
     pub reason: HoldReason,
     /// The guard that raises it, by its position; none: it is of no guard.
     pub guard: Option<usize>,
+    /// The success criterion of the present stage that does not hold, by its position; none: it is of no criterion.
+    pub criterion: Option<usize>,
     /// Natural logarithm of its size: of the evidence, or of the events that were counted. None: it has no size.
     pub log_size: Option<f64>,
 }
@@ -37,50 +38,57 @@ pub fn raised(plan: &Plan, state: &State, facts: &Facts) -> Vec<Signal> {
         }
     }
     signals.extend(&facts.concerns.signals);
-    let is_judged_by_estimates = plan
-        .stages
-        .get(state.stage)
-        .is_some_and(|stage| stage.policy != Policy::Certify);
-    let is_at_gate = !state.is_baking() && state.is_soaked(plan);
-    if is_at_gate
-        && is_judged_by_estimates
-        && gate::is_inconclusive(plan, state, &standing(plan, state, facts))
+    let facts = standing(plan, state, facts);
+    if verdict::is_at_gate(plan, state, &facts)
+        && !gate::asks_for_proof(plan, state)
         && !verdict::may_extend(plan, state)
     {
-        signals.push(Signal {
-            reason: HoldReason::Inconclusive,
-            guard: None,
-            log_size: None,
-        });
+        signals.extend(gate::failing(plan, state, &facts).map(|position| Signal {
+            criterion: Some(position),
+            ..Signal::bare(HoldReason::Inconclusive)
+        }));
     }
-    signals.sort_by_key(|signal| (signal.reason, signal.guard));
+    signals.sort_by_key(|signal| (signal.reason, signal.guard, signal.criterion));
     signals
 }
 
-/// Whether a person has dismissed a signal, and it is not twice what it was then.
-pub fn is_dismissed(state: &State, signal: &Signal) -> bool {
-    is_among(&state.desk.dismissals, signal)
+/// Whether a person has dismissed a signal, and it is neither twice what it was then nor on a higher rung.
+pub fn is_dismissed(plan: &Plan, state: &State, signal: &Signal) -> bool {
+    is_among(plan, &state.desk.dismissals, signal)
 }
 
-fn is_among(dismissals: &[Dismissal], signal: &Signal) -> bool {
+fn is_among(plan: &Plan, dismissals: &[Dismissal], signal: &Signal) -> bool {
     dismissals.iter().any(|dismissal| {
         dismissal.reason == signal.reason
             && dismissal.guard == signal.guard
-            && !has_doubled(dismissal.log_size, signal.log_size)
+            && dismissal.criterion == signal.criterion
+            && !has_lapsed(plan, dismissal, signal)
     })
 }
 
 /// The facts without what is dismissed: what holds, and what stands against a gate, is asked of these.
 pub(crate) fn standing<'f>(plan: &Plan, state: &State, facts: &'f Facts) -> Cow<'f, Facts> {
-    if state.desk.dismissals.is_empty() {
+    undismissed(plan, &state.desk.dismissals, facts)
+}
+
+/// The facts without what was dismissed by these.
+pub fn undismissed<'f>(plan: &Plan, dismissals: &[Dismissal], facts: &'f Facts) -> Cow<'f, Facts> {
+    if dismissals.is_empty() {
         return Cow::Borrowed(facts);
     }
-    let stands = |signal: &Signal| !is_dismissed(state, signal);
+    let stands = |signal: &Signal| !is_among(plan, dismissals, signal);
     let heard = |number: &EvidenceNumber| {
         // What aborts is dismissed by nobody.
         verdict::rung(plan, number) == Ladder::Abort || stands(&Signal::of(number))
     };
-    let level = |number: &EvidenceNumber| plan.guards.get(number.guard).map_or(Level::Abort, |guard| guard.level);
+    let level = |number: &EvidenceNumber| {
+        let level = plan.guards.get(number.guard).map_or(Level::Abort, |guard| guard.level);
+        if number.is_doubted {
+            level.min(Level::Hold)
+        } else {
+            level
+        }
+    };
     let strongest = |most: Level| {
         let others = facts.concerns.numbers.iter();
         let others = others.filter(|number| level(number) == most && heard(number));
@@ -101,11 +109,21 @@ pub(crate) fn standing<'f>(plan: &Plan, state: &State, facts: &'f Facts) -> Cow<
     Cow::Owned(standing)
 }
 
+/// The strongest evidence of each level that nobody has dismissed.
+pub fn heard(plan: &Plan, state: &State, facts: &Facts) -> Standing {
+    let left = standing(plan, state, facts);
+    Standing {
+        abort: left.evidence,
+        hold: left.concerns.hold,
+        warn: left.concerns.warn,
+    }
+}
+
 /// The highest rung of these numbers without those that are dismissed.
 pub fn standing_rung(plan: &Plan, dismissals: &[Dismissal], numbers: &[EvidenceNumber]) -> Ladder {
     let heard = numbers.iter().filter_map(|number| {
         let rung = verdict::rung(plan, number);
-        (rung == Ladder::Abort || !is_among(dismissals, &Signal::of(number))).then_some(rung)
+        (rung == Ladder::Abort || !is_among(plan, dismissals, &Signal::of(number))).then_some(rung)
     });
     heard.max().unwrap_or(Ladder::None)
 }
@@ -116,30 +134,46 @@ fn numbers(facts: &Facts) -> impl Iterator<Item = &EvidenceNumber> {
     strongest.into_iter().flatten().chain(&facts.concerns.numbers)
 }
 
-fn has_doubled(then: Option<f64>, now: Option<f64>) -> bool {
-    match (then, now) {
+fn has_lapsed(plan: &Plan, dismissal: &Dismissal, signal: &Signal) -> bool {
+    let (Some(then), Some(now)) = (dismissal.log_size, signal.log_size) else {
+        return false;
+    };
+    if signal.reason == HoldReason::Rule {
         // Infinite twice is the same.
-        (Some(then), Some(now)) => now > then && now - then >= DOUBLED,
-        (None, _) | (_, None) => false,
+        return now > then && now - then >= DOUBLED;
     }
+    let rung = |log_size| signal.guard.map(|guard| verdict::rung_of(plan, guard, log_size));
+    rung(now) > rung(then) || (now > then && now >= 2.0 * then)
 }
 
 impl Signal {
+    /// Of no guard, no criterion and no size.
+    pub fn bare(reason: HoldReason) -> Self {
+        Self {
+            reason,
+            guard: None,
+            criterion: None,
+            log_size: None,
+        }
+    }
+
     /// The evidence of a guard.
     fn of(number: &EvidenceNumber) -> Self {
         Self {
-            reason: HoldReason::Evidence,
             guard: Some(number.guard),
             log_size: Some(number.log_evidence),
+            ..Self::bare(HoldReason::Evidence)
         }
     }
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.guard {
-            Some(guard) => write!(out, "{} of guard {}", self.reason.name(), guard + 1),
-            None => write!(out, "{}", self.reason.name()),
+        let name = self.reason.name();
+        match (self.guard, self.criterion) {
+            (Some(guard), _) => write!(out, "{name} of guard {}", guard + 1),
+            (None, Some(criterion)) => write!(out, "{name} of criterion {}", criterion + 1),
+            (None, None) => out.write_str(name),
         }
     }
 }

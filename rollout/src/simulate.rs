@@ -210,6 +210,7 @@ fn facts(plan: &Plan, state: &State, scenario: Scenario, now: Micros) -> Facts {
             guard: 0,
             horizon: 1,
             log_evidence: 100.0,
+            is_doubted: false,
         }),
         fresh: true,
         measures: if silent { BTreeMap::new() } else { measures(plan, state) },

@@ -127,8 +127,13 @@ pub enum AbortCause {
         /// Natural logarithm of the evidence number.
         log_evidence: f64,
     },
-    /// A limit was broken that needs no evidence: a cap on events, a level, or harm to both arms since a stage change.
+    /// A limit was broken that needs no evidence: a cap on events, a level.
     Rule {
+        /// Position of the guard in the plan.
+        guard: usize,
+    },
+    /// Both arms have been beyond a limit since a stage change, and have not recovered in five minutes.
+    SpillOver {
         /// Position of the guard in the plan.
         guard: usize,
     },

@@ -9,7 +9,8 @@ use crate::{
     criterion::Criterion,
     evidence::budget::{self, Ladder},
     gate::{self, Finding, Wait},
-    guards, measure, signal,
+    guards::{self, Broken},
+    measure, signal,
     step::STALE_AFTER_US,
 };
 
@@ -55,6 +56,7 @@ pub(crate) fn harm(plan: &Plan, facts: &Facts) -> Option<AbortCause> {
             guard,
             horizon,
             log_evidence,
+            is_doubted: _,
         } = number;
         return Some(AbortCause::Evidence {
             guard,
@@ -62,8 +64,10 @@ pub(crate) fn harm(plan: &Plan, facts: &Facts) -> Option<AbortCause> {
             log_evidence,
         });
     }
-    if let Some(guard) = facts.concerns.rule {
-        return Some(AbortCause::Rule { guard });
+    match facts.concerns.rule {
+        Some(Broken::Limit(guard)) => return Some(AbortCause::Rule { guard }),
+        Some(Broken::SpillOver(guard)) => return Some(AbortCause::SpillOver { guard }),
+        None => {}
     }
     facts.latched.then_some(AbortCause::Person)
 }
@@ -75,9 +79,10 @@ pub(crate) fn ladder(plan: &Plan, facts: &Facts) -> Ladder {
     rungs.max().unwrap_or(Ladder::None)
 }
 
-/// The rung of one number.
+/// The rung of one number; what is in doubt holds at most.
 pub(crate) fn rung(plan: &Plan, number: &budget::EvidenceNumber) -> Ladder {
-    rung_of(plan, number.guard, number.log_evidence)
+    let most = if number.is_doubted { Ladder::Hold } else { Ladder::Abort };
+    rung_of(plan, number.guard, number.log_evidence).min(most)
 }
 
 /// The rung of a guard's evidence, no higher than its level.
@@ -123,20 +128,26 @@ pub(crate) fn holds(plan: &Plan, state: &State, facts: &Facts, now: Micros) -> V
     facts.concerns.holds.iter().for_each(|reason| note(true, *reason));
     note(facts.delivery.live == 0, HoldReason::NoAgents);
     note(is_stale(state, facts, now), HoldReason::Stale);
-    if reasons.is_empty() && !state.is_baking() && state.is_soaked(plan) {
+    if reasons.is_empty() && has_soaked(plan, state) {
         match gate::missing_data(plan, state.stage, facts) {
             Some(reason) => reasons.push(reason),
             None if facts.concerns.is_early => reasons.push(HoldReason::Early),
-            None if gate::is_inconclusive(plan, state, facts)
-                && !may_extend(plan, state)
-                && !gate::is_judged_by_a_person(plan, state) =>
-            {
+            None if gate::stands_inconclusive(plan, state, facts) && !may_extend(plan, state) => {
                 reasons.push(HoldReason::Inconclusive);
             }
             None => {}
         }
     }
     reasons
+}
+
+/// Whether the gate of the stage judges: it has soaked, and the data is enough and not early.
+pub(crate) fn is_at_gate(plan: &Plan, state: &State, facts: &Facts) -> bool {
+    has_soaked(plan, state) && gate::missing_data(plan, state.stage, facts).is_none() && !facts.concerns.is_early
+}
+
+fn has_soaked(plan: &Plan, state: &State) -> bool {
+    !state.is_baking() && state.is_soaked(plan)
 }
 
 /// Whether the gate may still extend the stage by itself.

@@ -18,7 +18,8 @@ use crate::{
     metrics::{self, DiskResult},
 };
 
-/// A larger file is not read: it cannot be one of ours. An entry that is held back is there twice, and a header is small.
+/// A larger file is not read: it cannot be one of ours. An entry that is held back is there twice, and a header is
+/// small.
 const FILE_LIMIT_BYTES: u64 = 3 * LARGEST_SNAPSHOT;
 
 /// Why a file gave no snapshot.
@@ -88,7 +89,8 @@ impl Files {
         None
     }
 
-    /// The current file, whatever it is of. A damaged one is set aside, so that it never takes the previous one's place.
+    /// The current file, whatever it is of. A damaged one is set aside, so that it never takes the previous one's
+    /// place.
     pub(crate) fn read_current(&self) -> Result<(Scope, Stored), ReadError> {
         self.read(&self.current())
     }

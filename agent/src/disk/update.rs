@@ -1,9 +1,9 @@
 //! What leads from the file to a newer one, and what two such steps are together. Pure.
 //!
 //! An entry that was not understood is written as received, because the digest counts it so; what is served in its
-//! place, the last body that was understood, is kept beside it. Memory has no bytes of that body any more, so a step only
-//! says *which* body it is: the one before in the same step, or the one in the file. A restart then serves what was
-//! served before it.
+//! place, the last body that was understood, is kept beside it. Memory has no bytes of that body any more, so a step
+//! only says *which* body it is: the one before in the same step, or the one in the file. A restart then serves what
+//! was served before it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

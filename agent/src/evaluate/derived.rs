@@ -1,8 +1,8 @@
 //! What is worked out of a snapshot once, for doors that need more than one flag of it.
 //!
-//! A snapshot has no order of its own and does not know which of its entries read which; working that out for each call or
-//! each stream would cost more than all evaluations. The first who needs it for the snapshot in use makes it, and it is
-//! shared. A lock is held for a comparison only; two who come at once may both make it.
+//! A snapshot has no order of its own and does not know which of its entries read which; working that out for each call
+//! or each stream would cost more than all evaluations. The first who needs it for the snapshot in use makes it, and it
+//! is shared. A lock is held for a comparison only; two who come at once may both make it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,11 +1,12 @@
 //! Sends what former processes of this agent left in the spool, under the names that they gave it.
 //!
-//! One file after the other, the oldest first, each over a stream of its own, because a stream speaks for one process. A
-//! file is removed when everything in it is acknowledged. Begins when the server's clock is known: by then the control
-//! plane was heard, and what is too old to be counted can be told.
+//! One file after the other, the oldest first, each over a stream of its own, because a stream speaks for one process.
+//! A file is removed when everything in it is acknowledged. Begins when the server's clock is known: by then the
+//! control plane was heard, and what is too old to be counted can be told.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use evaluation::Snapshot;
 use runtime::{backoff::Backoff, shutdown::Shutdown};
 use tokio::sync::mpsc;
 use tonic::{Code, transport::Endpoint};
@@ -54,7 +55,7 @@ impl Backlog {
 
     async fn send_all(&self) {
         self.clock.known().await;
-        while let Some(path) = self.folder.oldest() {
+        while let Some(path) = self.folder.to_send() {
             let left = match self.read(&path).await {
                 Ok(left) => left,
                 Err(error) => {
@@ -66,7 +67,7 @@ impl Backlog {
             };
             match &left.head {
                 Some(head) if head.environment == self.environment => {
-                    let to_send = left.to_send(self.clock.tick(), |rollout, id| self.is_meant(rollout, id));
+                    let to_send = self.meant(left.to_send(self.clock.tick()));
                     self.send(head, to_send).await;
                     self.folder.done(&path);
                 }
@@ -76,7 +77,7 @@ impl Backlog {
                         environment = head.environment,
                         "the spool file of another environment is dropped"
                     );
-                    metrics::spooled(SpoolResult::Dropped, 1);
+                    metrics::spooled(SpoolResult::Dropped, left.frames());
                     self.folder.done(&path);
                 }
                 None => {
@@ -106,19 +107,21 @@ impl Backlog {
         Ok(left)
     }
 
-    /// Whether the index still means this rollout, as far as it is known: an index that nothing is measured of is that of
-    /// a rollout that ended, of which the control plane knows more.
-    fn is_meant(&self, rollout: u32, id: u128) -> bool {
+    /// Leaves out the frames of rollouts whose index means another now, as it does after a store was replaced.
+    fn meant(&self, left: Vec<ToSend>) -> Vec<ToSend> {
         let snapshot = self.holder.load_full();
-        let is_meant = snapshot.measurement(rollout).is_none_or(|found| found.id == id);
-        if !is_meant {
+        let (meant, others): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|left| is_meant(&snapshot, left.rollout, left.id));
+        for other in others {
             tracing::warn!(
-                rollout,
+                rollout = other.rollout,
+                frames = other.frames.len(),
                 "the index of a rollout in the spool means another now; its frames are dropped"
             );
-            metrics::spooled(SpoolResult::Dropped, 1);
+            metrics::spooled(SpoolResult::Dropped, other.frames.len() as u64);
         }
-        is_meant
+        meant
     }
 
     /// Sends frames until all are acknowledged.
@@ -180,6 +183,12 @@ impl Backlog {
         }
         Ok(())
     }
+}
+
+/// Whether the index still means the rollout of this id, as far as it is known: an index that nothing is measured of is
+/// that of a rollout that ended, of which the control plane knows more.
+fn is_meant(snapshot: &Snapshot, rollout: u32, id: u128) -> bool {
+    snapshot.measurement(rollout).is_none_or(|found| found.id == id)
 }
 
 #[cfg(test)]

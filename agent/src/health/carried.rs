@@ -1,8 +1,8 @@
 //! Which frames the messages of one stream carried, so that a refusal can be traced to its rollouts.
 //!
-//! The control plane names a malformed frame by its place in a message, and does not say in which message. Those of which
-//! any frame still waits for its ack are remembered; the refused one is among them, so the rollouts that stand at that
-//! place in any of them are the suspects. Mostly that is one: messages hold the same rollouts in the same order.
+//! The control plane names a malformed frame by its place in a message, and does not say in which message. Those of
+//! which any frame still waits for its ack are remembered; the refused one is among them, so the rollouts that stand at
+//! that place in any of them are the suspects. Mostly that is one: messages hold the same rollouts in the same order.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,9 +1,10 @@
 //! Counts exposures and what is reported of them, per rollout, stage, stratum and arm.
 //!
-//! Sixteen shards by position: requests on many threads rarely meet, and a position always meets its own history, so "for
-//! the first time" and "its outcome has come" need no other lock. One lock is taken for an exposure or a report. Whatever
-//! services send, what is held is bounded: rollouts come from the control plane, the counts of each are those of `slice`,
-//! at most eight of these are kept apart in a shard and a horizon, and exposures that are awaited have a bound of their own.
+//! Sixteen shards by position: requests on many threads rarely meet, and a position always meets its own history, so
+//! "for the first time" and "its outcome has come" need no other lock. One lock is taken for an exposure or a report.
+//! Whatever services send, what is held is bounded: rollouts come from the control plane, the counts of each are those
+//! of `slice`, at most eight of these are kept apart in a shard and a horizon, and exposures that are awaited have a
+//! bound of their own.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -36,8 +37,6 @@ pub(crate) struct Drained {
     pub(crate) classes: ClassNames,
     /// What was not counted.
     pub(crate) unsaid: Unsaid,
-    /// The treatment does plainly worse in it.
-    pub(crate) is_urgent: bool,
 }
 
 impl Drained {
@@ -88,7 +87,6 @@ impl Gathered {
             slices: self.horizons.into_values().collect(),
             classes,
             unsaid: self.unsaid,
-            is_urgent: false,
         }
     }
 }
@@ -104,7 +102,8 @@ impl Counters {
         tally.exposed(measurement, exposure, caller, now, room);
     }
 
-    /// `caller` reported something of a stage that the measurement knows. Gives how many values lay outside their clamp.
+    /// `caller` reported something of a stage that the measurement knows. Gives how many values lay outside their
+    /// clamp; none if it was told before and does not count.
     pub(crate) fn reported(
         &self,
         measurement: &Measurement,
@@ -112,7 +111,7 @@ impl Counters {
         report: &Report<'_>,
         caller: Caller,
         now: Moment,
-    ) -> u64 {
+    ) -> Option<u64> {
         let mut shard = self.shard(shard_of(exposed.exposure.position));
         let (tally, room) = self.tally(&mut shard, measurement);
         tally.reported(measurement, exposed, report, caller, now, room)

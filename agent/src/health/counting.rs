@@ -1,16 +1,18 @@
 //! What one report adds to one metric: a pure function of both.
 //!
-//! The meanings are those of `evaluation::Counting`. A failure counts as bad wherever it could hide: as slow, as above a
-//! bound that nobody could measure any more; otherwise failing fast would look like progress. Sums are exact, because
+//! The meanings are those of `evaluation::Counting`. A failure counts as bad wherever it could hide: as slow, as above
+//! a bound that nobody could measure any more; otherwise failing fast would look like progress. Sums are exact, because
 //! values are integers of millionths before they are added.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, RangeInclusive};
 
 use evaluation::{Counting, MetricSpec, Per};
 use proto::SUM_LIMIT;
 
 use super::report::{Outcome, Report, Value};
 
+/// What may be a status of HTTP; anything else says nothing.
+const STATUSES: RangeInclusive<f64> = 100.0..=999.0;
 /// Millionths of a unit, in which bounds are given.
 const MILLIONTHS: f64 = 1e6;
 
@@ -60,8 +62,13 @@ pub(crate) fn reported(counting: &Counting, report: &Report<'_>) -> Option<Step>
         Counting::Timeouts => report.outcome.map(|outcome| Step::part(outcome == Outcome::Timeout)),
         Counting::Status { from, to } => {
             let bad = f64::from(*from)..=f64::from(*to);
-            any(report.values_of(Counting::STATUS_VALUE), |value| {
-                bad.contains(&value.number())
+            let is_status = |value: &&Value<'_>| STATUSES.contains(&value.number());
+            let said = || report.values_of(Counting::STATUS_VALUE);
+            let counted = any(said().filter(is_status), |value| bad.contains(&value.number()));
+            let clamped = said().filter(|value| !is_status(value)).count() as u64;
+            (counted.is_some() || clamped > 0).then(|| Step {
+                clamped,
+                ..counted.unwrap_or_default()
             })
         }
         Counting::Slower { bound_us } => match report.duration_us {
@@ -90,7 +97,7 @@ pub(crate) fn reported(counting: &Counting, report: &Report<'_>) -> Option<Step>
         Counting::Hits { value, per } => all(report.values_of(value), |value| Step {
             num: i128::from(value.number() >= 0.5),
             den: u64::from(*per == Per::Value),
-            clamped: 0,
+            clamped: u64::from(!(0.0..=1.0).contains(&value.number())),
         }),
         Counting::Lost => report.outcome.map(|_| Step::part(false)),
     }

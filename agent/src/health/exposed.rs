@@ -1,7 +1,7 @@
 //! What a report belongs to: an exposure, and how much was said of who it was.
 //!
-//! A token names one evaluation. A flag and its context name a unit, which may have been exposed several times. Telemetry
-//! may say no more than the arm; then there is no unit, and no position may be told from it.
+//! A token names one evaluation. A flag and its context name a unit, which may have been exposed several times.
+//! Telemetry may say no more than the arm; then there is no unit, and no position may be told from it.
 
 use evaluation::{Exposure, Position};
 use proto::Token;

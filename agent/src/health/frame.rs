@@ -114,17 +114,20 @@ impl Outbox {
         self.interval_ticks = ticks.clamp(INTERVAL_BOUNDS.0, INTERVAL_BOUNDS.1);
     }
 
-    /// Makes frames of what was drained up to a tick, one per horizon (more if it is large), the last of them up to that
-    /// tick.
-    pub(crate) fn cut(&mut self, measurement: &Measurement, drained: Drained, through: u32) {
-        let frames = self.frames(measurement, drained, through, usize::MAX);
+    /// Makes frames of what was drained up to a tick, one per horizon (more if it is large), the last of them up to
+    /// that tick. `is_urgent`: they cannot wait for the frames of other agents.
+    pub(crate) fn cut(&mut self, measurement: &Measurement, drained: Drained, through: u32, is_urgent: bool) {
+        let mut frames = self.frames(measurement, drained, through, usize::MAX);
+        for frame in &mut frames {
+            frame.urgent = is_urgent;
+        }
         self.sequence += frames.len() as u64;
         self.waiting.extend(frames);
         self.next_tick = through.saturating_add(1);
     }
 
-    /// The frames that would be cut, the first of each horizon: whatever is cut later, no frame of one name then holds what
-    /// another name has here.
+    /// The frames that would be cut, the first of each horizon: whatever is cut later, no frame of one name then holds
+    /// what another name has here.
     pub(crate) fn uncut(&self, measurement: &Measurement, counted: Drained, through: u32) -> Vec<v1::Frame> {
         self.frames(measurement, counted, through, 1)
     }
@@ -137,10 +140,7 @@ impl Outbox {
             let cells = std::mem::take(&mut part.cells);
             for cells in wire::frames(cells, &drained.classes).into_iter().take(most) {
                 let sequence = self.sequence + 1 + frames.len() as u64;
-                frames.push(v1::Frame {
-                    urgent: drained.is_urgent,
-                    ..self.frame(sequence, &part, cells, std::mem::take(&mut dropped))
-                });
+                frames.push(self.frame(sequence, &part, cells, std::mem::take(&mut dropped)));
             }
         }
         frames

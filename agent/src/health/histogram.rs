@@ -62,7 +62,7 @@ mod tests {
 
     use std::collections::BTreeMap;
 
-    use proptest::prelude::*;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
@@ -74,7 +74,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_told_is_what_was_added_however_it_was_merged(
-            parts in prop::collection::vec(prop::collection::vec(any::<u64>().prop_flat_map(|top| 0..=top), 0..20), 0..5),
+            parts in vec(vec(any::<u64>().prop_flat_map(|top| 0..=top), 0..20), 0..5),
         ) {
             let (mut whole, mut expected) = (Histogram::default(), BTreeMap::<u32, u64>::new());
             for part in &parts {
@@ -87,7 +87,8 @@ mod tests {
             }
             let told = whole.to_wire().unwrap_or_default();
             prop_assert!(told.buckets.iter().all(|bucket| *bucket < 640));
-            prop_assert_eq!(told.buckets.into_iter().zip(told.counts).collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+            let told: Vec<_> = told.buckets.into_iter().zip(told.counts).collect();
+            prop_assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Whether counts are so bad that their frame is urgent: cut before it is due, and sealed without waiting for the fleet.
+//! Whether counts are so bad that their frame is urgent: cut before it is due, and sealed without waiting for the
+//! fleet.
 //!
-//! Frames are due each ten seconds most of the time, and a treatment that fails plainly must not wait for that. It decides
-//! nothing but when counts are told and looked at: too many urgent frames cost a little traffic and a batch, at most one a
-//! second, and evidence does not depend on when it is told.
+//! Frames are due each ten seconds most of the time, and a treatment that fails plainly must not wait for that. It
+//! decides nothing but when counts are told and looked at: too many urgent frames cost a little traffic and a batch, at
+//! most one a second, and evidence does not depend on when it is told.
 
 use super::slice::Counts;
 
@@ -28,8 +29,8 @@ impl Share {
     }
 }
 
-/// Whether the treatment does plainly worse: three times as bad as the control, which is taken to have one failure more than it
-/// has, or without outcomes of a control bad in more than half.
+/// Whether the treatment does plainly worse: three times as bad as the control, which is taken to have one failure more
+/// than it has, or without outcomes of a control bad in more than half.
 pub(crate) fn plainly_worse(treatment: Share, control: Share) -> bool {
     if treatment.bad < LEAST_BAD {
         return false;

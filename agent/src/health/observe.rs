@@ -2,8 +2,10 @@
 //!
 //! An exposure is named by its token, or by flag and context, which are evaluated again. Whatever cannot be counted is
 //! dropped with a reason from a closed set and never fails the sender: a service must not suffer for its telemetry.
-//! CANCELLED says that nobody knows how it would have ended; it counts nowhere, and is not dropped either: its exposures
-//! are only awaited no more. Doors that get their reports otherwise than as messages of ours count through an `Intake`.
+//! CANCELLED says that nobody knows how it would have ended; it counts nowhere, and is not dropped either: its
+//! exposures are only awaited no more. Nor are those of an observation that is not read: it came, so nothing is lost,
+//! but its rollout learns that something was dropped. Doors that get their reports otherwise than as messages of ours
+//! count through an `Intake`.
 
 use std::sync::Arc;
 
@@ -77,7 +79,7 @@ impl Observer {
             if index < OBSERVATIONS {
                 intake.observation(observation, &mut values);
             } else {
-                intake.dropped(Dropped::TooManyObservations, observation.exposures.len() as u64);
+                intake.unread(Dropped::TooManyObservations, std::mem::take(&mut observation.exposures));
             }
         }
         intake.finish()
@@ -90,7 +92,9 @@ impl Observer {
         let mut values = Vec::new();
         for (index, event) in request.events.iter_mut().enumerate() {
             if index < OBSERVATIONS {
-                let exposures = intake.exposures(&mut event.exposures);
+                let surplus = event.exposures.len().saturating_sub(EXPOSURES);
+                intake.dropped(Dropped::TooManyExposures, surplus as u64);
+                let exposures = intake.exposures(std::mem::take(&mut event.exposures));
                 intake.values(&event.values, &mut values);
                 intake.count(&Report::later(&values), exposures);
             } else {
@@ -102,8 +106,8 @@ impl Observer {
 }
 
 impl<'c> Intake<'c> {
-    /// Counts what one request turned out to be, or an event, for what it was exposed to: once for each (rollout, stage,
-    /// stratum, arm), however many exposures are of it.
+    /// Counts what one request turned out to be, or an event, for what it was exposed to: once for each (rollout,
+    /// stage, stratum, arm), however many exposures are of it.
     pub(crate) fn count(&mut self, report: &Report<'_>, exposed: impl Iterator<Item = Result<Exposed, Dropped>>) {
         self.counted.clear();
         for exposed in exposed {
@@ -119,6 +123,17 @@ impl<'c> Intake<'c> {
         for exposed in exposed.flatten() {
             if let Ok(measurement) = measured(self.snapshot, &exposed) {
                 self.counters.resolved(measurement, &exposed);
+            }
+        }
+    }
+
+    /// An outcome has come and is not read: its exposures are awaited no more, and their rollouts have lost it.
+    fn unread(&mut self, reason: Dropped, names: Vec<v1::ExposureName>) {
+        self.dropped(reason, names.len() as u64);
+        for exposed in names.into_iter().flat_map(|name| exposed(self.snapshot, name)) {
+            if let Ok(measurement) = measured(self.snapshot, &exposed) {
+                self.counters.resolved(measurement, &exposed);
+                self.counters.dropped(measurement, 1);
             }
         }
     }
@@ -150,7 +165,8 @@ impl<'c> Intake<'c> {
             self.counted.push(place);
             let clamped = self
                 .counters
-                .reported(measurement, exposed, report, self.caller, self.now);
+                .reported(measurement, exposed, report, self.caller, self.now)
+                .ok_or(Dropped::Repeated)?;
             self.fault(Fault::OutsideClamp, clamped);
         } else if report.outcome.is_some() {
             self.counters.resolved(measurement, exposed);
@@ -159,15 +175,14 @@ impl<'c> Intake<'c> {
     }
 
     fn observation<'r>(&mut self, observation: &'r mut v1::Observation, values: &mut Vec<Value<'r>>) {
-        let exposures = self.exposures(&mut observation.exposures);
+        let mut names = std::mem::take(&mut observation.exposures);
+        self.unread(Dropped::TooManyExposures, names.split_off(names.len().min(EXPOSURES)));
         let outcome = match v1::OutcomeKind::try_from(observation.outcome) {
             Ok(v1::OutcomeKind::Ok) => Outcome::Ok,
             Ok(v1::OutcomeKind::Error) => Outcome::Error,
             Ok(v1::OutcomeKind::Timeout) => Outcome::Timeout,
-            Ok(v1::OutcomeKind::Cancelled) => return self.cancelled(exposures),
-            Ok(v1::OutcomeKind::Unspecified) | Err(_) => {
-                return self.dropped(Dropped::Outcome, exposures.count() as u64);
-            }
+            Ok(v1::OutcomeKind::Cancelled) => return self.cancelled(self.exposures(names)),
+            Ok(v1::OutcomeKind::Unspecified) | Err(_) => return self.unread(Dropped::Outcome, names),
         };
         self.values(&observation.values, values);
         let report = Report {
@@ -177,18 +192,16 @@ impl<'c> Intake<'c> {
             sampled: observation.sampled,
             ..Report::of(outcome)
         };
-        self.count(&report, exposures);
+        self.count(&report, self.exposures(names));
     }
 
     /// The exposures that are read of one report.
-    fn exposures(
-        &mut self,
-        names: &mut Vec<v1::ExposureName>,
-    ) -> impl Iterator<Item = Result<Exposed, Dropped>> + use<'c> {
-        self.dropped(Dropped::TooManyExposures, names.len().saturating_sub(EXPOSURES) as u64);
+    fn exposures(&self, names: Vec<v1::ExposureName>) -> impl Iterator<Item = Result<Exposed, Dropped>> + use<'c> {
         let snapshot = self.snapshot;
-        let names = std::mem::take(names).into_iter().take(EXPOSURES);
-        names.map(move |name| exposed(snapshot, name))
+        names
+            .into_iter()
+            .take(EXPOSURES)
+            .map(move |name| exposed(snapshot, name))
     }
 
     /// Reads the values that can be counted.

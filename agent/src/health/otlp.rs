@@ -1,9 +1,9 @@
 //! OpenTelemetry as a door for outcomes: evaluations that a service traced, joined to how the requests ended.
 //!
-//! Spans and log records are read here (`span`, `record`), what they say of flags becomes an exposure at once (`served`),
-//! and `join` brings it together with the span of its request, which `ended` and `gen_ai` have read. Nothing that names a
-//! person is kept. The exposure itself was counted when this agent served it; here only its outcome is. Metrics are not
-//! used: an aggregate tells neither requests nor units apart (`aggregates`).
+//! Spans and log records are read here (`span`, `record`), what they say of flags becomes an exposure at once
+//! (`served`), and `join` brings it together with the span of its request, which `ended` and `gen_ai` have read.
+//! Nothing that names a person is kept. The exposure itself was counted when this agent served it; here only its
+//! outcome is. Metrics are not used: an aggregate tells neither requests nor units apart (`aggregates`).
 
 mod aggregates;
 mod attributes;
@@ -72,8 +72,9 @@ const EXPIRY: Duration = Duration::from_secs(2);
 const HTTP_STATUS: &str = evaluation::Counting::STATUS_VALUE;
 
 /// What is told to who sends metrics about flags.
-const AGGREGATED: &str = "metrics about flags are not used, because they tell neither requests nor units apart: send traces, \
-                          or feature_flag.evaluation events as logs beside traces";
+const AGGREGATED: &str = "\
+    metrics about flags are not used, because they tell neither requests nor units apart: send traces, \
+    or feature_flag.evaluation events as logs beside traces";
 
 /// Takes telemetry in.
 #[derive(Debug)]
@@ -207,6 +208,7 @@ impl Receiver {
         for measurement in tally.of_rollouts.iter().filter_map(measured) {
             self.observer.counters.dropped(measurement, 1);
         }
+        self.await_no_more(snapshot, std::mem::take(&mut tally.told));
         for (result, times) in tally.results() {
             metrics::otlp(result, times);
         }

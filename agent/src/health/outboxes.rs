@@ -1,8 +1,8 @@
 //! The outboxes of all measured rollouts: when each is cut, and what the next message carries.
 //!
-//! Follows the snapshot: a rollout that is measured has an outbox, one that is no longer keeps it until its last frame is
-//! durable. Frames are cut when they are due, and before that for a rollout whose treatment does plainly worse, at most
-//! one in a second, because a frame covers whole ticks. Knows no stream and no clock; `reporter` has both.
+//! Follows the snapshot: a rollout that is measured has an outbox, one that is no longer keeps it until its last frame
+//! is durable. Frames are cut when they are due, and before that for a rollout whose treatment does plainly worse, at
+//! most one in a second, because a frame covers whole ticks. Knows no stream and no clock; `reporter` has both.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +15,7 @@ use proto::{tick, v1};
 
 use super::{
     carried::FrameName,
-    counters::{Counters, Drained},
+    counters::Counters,
     frame::Outbox,
     hurry::plainly_worse,
     spool::{Kept, Spool, left::ToSend},
@@ -73,8 +73,8 @@ impl Outboxes {
         self.spool.is_on()
     }
 
-    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. Says whether an
-    /// index means another rollout than before: an ack on an open stream would be of the other's frames.
+    /// Opens outboxes of rollouts that are measured now, and closes those of rollouts that are no longer. Says whether
+    /// an index means another rollout than before: an ack on an open stream would be of the other's frames.
     pub(crate) fn follow(&mut self, snapshot: &Snapshot, tick: u32) -> bool {
         let measured: HashMap<u32, u128> = snapshot
             .measurements()
@@ -120,24 +120,22 @@ impl Outboxes {
             counters.find_lost(measurement, found);
             let is_urgent = which == Cut::Due && outbox.may_hurry(through) && is_urgent(measurement, counters, through);
             let is_time = match which {
-                Cut::Due => outbox.due(through) || is_urgent,
+                Cut::Due => outbox.due(through),
                 Cut::Rest => outbox.behind(through),
                 Cut::Counts => !counters.peek(measurement).is_empty(),
             };
-            if is_urgent && !outbox.due(through) {
+            if !is_time && !is_urgent {
+                continue;
+            }
+            if !is_time {
                 metrics::frame_hurried();
             }
-            if is_time {
-                let drained = Drained {
-                    is_urgent,
-                    ..counters.drain(measurement, through)
-                };
-                show_unwatched(measurement, drained.unsaid.unwatched);
-                let before = outbox.sequence();
-                outbox.cut(measurement, drained, through);
-                for frame in outbox.since(before) {
-                    self.spool.cut(outbox.id(), frame);
-                }
+            let drained = counters.drain(measurement, through);
+            show_unwatched(measurement, drained.unsaid.unwatched);
+            let before = outbox.sequence();
+            outbox.cut(measurement, drained, through, is_urgent);
+            for frame in outbox.since(before) {
+                self.spool.cut(outbox.id(), frame);
             }
         }
     }
@@ -202,8 +200,8 @@ impl Outboxes {
         frames
     }
 
-    /// Takes what the control plane says. `snapshot` is the one in use: frames of a rollout that it does not measure are of
-    /// one that ended, and nobody misses them.
+    /// Takes what the control plane says. `snapshot` is the one in use: frames of a rollout that it does not measure
+    /// are of one that ended, and nobody misses them.
     pub(crate) fn hear(&mut self, response: v1::ReportResponse, snapshot: &Snapshot) {
         for ack in response.acks {
             if !ack.refused.is_empty() {
@@ -244,8 +242,8 @@ impl Outboxes {
     }
 }
 
-/// Whether what is counted cannot wait. Where requests are split it always can: the test of a batch of requests holds for
-/// batches that end at their time, and not for such as end when they look bad (ADR 31).
+/// Whether what is counted cannot wait. Where requests are split it always can: the test of a batch of requests holds
+/// for batches that end at their time, and not for such as end when they look bad (ADR 31).
 fn is_urgent(measurement: &Measurement, counters: &Counters, through: u32) -> bool {
     if measurement.unit == SplittingUnit::Request {
         return false;

@@ -1,12 +1,12 @@
 //! Exposures whose outcome is awaited, of one rollout in one shard.
 //!
-//! A set of distinct tokens: evaluations of a unit in one second are one, because they have one name. An outcome by token
-//! resolves that one; an outcome by flag and context names a unit, and resolves all that it awaits, whatever stage they
-//! were of: in doubt an outcome has come. What is still there after the deadline is lost.
+//! A set of distinct tokens: evaluations of a unit in one second are one, because they have one name. An outcome by
+//! token resolves that one; an outcome by flag and context names a unit, and resolves all that it awaits, whatever
+//! stage they were of: in doubt an outcome has come. What is still there after the deadline is lost.
 //!
 //! Waiting is measured by a clock that nobody corrects: a server's clock that jumps must not make outcomes late. The
-//! number of exposures that are awaited is bounded for a whole shard (`Room`); what does not fit is not watched, which its
-//! owner counts, and never called lost.
+//! number of exposures that are awaited is bounded for a whole shard (`Room`); what does not fit is not watched, which
+//! its owner counts, and never called lost.
 
 use std::collections::{HashMap, hash_map::Entry};
 

@@ -1,8 +1,8 @@
 //! What became of what services said, and why.
 //!
-//! Two kinds of loss: an exposure that is dropped counts nowhere; a part of a report that is left out (a duration, a value)
-//! costs that part alone. Reasons are a closed set, counted here and shown as metrics, so that bad telemetry is seen
-//! without a log line for each.
+//! Two kinds of loss: an exposure that is dropped counts nowhere; a part of a report that is left out (a duration, a
+//! value) costs that part alone. Reasons are a closed set, counted here and shown as metrics, so that bad telemetry is
+//! seen without a log line for each.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -39,6 +39,8 @@ pub(crate) enum Dropped {
     UnknownRollout,
     /// The rollout has not reached the stage, as far as this agent knows.
     UnknownStage,
+    /// The rollout splits requests, and the outcome of this one was told before.
+    Repeated,
 }
 
 /// Why a part of a report was left out, or not counted as it was said.
@@ -71,6 +73,7 @@ impl Dropped {
             Self::NotExposed => "not_exposed",
             Self::UnknownRollout => "unknown_rollout",
             Self::UnknownStage => "unknown_stage",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -101,6 +104,7 @@ impl fmt::Display for Dropped {
             Self::UnknownFlag => "this agent does not hold the flag",
             Self::NotExposed => "the flag and context lie outside every rollout",
             Self::UnknownStage => "the rollout has not reached the stage, as far as this agent knows",
+            Self::Repeated => "the rollout splits requests, and the outcome of this one was told before",
             Self::UnknownRollout => "the rollout has ended or is outside this agent's subscription",
         })
     }

@@ -1,9 +1,9 @@
 //! Sends frames to the control plane until they are durable.
 //!
-//! Owns the outboxes and one stream with a backoff of its own: health must not wait for delivery, nor delivery for health.
-//! Frames are cut right after each tick has ended, and only while the stream is open; a new stream begins with everything
-//! that is not acknowledged. On drain, once services can report no more, what was counted is sent for the last time.
-//! Whatever it waits for, each few seconds the spool is told what a kill would cost otherwise.
+//! Owns the outboxes and one stream with a backoff of its own: health must not wait for delivery, nor delivery for
+//! health. Frames are cut before a stream is opened, and while it is open right after each tick has ended; a new stream
+//! begins with everything that is not acknowledged. On drain, once services can report no more, what was counted is sent
+//! for the last time. Whatever it waits for, each few seconds the spool is told what a kill would cost otherwise.
 
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
@@ -24,7 +24,8 @@ const BACKOFF_BASE: Duration = Duration::from_millis(100);
 const BACKOFF_CAP: Duration = Duration::from_secs(10);
 /// How long a stream may take to open when the process drains.
 const LAST_OPEN_DEADLINE: Duration = Duration::from_secs(1);
-/// How long the doors may take to close when the process drains; a call that does not end must not cost the last frames.
+/// How long the doors may take to close when the process drains; a call that does not end must not cost the last
+/// frames.
 const DOORS_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the last frames may take. With the two above it fits the time that a process has to end.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
@@ -205,8 +206,8 @@ impl Reporter {
         Ok(())
     }
 
-    /// Waits shortly until services can report no more, cuts and sends what is left, the current tick included, and waits
-    /// shortly for the acks.
+    /// Waits shortly until services can report no more, cuts and sends what is left, the current tick included, and
+    /// waits shortly for the acks.
     async fn flush(
         &mut self,
         sender: &mpsc::Sender<v1::ReportRequest>,

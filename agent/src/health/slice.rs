@@ -1,8 +1,9 @@
 //! Counts of one rollout over some ticks of one horizon: integers that add, sets that unite.
 //!
-//! A slice has no name yet and may grow; once it is cut into frames (`wire`) it never changes again. What stands here is
-//! bounded by the measurement and by layouts: at most 272 cells (stage, stratum reached by then, arm), in each 17 classes,
-//! 640 buckets of durations, 4,096 sampled positions, and for each metric 64 sums and 2^18 positions that failed.
+//! A slice has no name yet and may grow; once it is cut into frames (`wire`) it never changes again. What stands here
+//! is bounded by the measurement and by layouts: at most 272 cells (stage, stratum reached by then, arm), in each 17
+//! classes, 640 buckets of durations, 4,096 sampled positions, and for each metric 64 sums and 2^18 positions that
+//! failed.
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,13 @@
 //! The spool: what was counted and is not acknowledged, on disk, so that an agent that is killed or restarted while the
 //! control plane is away loses little.
 //!
-//! Frames go to disk as they are cut, and each few seconds what they would be if they were cut now: that much a kill can
-//! cost. Each process has a file of its own, because its epoch is a part of the names of its frames; the next process
-//! sends what is in it under those names (`backlog`). Nobody waits for the disk: reports are counted, and frames are sent,
-//! whether or not it takes what is written. So a frame may arrive that the spool never had; its name is then known to the
-//! control plane, and what the spool has instead counts nothing.
+//! Frames go to disk as they are cut, and each few seconds what they would be if they were cut now: that much a kill
+//! can cost. Each process has a file of its own, because its epoch is a part of the names of its frames; the next
+//! process sends what is in it under those names (`backlog`). Nobody waits for the disk: reports are counted, and
+//! frames are sent, whether or not it takes what is written. So a frame may arrive that the spool never had; its name
+//! is then known to the control plane, and what the spool has instead counts nothing.
 
+mod dropped;
 mod file;
 mod folder;
 pub(crate) mod keeper;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 
 use self::file::News;
 pub(crate) use self::{
+    dropped::Dropped,
     folder::{Folder, OpenError, Opened, open},
     record::{Head, Kept},
 };

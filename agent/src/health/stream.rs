@@ -65,8 +65,8 @@ impl Outgoing<'_> {
         self.outboxes.rewind();
     }
 
-    /// Sends what was not sent on this stream, as far as the server reads; the rest goes another time. `greets`: at least
-    /// one message is sent.
+    /// Sends what was not sent on this stream, as far as the server reads; the rest goes another time. `greets`: at
+    /// least one message is sent.
     pub(super) fn send(&mut self, sender: &mpsc::Sender<v1::ReportRequest>, greets: bool) -> Result<(), Ended> {
         let mut greeting = greets;
         loop {

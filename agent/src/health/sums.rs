@@ -1,8 +1,8 @@
 //! The numerator and denominator of a metric by unit bucket.
 //!
 //! Sparse, because a shard has four of the 64 buckets and most cells have few metrics. Sums in memory have room for
-//! whatever values may come; the control plane takes numerators up to a limit, and only as large as so many values may be,
-//! so a larger sum is told in parts of several frames, each with its share of the values.
+//! whatever values may come; the control plane takes numerators up to a limit, and only as large as so many values may
+//! be, so a larger sum is told in parts of several frames, each with its share of the values.
 
 use evaluation::Position;
 use proto::{SUM_LIMIT, v1};
@@ -92,8 +92,8 @@ impl Sums {
 impl Sum {
     /// Takes as much as one frame may tell; mostly all.
     ///
-    /// A part of the values has the same part of their sum, rounded down. With whole bounds of a value, neither it nor what
-    /// stays is then beyond what so many values may come to.
+    /// A part of the values has the same part of their sum, rounded down. With whole bounds of a value, neither it nor
+    /// what stays is then beyond what so many values may come to.
     fn take_part(&mut self) -> (i64, u64) {
         let parts = self.num.unsigned_abs().div_ceil(u128::from(SUM_LIMIT)).max(1);
         // The parts of 2^64 values are not more than 2^64.

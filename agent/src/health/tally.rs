@@ -1,12 +1,12 @@
 //! What one rollout counted in one shard.
 //!
-//! A count belongs to the tick in which it was made; ticks that were drained are closed, and what comes late counts in the
-//! next one. Once in each tick it is looked whose outcome has not come by the deadline. Counts that nobody could be told
-//! within 60 minutes are dropped, and their number is reported.
+//! A count belongs to the tick in which it was made; ticks that were drained are closed, and what comes late counts in
+//! the next one. Once in each tick it is looked whose outcome has not come by the deadline. Counts that nobody could be
+//! told within 60 minutes are dropped, and their number is reported.
 
 use std::sync::Arc;
 
-use evaluation::{Exposure, Measurement};
+use evaluation::{Exposure, Measurement, SplittingUnit};
 use proto::{tick, token::TICK_MASK};
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     reporting::Reporting,
     seen::Seen,
     slice::{CellKey, Counts, Slice},
+    told::Told,
 };
 use crate::server_clock::Moment;
 
@@ -51,6 +52,7 @@ pub(crate) struct Tally {
     closed: Vec<Slice>,
     seen: Seen,
     pending: Pending,
+    told: Told,
     /// The tick in which it was last looked for lost outcomes.
     looked: u32,
     unsaid: Unsaid,
@@ -81,6 +83,7 @@ impl Tally {
             closed: Vec::new(),
             seen: Seen::default(),
             pending: Pending::default(),
+            told: Told::default(),
             looked: 0,
             unsaid: Unsaid::default(),
         }
@@ -126,7 +129,8 @@ impl Tally {
         }
     }
 
-    /// Something was reported by `caller`. Gives how many values lay outside their clamp.
+    /// Something was reported by `caller`. Gives how many values lay outside their clamp; none if the outcome of a request
+    /// that is a unit by itself was told before, and so does not count.
     pub(crate) fn reported(
         &mut self,
         measurement: &Measurement,
@@ -135,8 +139,11 @@ impl Tally {
         caller: Caller,
         now: Moment,
         room: &mut Room,
-    ) -> u64 {
+    ) -> Option<u64> {
         self.look(measurement, now, room);
+        if report.outcome.is_some() && self.is_repeated(measurement, exposed) {
+            return None;
+        }
         let class = report.class.filter(|_| report.is_bad());
         let class = class.map(|class| self.common.classes.number(class));
         if report.outcome.is_some() {
@@ -160,7 +167,17 @@ impl Tally {
                 counts.metric(usize::from(metric.number)).bad.push(exposure.position);
             }
         }
-        clamped
+        Some(clamped)
+    }
+
+    fn is_repeated(&mut self, measurement: &Measurement, exposed: &Exposed) -> bool {
+        match (measurement.unit, exposed.named) {
+            (SplittingUnit::Request, Named::Evaluation(tick)) => {
+                let exposure = &exposed.exposure;
+                !self.told.is_new((exposure.into(), exposure.position, tick))
+            }
+            (SplittingUnit::Request, Named::Unit | Named::Arm) | (SplittingUnit::Unit, _) => false,
+        }
     }
 
     /// The outcome of an exposure has come, whatever it was.
@@ -186,8 +203,8 @@ impl Tally {
         }
     }
 
-    /// Counts what has been lost by now. Of a rollout that ended nothing is: an outcome that names a unit, and no token,
-    /// finds its exposure no more, so that those which came would be called lost.
+    /// Counts what has been lost by now. Of a rollout that ended nothing is: an outcome that names a unit, and no
+    /// token, finds its exposure no more, so that those which came would be called lost.
     pub(crate) fn find_lost(&mut self, measurement: &Measurement, now: Moment, room: &mut Room) {
         if measurement.ended {
             self.pending.clear(room);

@@ -1,7 +1,8 @@
 //! Turns counts into the cells of frames.
 //!
-//! A frame must fit a message, and a metric of a large fleet can have 2^18 positions. So cells go on in another frame once
-//! one is large: metrics of one cell may be in several, its own counts are in the first. No metric is twice in a cell.
+//! A frame must fit a message, and a metric of a large fleet can have 2^18 positions. So cells go on in another frame
+//! once one is large: metrics of one cell may be in several, its own counts are in the first. No metric is twice in a
+//! cell.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,8 +18,8 @@ use super::{
 /// A frame of so many bytes takes nothing more. With the largest metric on top it is below two of these and a half.
 const FRAME_BYTES: usize = 512 * 1024;
 
-/// The cells of each frame that a slice takes; one frame without any if there are no counts. `classes`: the names of the
-/// classes by number. Complexity: linear, and sorting of positions.
+/// The cells of each frame that a slice takes; one frame without any if there are no counts. `classes`: the names of
+/// the classes by number. Complexity: linear, and sorting of positions.
 pub(crate) fn frames(cells: BTreeMap<CellKey, Counts>, classes: &[Arc<str>]) -> Vec<Vec<v1::Cell>> {
     let mut packing = Packing::default();
     for (key, mut counts) in cells {

@@ -1,4 +1,5 @@
-//! Counts evaluations by door and reason, with counters that are registered once: nothing is looked up or locked for one.
+//! Counts evaluations by door and reason, with counters that are registered once: nothing is looked up or locked for
+//! one.
 
 use evaluation::Reason;
 use metrics::{Counter, counter};

@@ -64,8 +64,8 @@ impl Contents {
         self.step(&step(share)).measured(&measurement())
     }
 
-    /// With the rolled out flag in this step, and what is measured in the two stages that it may have reached; `ada` and
-    /// `bob` are staff, `bob` and `eve` beta testers.
+    /// With the rolled out flag in this step, and what is measured in the two stages that it may have reached; `ada`
+    /// and `bob` are staff, `bob` and `eve` beta testers.
     pub(crate) fn rollout_for_some(self, step: &RolloutStep) -> Self {
         let visit = |stage| StageVisit {
             stage,

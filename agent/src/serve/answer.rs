@@ -87,9 +87,9 @@ pub(crate) fn error_code(error: EvaluationError) -> &'static str {
 }
 
 /// The reason that is said. Without a value it is DEFAULT or DISABLED, because clients take an unset value for the
-/// caller's default with these two only. What a flag serves from a stale snapshot instead of its own decision is DEFAULT
-/// too: nothing about the caller decided, clients do not cache it, and none of them knows STALE from a server. `split` is
-/// the protocol's word for a unit's bucket.
+/// caller's default with these two only. What a flag serves from a stale snapshot instead of its own decision is
+/// DEFAULT too: nothing about the caller decided, clients do not cache it, and none of them knows STALE from a server.
+/// `split` is the protocol's word for a unit's bucket.
 pub(crate) fn reason(decision: &Decision<'_>, split: Reason) -> &'static str {
     let reason = match decision.reason {
         Reason::Split => split,

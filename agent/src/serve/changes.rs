@@ -1,8 +1,8 @@
 //! Which flags changed for one client since it was last told, for every door that says so.
 //!
-//! Holds no queue: it remembers the snapshot that the client was told about and compares it with the one in use when the
-//! client can take more. So a slow client coalesces by itself, and no one waits for it. A snapshot that becomes stale, or
-//! is confirmed again, changes the flags that say what they serve then.
+//! Holds no queue: it remembers the snapshot that the client was told about and compares it with the one in use when
+//! the client can take more. So a slow client coalesces by itself, and no one waits for it. A snapshot that becomes
+//! stale, or is confirmed again, changes the flags that say what they serve then.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! The event stream of one flagd client: ready, what changed, a sign of life, and the end; the same in both versions.
 //!
-//! A new stream names every flag once, because a client that comes back may hold values from before. The end is an error,
-//! because providers open no new stream after a clean end.
+//! A new stream names every flag once, because a client that comes back may hold values from before. The end is an
+//! error, because providers open no new stream after a clean end.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

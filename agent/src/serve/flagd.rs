@@ -1,9 +1,9 @@
 //! flagd's evaluation protocol for unmodified OpenFeature providers: what both of its versions share.
 //!
 //! Speaks flagd's words: a split is TARGETING_MATCH, an unset value is the caller's default, a wrong type is
-//! INVALID_ARGUMENT. Two answers differ on purpose: nothing is sent as UNKNOWN or UNAVAILABLE, which the providers retry
-//! for seconds; and a split without a targeting key, for which flagd has no status, serves the caller's default and says
-//! so in the metadata. `v1` and `v2` only put an answer into the messages of their version.
+//! INVALID_ARGUMENT. Two answers differ on purpose: nothing is sent as UNKNOWN or UNAVAILABLE, which the providers
+//! retry for seconds; and a split without a targeting key, for which flagd has no status, serves the caller's default
+//! and says so in the metadata. `v1` and `v2` only put an answer into the messages of their version.
 
 mod asked;
 mod v1;

@@ -1,7 +1,7 @@
 //! `tidegate.v1.Evaluation`: evaluation for clients of our own, with everything that there is to say of a result.
 //!
-//! A flag that cannot be answered is a result with an error code; a call fails only if the call itself is wrong. A single
-//! result counts its exposure, a page of results does not.
+//! A flag that cannot be answered is a result with an error code; a call fails only if the call itself is wrong. A
+//! single result counts its exposure, a page of results does not.
 
 mod result;
 mod watch;

@@ -1,7 +1,7 @@
 //! The OpenFeature Remote Evaluation Protocol over HTTP: one flag, or all of them.
 //!
-//! Answers as flagd does where OFREP leaves it open, and more precisely where flagd leaves it vague: what is wrong with a
-//! request is said. A single answer counts its exposure. A bulk answer counts none, carries an ETag, and is not even
+//! Answers as flagd does where OFREP leaves it open, and more precisely where flagd leaves it vague: what is wrong with
+//! a request is said. A single answer counts its exposure. A bulk answer counts none, carries an ETag, and is not even
 //! evaluated for a caller who has it already. JSON is written straight into one buffer.
 
 mod asked;

@@ -1,7 +1,7 @@
 //! OTLP over gRPC: traces, logs and metrics, from the exporters of OpenTelemetry's SDKs.
 //!
-//! An export is answered as soon as it was taken in. What of it is refused is told as the protocol has it, by number and
-//! in words, and is not to be sent again; the rest counts. Compressed messages may be gzip.
+//! An export is answered as soon as it was taken in. What of it is refused is told as the protocol has it, by number
+//! and in words, and is not to be sent again; the rest counts. Compressed messages may be gzip.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Keeps one sync stream open for as long as the agent runs.
 //!
 //! Owns the connection loop: dial, let a `Session` speak, wait with full jitter, again. No error of the stream touches
-//! the held snapshot: an unknown environment or a refused permission is said once, loudly, and retried with a cap, while
-//! evaluations go on.
+//! the held snapshot: an unknown environment or a refused permission is said once, loudly, and retried with a cap,
+//! while evaluations go on.
 
 use std::{future::pending, time::Duration};
 

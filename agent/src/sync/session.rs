@@ -1,7 +1,8 @@
 //! One open sync stream: what the server says and what this agent answers.
 //!
 //! The one rule: every transfer is answered, by an ack of what is in use or a nack of what was refused, before the next
-//! one is read. "Persisted" is said when the disk says so. A server that is silent for three heartbeat intervals is left.
+//! one is read. "Persisted" is said when the disk says so. A server that is silent for three heartbeat intervals is
+//! left.
 
 use std::time::Duration;
 

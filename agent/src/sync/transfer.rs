@@ -83,7 +83,8 @@ struct Open {
 }
 
 impl Assembly {
-    /// None is under way. A transfer of more than `limit` bytes is refused by what it announces, before it takes memory.
+    /// None is under way. A transfer of more than `limit` bytes is refused by what it announces, before it takes
+    /// memory.
     pub(crate) fn new(limit: u64) -> Self {
         Self { limit, open: None }
     }

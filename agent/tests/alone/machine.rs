@@ -1,5 +1,5 @@
-//! A machine with one agent that has no control plane: the real binary, started from a snapshot file that is written here
-//! by the layout as it is documented, and not by the agent's own code.
+//! A machine with one agent that has no control plane: the real binary, started from a snapshot file that is written
+//! here by the layout as it is documented, and not by the agent's own code.
 
 use std::{
     fs,

@@ -26,7 +26,8 @@ Examples:
   tidegate baseline import before-checkout --value p95=890ms --value 'error-rate=0.8 %' --value 'revenue=4.20 EUR'
   tidegate baseline import -f baseline.yaml
 
-The document is {key, description, values}, or the map of values alone:
+The document is {key, description, values}, the map of values alone, or what `baseline show -o yaml` writes, whose numbers
+alone are taken:
   key: before-checkout
   values:
     p50: 245 ms

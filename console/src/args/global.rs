@@ -134,10 +134,28 @@ pub(crate) fn moment(text: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("`{text}` is no moment; write 2026-12-01T09:00:00Z or 2026-12-01"))
 }
 
+/// A moment in the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// In microseconds since 1970 UTC.
+    pub(crate) us: i64,
+    /// It was said as so long ago, so the same words are another moment the next time.
+    pub(crate) is_relative: bool,
+}
+
 /// A moment in the past: as `moment`, or a duration for so long ago (24h).
+pub(crate) fn past_of(text: &str) -> Result<Past, String> {
+    let (us, is_relative) = match duration::parse_us(text) {
+        Ok(ago) => (Timestamp::now().as_microsecond().saturating_sub(ago).max(1), true),
+        Err(_) => {
+            let us = moment(text).map_err(|problem| format!("{problem}, or 24h for so long ago"))?;
+            (us, false)
+        }
+    };
+    Ok(Past { us, is_relative })
+}
+
+/// As `past_of`, in microseconds since 1970 UTC.
 pub(crate) fn past(text: &str) -> Result<i64, String> {
-    match duration::parse_us(text) {
-        Ok(ago) => Ok(Timestamp::now().as_microsecond().saturating_sub(ago).max(1)),
-        Err(_) => moment(text).map_err(|problem| format!("{problem}, or 24h for so long ago")),
-    }
+    past_of(text).map(|past| past.us)
 }

@@ -2,7 +2,7 @@
 
 mod draft;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use evaluation::Key;
@@ -13,6 +13,7 @@ use super::{
     global::{key, moment},
     rollouts::RolloutName,
 };
+use crate::error::Error;
 
 /// What `plan --help` teaches.
 pub(super) const EXAMPLES: &str = "\
@@ -134,8 +135,25 @@ pub(crate) struct PlanKey {
 #[derive(Debug, Args)]
 pub(crate) struct PlanFile {
     /// A YAML or JSON document of one plan; - reads standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "named")]
+    file: Option<PathBuf>,
+    /// The same, as `rollout start` takes it
+    #[arg(
+        short = 'f',
+        long = "file",
+        id = "named",
+        value_name = "FILE",
+        conflicts_with = "file"
+    )]
+    named: Option<PathBuf>,
+}
+
+impl PlanFile {
+    /// Where the document is.
+    pub(crate) fn path(&self) -> Result<&Path, Error> {
+        let path = self.file.as_deref().or(self.named.as_deref());
+        path.ok_or_else(|| Error::usage("name the plan's document"))
+    }
 }
 
 /// A plan's next version.
@@ -172,11 +190,21 @@ pub(crate) struct PlanDeleteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct FileOrPlan {
     /// A YAML or JSON document of one plan; - reads standard input
-    #[arg(value_name = "FILE", required_unless_present = "plan", conflicts_with = "plan")]
-    pub(crate) file: Option<PathBuf>,
+    #[arg(value_name = "FILE", required_unless_present_any = ["plan", "named"], conflicts_with = "plan")]
+    file: Option<PathBuf>,
+    /// The same, as `rollout start` takes it
+    #[arg(short = 'f', long = "file", id = "named", value_name = "FILE", conflicts_with_all = ["file", "plan"])]
+    named: Option<PathBuf>,
     /// Key of a stored plan instead
     #[arg(long, value_name = "KEY", value_parser = key)]
     pub(crate) plan: Option<Key>,
+}
+
+impl FileOrPlan {
+    /// Where the document is, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.file.as_deref().or(self.named.as_deref())
+    }
 }
 
 /// What to lint.

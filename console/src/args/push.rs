@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum, builder::NonEmptyStringValueParser};
 use evaluation::Key;
 
-use super::global::{key, past};
-use crate::duration;
+use super::global::{Past, key, past_of};
+use crate::measurement_lines;
 
 /// What `push --help` teaches.
 pub(super) const EXAMPLES: &str = "\
@@ -22,7 +22,9 @@ A file has a JSON object a line, - reads standard input:
   {\"key\": \"judge-4711\", \"metric\": \"faithfulness\", \"values\": [0.92, 0.88], \"unit\": \"user-7\"}
   {\"key\": \"refund-99\", \"metric\": \"revenue\", \"value\": -12.5, \"token\": \"...\", \"at\": \"2026-12-01T09:00:00Z\"}
 
-The key names a measurement for ever: pushing it again does no harm, so a file that was cut short is given again whole.
+The key names a measurement for ever: pushing the same again does no harm, so a file that was cut short is given again
+whole. What differs under the same key is refused, and --at 10m differs at each run: to be able to repeat it write the
+moment, as in --at 2026-12-01T09:00:00Z, or no --at at all.
 A unit is resolved to its arm and forgotten. No personal data in keys.";
 
 /// What to push, and to which rollout.
@@ -59,11 +61,12 @@ pub(crate) struct PushArgs {
     /// It belongs to this exposure
     #[arg(long, value_name = "TOKEN", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) token: Option<String>,
-    /// When it was so: a moment, or 10m for so long ago; at most an hour ago (default: now)
-    #[arg(long, value_name = "TIME", value_parser = past)]
-    pub(crate) at: Option<i64>,
-    /// How long a level stands, up to 24h (default: 5m)
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse_us)]
+    /// When it was so: a moment, or 10m for so long ago, which is another time at each run; at most an hour ago
+    /// (default: when it comes)
+    #[arg(long, value_name = "TIME", value_parser = past_of)]
+    pub(crate) at: Option<Past>,
+    /// How long a level stands, from 1s to 24h (default: 5m)
+    #[arg(long = "for", value_name = "DURATION", value_parser = measurement_lines::stands_for)]
     pub(crate) stands_for: Option<i64>,
 }
 

@@ -129,7 +129,7 @@ pub(crate) enum RolloutCommand {
     /// Issues found: add and close them
     #[command(subcommand, after_help = acts::ISSUE_EXAMPLES)]
     Issue(IssueCommand),
-    /// Say that a signal is no harm: it holds no longer, in this stage and until it doubles
+    /// Say that a signal is no harm: it holds no longer, in this stage and until there is twice as much
     #[command(after_help = acts::DISMISS_EXAMPLES)]
     Dismiss(DismissArgs),
     /// Say that you have seen how it stands

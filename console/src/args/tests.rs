@@ -3,7 +3,7 @@
 
 mod examples;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use clap::{CommandFactory as _, error::ErrorKind};
 
@@ -122,9 +122,32 @@ fn an_act_reads_as_it_is_said() {
         panic!("edit")
     };
     assert_eq!(
-        (edit.act.rollout.name.as_str(), edit.document.file.to_str()),
-        ("checkout", Some("plan.yaml"))
+        (edit.act.rollout.name.as_str(), edit.document.path().ok()),
+        ("checkout", Some(Path::new("plan.yaml")))
     );
+}
+
+#[test]
+fn a_plans_document_may_be_named_as_a_start_names_it() {
+    let path = Some(Path::new("plan.yaml"));
+    for line in [
+        &["plan", "create", "plan.yaml"][..],
+        &["plan", "create", "-f", "plan.yaml"],
+    ] {
+        let Command::Plan(PlanCommand::Create(document)) = parse(line).command else {
+            panic!("{line:?}")
+        };
+        assert_eq!(document.path().ok(), path, "{line:?}");
+    }
+    for line in [
+        &["plan", "lint", "plan.yaml"][..],
+        &["plan", "lint", "--file", "plan.yaml"],
+    ] {
+        let Command::Plan(PlanCommand::Lint(options)) = parse(line).command else {
+            panic!("{line:?}")
+        };
+        assert_eq!(options.what.path(), path, "{line:?}");
+    }
 }
 
 #[test]

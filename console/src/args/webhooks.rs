@@ -34,6 +34,9 @@ Examples:
 Without --type it gets events of all types, without --of those of all environments. http:// is for the control plane's own
 machine; the secret signs, so put none into the address.";
 
+/// How long a secret signs at most beside its successor.
+const LONGEST_OVERLAP: Duration = Duration::from_hours(7 * 24);
+
 /// What to do about webhooks.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
@@ -46,7 +49,7 @@ pub(crate) enum WebhookCommand {
     /// Show a webhook without its secret
     #[command(visible_alias = "get")]
     Show(WebhookName),
-    /// Change a webhook; what waits is tried again at once
+    /// Change a webhook; what waits is tried again at once, unless it is disabled
     #[command(
         visible_alias = "set",
         after_help = "Examples:\n  tidegate webhooks update pager --url https://new.example.com/hook\n  \
@@ -62,7 +65,8 @@ pub(crate) enum WebhookCommand {
     Remove(WebhookRemoveArgs),
     /// Send a test event now and say what was answered; exits 1 if it was not taken
     #[command(
-        after_help = "Example:\n  tidegate webhooks test pager\n\nIf it is taken, what waits is tried again at once."
+        after_help = "Example:\n  tidegate webhooks test pager\n\nIf it is taken, what waits is tried again at \
+                      once. A disabled webhook stays disabled: tidegate webhooks update pager --enable"
     )]
     Test(WebhookName),
     /// Draw another secret and show it, once
@@ -167,8 +171,17 @@ pub(crate) struct WebhookRotateArgs {
     #[arg(value_parser = key)]
     pub(crate) key: Key,
     /// How long the secret before signs as well, at most 7d; 0s if it has leaked
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = overlap)]
     pub(crate) keep_previous: Duration,
+}
+
+/// How long two secrets sign.
+fn overlap(text: &str) -> Result<Duration, String> {
+    let asked = duration::parse(text)?;
+    if asked > LONGEST_OVERLAP {
+        return Err("at most 7d".into());
+    }
+    Ok(asked)
 }
 
 /// Which deliveries.

@@ -105,11 +105,13 @@ impl Draft {
     /// The brief, or everything that is wrong.
     pub(super) fn finish(mut self) -> Result<Brief, Vec<String>> {
         let start = Place { line: 1, column: 1 };
-        if !self.has_title() {
+        // A file of metrics beside a feature's own needs no title; one that says nothing at all is another file.
+        if !self.has_title() && self.said.is_empty() && self.metrics.is_empty() {
             self.problems.wrong(
                 start,
                 "title",
-                "there is none; begin with `# What it is`, in YAML with `title:`",
+                "there is none, nor any line of ours; begin with `# What it is`, in YAML with `title:`, or write \
+                 `Flag: KEY` or `p95: 890 ms`",
             );
         }
         let of_risk = |field: &Field| risk::FIELDS.contains(field);

@@ -265,7 +265,6 @@ Nothing said.
         "14:1: Latency: \"TBD\" is no number",
         "18:1: p50/p95: 3 values",
         "20:1: baseline: a table of metrics without a column `Value`",
-        "1:1: title: there is none",
         "6:1: risk: without revenue impact, criticality, reversibility",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -292,7 +291,6 @@ zzzzzzzzzz: 1
         "3:44: Latency: \"soon\" is no number",
         "4:7: flag: a list; expected text",
         "6:1: zzzzzzzzzz: no such field; there are title",
-        "1:1: title: there is none",
         "2:8: risk: without",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -302,6 +300,19 @@ zzzzzzzzzz: 1
     assert_eq!(problems("b.yaml", "title: [").len(), 2, "the syntax, and no title");
     assert!(problems("b.yaml", "title: a\n---\ntitle: b\n")[0].contains("a second document"));
     assert!(problems("b.md", "")[0].starts_with("1:1: title: there is none"));
+}
+
+#[test]
+fn a_file_needs_a_title_or_something_else_that_it_says() {
+    let metrics = good("baseline.md", "- p95: 890 ms\n- Error rate: 0.8 %\n");
+    assert_eq!((metrics.title.as_str(), metrics.baseline.len()), ("", 2));
+    let table = good(
+        "baseline.md",
+        "## Baseline\n\n| Metric | Value |\n|---|---|\n| p95 | 890 ms |\n",
+    );
+    assert_eq!(table.baseline.len(), 1);
+    assert_eq!(good("b.yaml", "flag: a").flag.as_deref(), Some("a"));
+    assert!(problems("b.md", "Some prose of something else.\n")[0].starts_with("1:1: title: there is none"));
 }
 
 proptest! {

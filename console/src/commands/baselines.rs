@@ -90,6 +90,9 @@ async fn import(global: &Global, options: ImportBaselineArgs) -> Result<(), Erro
         }
         (None, written) => written.to_owned(),
     };
+    if document.was_captured {
+        print::note("its buckets of units and its hours are not imported: a document has the numbers alone");
+    }
     let session = Session::open(global).await?;
     let request = v1::ImportBaselineRequest {
         environment: session.environment(),

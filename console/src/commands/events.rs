@@ -128,12 +128,49 @@ impl Reader {
 
 /// One event on one line, whatever line ends its text had.
 fn write(format: Format, event: &v1::WatchEventsResponse) -> Result<(), Error> {
+    let value = with_position(event)?;
+    let line = value.to_string();
+    print::show_change(format, &value, &line)
+}
+
+/// An event with where to go on from, on the line itself: an extension attribute of CloudEvents, which the schema of
+/// events knows.
+fn with_position(event: &v1::WatchEventsResponse) -> Result<Json, Error> {
     let mut value: Json = serde_json::from_str(&event.json)
         .map_err(|error| Error::refused(format!("the event {} is no JSON: {error}", event.id)))?;
-    // An extension attribute of CloudEvents: where to go on from, on the line itself.
     if let Json::Object(attributes) = &mut value {
         attributes.insert("position".to_owned(), event.id.clone().into());
     }
-    let line = value.to_string();
-    print::show_change(format, &value, &line)
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_schema_of_events_takes_the_lines_of_the_stream_too() {
+        let schema: Json = serde_json::from_str(include_str!("../../../schemas/events.json")).unwrap();
+        for kind in schema["oneOf"].as_array().unwrap() {
+            let name = kind["$ref"].as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+            let kind = &schema["$defs"][name];
+            // As a webhook gets it: what must be there, which holds no position.
+            let required = kind["required"].as_array().unwrap();
+            let delivered: serde_json::Map<_, _> = required
+                .iter()
+                .map(|field| (field.as_str().unwrap().to_owned(), Json::Null))
+                .collect();
+            let event = v1::WatchEventsResponse {
+                id: "417-0".into(),
+                json: Json::Object(delivered).to_string(),
+            };
+            let line = with_position(&event).unwrap();
+            assert_eq!(line["position"], "417-0");
+            for field in line.as_object().unwrap().keys() {
+                assert!(kind["properties"].get(field).is_some(), "{name}: {field}");
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use proto::v1;
 
 use super::plans;
 use crate::{
-    args::{FileOrPlan, Global, LintArgs, PlanSimulateArgs, ScenarioArg, ScenarioArgs, SimulateArgs},
+    args::{Global, LintArgs, PlanSimulateArgs, ScenarioArg, ScenarioArgs, SimulateArgs},
     connect::Session,
     error::{End, Error},
     plan_file,
@@ -20,8 +20,8 @@ use crate::{
 
 /// Says all that is to be said about a plan; violations are not well.
 pub(super) async fn lint(global: &Global, options: &LintArgs) -> Result<End, Error> {
-    let FileOrPlan { file, plan } = &options.what;
-    let document = file.as_deref().map(plan_file::read).transpose()?;
+    let plan = &options.what.plan;
+    let document = options.what.path().map(plan_file::read).transpose()?;
     let session = Session::open(global).await?;
     let request = v1::LintPlanRequest {
         environment: session.environment(),
@@ -43,8 +43,8 @@ pub(super) async fn lint(global: &Global, options: &LintArgs) -> Result<End, Err
 
 /// Walks a plan in virtual time.
 pub(super) async fn simulate(global: &Global, options: &PlanSimulateArgs) -> Result<(), Error> {
-    let FileOrPlan { file, plan } = &options.what;
-    let document = file.as_deref().map(plan_file::read).transpose()?;
+    let plan = &options.what.plan;
+    let document = options.what.path().map(plan_file::read).transpose()?;
     let request = request(&options.scenario)?;
     let session = Session::open(global).await?;
     let plan = match (document, plan) {

@@ -28,7 +28,7 @@ const PAGE: u32 = 100;
 /// Runs one of the commands.
 pub(super) async fn run(global: &Global, command: PlanCommand) -> Result<End, Error> {
     match command {
-        PlanCommand::Create(document) => create(global, plan_file::read(&document.file)?).await?,
+        PlanCommand::Create(document) => create(global, plan_file::read(document.path()?)?).await?,
         PlanCommand::Update(options) => update(global, &options).await?,
         PlanCommand::Get(options) => get(global, &options).await?,
         PlanCommand::List => list(global).await?,
@@ -53,7 +53,7 @@ async fn create(global: &Global, plan: v1::Plan) -> Result<(), Error> {
 }
 
 async fn update(global: &Global, options: &PlanUpdateArgs) -> Result<(), Error> {
-    let plan = plan_file::read(&options.document.file)?;
+    let plan = plan_file::read(options.document.path()?)?;
     let session = Session::open(global).await?;
     let request = v1::UpdatePlanRequest {
         environment: session.environment(),

@@ -1,13 +1,18 @@
 //! Measurements from outside, pushed in parts: each part is durable when it is answered, and giving the whole again does
 //! no harm, because each measurement has a key of its own.
 
+mod places;
+
 use std::io::{self, IsTerminal as _, Write as _};
 
 use proto::v1::{self, measurement::Of};
 use serde::Serialize;
+use tonic::{Code, Status};
+
+use self::places::Places;
 
 use crate::{
-    args::{ArmArg, Global, PushArgs},
+    args::{ArmArg, Global, Past, PushArgs},
     connect::Session,
     document,
     error::Error,
@@ -41,12 +46,15 @@ struct OneView {
 /// Pushes.
 pub(super) async fn run(global: &Global, options: PushArgs) -> Result<(), Error> {
     let (rollout, flag) = (options.rollout.clone(), options.flag.clone());
+    let file = options.file.as_ref().map(|file| file.display().to_string());
+    let relative = options.at.as_ref().filter(|at| at.is_relative).cloned();
     let measurements = match &options.file {
-        Some(file) => {
-            let text = document::text(file)?;
-            measurement_lines::parse(&file.display().to_string(), &text).map_err(Error::Usage)?
+        Some(path) => {
+            let text = document::text(path)?;
+            measurement_lines::parse(&path.display().to_string(), &text).map_err(Error::Usage)?
         }
-        None => vec![given(options)?],
+        // The command line has one line.
+        None => vec![(1, given(options)?)],
     };
     let session = Session::open(global).await?;
     let all = measurements.len();
@@ -61,10 +69,20 @@ pub(super) async fn run(global: &Global, options: PushArgs) -> Result<(), Error>
             environment: session.environment(),
             rollout: rollout.clone().unwrap_or_default(),
             flag: flag.as_ref().map(ToString::to_string).unwrap_or_default(),
-            measurements: part.to_vec(),
+            measurements: part.iter().map(|(_, measurement)| measurement.clone()).collect(),
+        };
+        let places = match &file {
+            Some(file) => Places::Lines(file, part.iter().map(|(line, _)| *line).collect()),
+            None => Places::Options,
         };
         let answer = session.measurements().push(session.call(request)).await;
-        let answer = answer.map_err(|status| refused(&session, &status, view.pushed, all))?;
+        let answer = answer.map_err(|status| {
+            let error = refused(&session, &status, &places, view.pushed, all);
+            match &relative {
+                Some(at) if status.code() == Code::AlreadyExists => error.after(another_time(at)),
+                Some(_) | None => error,
+            }
+        })?;
         view.add(answer.into_inner(), global.output);
         progress(view.pushed, all);
     }
@@ -98,21 +116,26 @@ fn given(options: PushArgs) -> Result<v1::Measurement, Error> {
             options.value
         },
         of: Some(of),
-        at_us: options.at.unwrap_or_default(),
+        at_us: options.at.map_or(0, |at| at.us),
         stands_for_us: options.stands_for.unwrap_or_default(),
     })
 }
 
-/// A refusal, and what was pushed before it. Places in a request are places in a part of the file.
-fn refused(session: &Session, status: &tonic::Status, done: usize, all: usize) -> Error {
-    let error = session.error(status);
+/// A refusal in words of what was written, and what was pushed before it.
+fn refused(session: &Session, status: &Status, places: &Places<'_>, done: usize, all: usize) -> Error {
+    let error = session.error(status).with_lines(|line| places.written(line));
     match done {
         0 => error,
         done => error.after(format!(
-            "{done} of {all} measurements were pushed before, so measurements[0] is the {}th; mend it and push the whole again",
-            done + 1
+            "{done} of {all} measurements were pushed before; mend it and push the whole again"
         )),
     }
+}
+
+/// Why a key that was pushed with a time from now is not the same measurement when it is pushed again.
+fn another_time(at: &Past) -> String {
+    let moment = print::timestamp(at.us).unwrap_or_default();
+    format!("--at with so long ago is another time at each run: to repeat a push write the moment, now --at {moment}")
 }
 
 impl PushedView {

@@ -67,7 +67,9 @@ async fn create(global: &Global, options: &CreateRolloutArgs) -> Result<(), Erro
     let flag = options.flag.as_ref();
     let wanted = start::plan(flag, &options.source)?;
     let session = Session::open(global).await?;
-    let (plan, plan_key) = start::ready(global, &session, flag, wanted).await?.into_wire();
+    let ready = start::ready(global, &session, flag, wanted).await?;
+    start::warn(&session, &ready).await?;
+    let (plan, plan_key) = ready.into_wire();
     let request = v1::CreateRolloutRequest {
         environment: session.environment(),
         plan,
@@ -80,7 +82,7 @@ async fn create(global: &Global, options: &CreateRolloutArgs) -> Result<(), Erro
 }
 
 async fn edit(global: &Global, options: &EditArgs) -> Result<(), Error> {
-    let plan = plan_file::read(&options.document.file)?;
+    let plan = plan_file::read(options.document.path()?)?;
     let session = Session::open(global).await?;
     let request = v1::EditRolloutRequest {
         environment: session.environment(),

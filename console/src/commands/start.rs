@@ -1,7 +1,7 @@
 //! A start: of a plan from a document, from options or from those that are stored, or of a rollout that was created.
 //!
 //! A person at a terminal sees what will be started, what lint has to say, and is asked. A script that names a plan
-//! means it: it is asked nothing.
+//! means it: it is asked nothing, and told what lint warns of.
 
 use evaluation::Key;
 use jiff::Timestamp;
@@ -93,6 +93,8 @@ pub(super) async fn start(global: &Global, options: &StartArgs) -> Result<(), Er
             if is_drafted || is_asked(options.yes) {
                 shown(global, &session, &ready).await?;
                 ask(&session, ready.plan(), options.yes)?;
+            } else {
+                warn(&session, &ready).await?;
             }
             let (plan, plan_key) = ready.into_wire();
             let request = v1::StartRolloutRequest {
@@ -260,9 +262,8 @@ fn from_options(flag: &Key, options: &InlinePlan) -> v1::Plan {
     }
 }
 
-/// Shows a plan and what lint has to say to whoever is asked; what lint refuses is refused.
-async fn shown(global: &Global, session: &Session, ready: &Ready) -> Result<(), Error> {
-    print::aside(&format!("{}\n", plan_view::page(ready.plan())));
+/// What lint has to say of a plan.
+async fn linted(session: &Session, ready: &Ready) -> Result<v1::LintPlanResponse, Error> {
     let (plan, plan_key) = match ready {
         Ready::Plan(plan) => (Some(plan.as_ref().clone()), String::new()),
         Ready::Stored(key, _) => (None, key.to_string()),
@@ -274,7 +275,28 @@ async fn shown(global: &Global, session: &Session, ready: &Ready) -> Result<(), 
         start_at_us: 0,
     };
     let found = session.plans().lint_plan(session.call(request)).await;
-    let found = found.map_err(|status| session.error(&status))?.into_inner();
+    Ok(found.map_err(|status| session.error(&status))?.into_inner())
+}
+
+/// Says what is worth a second thought, such as a guard without its baseline, where nobody is asked. What is refused is
+/// left to the call that follows.
+pub(super) async fn warn(session: &Session, ready: &Ready) -> Result<(), Error> {
+    match linted(session, ready).await {
+        Ok(found) => {
+            for warning in &found.warnings {
+                print::note(&format!("warning: {}", lint::note_line(warning)));
+            }
+            Ok(())
+        }
+        Err(Error::Refused(_) | Error::Usage(_)) => Ok(()),
+        Err(error @ (Error::Unreachable { .. } | Error::Unanswered { .. } | Error::Output(_))) => Err(error),
+    }
+}
+
+/// Shows a plan and what lint has to say to whoever is asked; what lint refuses is refused.
+async fn shown(global: &Global, session: &Session, ready: &Ready) -> Result<(), Error> {
+    print::aside(&format!("{}\n", plan_view::page(ready.plan())));
+    let found = linted(session, ready).await?;
     if !found.violations.is_empty() {
         return Err(Error::Refused(found.violations.iter().map(lint::note_line).collect()));
     }

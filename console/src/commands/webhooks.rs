@@ -163,6 +163,12 @@ async fn test(global: &Global, session: &Session, key: &Key) -> Result<End, Erro
         "webhook_id": tried.webhook_id,
     });
     print::show(global.output, &value, || webhook::tried(key.as_str(), &tried))?;
+    // Whoever has mended a receiver that was gone expects deliveries now.
+    if tried.delivered && read(session, key).await.is_ok_and(|webhook| webhook.disabled) {
+        print::note(&format!(
+            "it is disabled, and nothing of what waits is sent; deliver with: tidegate webhooks update {key} --enable"
+        ));
+    }
     Ok(if tried.delivered { End::Done } else { End::Unhealthy })
 }
 

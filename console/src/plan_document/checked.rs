@@ -161,9 +161,9 @@ pub(super) fn map_of(node: &Node, path: &str, check: Check, problems: &mut Probl
     }
 }
 
-/// A list of texts as a document has it: one alone without brackets.
+/// A list of texts as a document has it: always a list, so that a program that reads it needs one form.
 pub(super) fn write(texts: &[String]) -> Option<Tree> {
-    (!texts.is_empty()).then(|| Tree::one_or_list(texts))
+    Tree::texts(texts)
 }
 
 /// A map of texts as a document has it.

@@ -252,7 +252,7 @@ fn a_short_form_and_a_long_one_are_one_plan_and_the_short_one_is_written() {
             "guards: [{harm: p95 > 1 s, level: Warn}]",
             "guards:\n- harm: p95 > 1 s\n  level: warn",
         ),
-        ("warning: [p95 > 1 s]", "warning: p95 > 1 s"),
+        ("warning: p95 > 1 s", "warning:\n- p95 > 1 s"),
         ("warning: [p95 > 1 s, stable]", "warning:\n- p95 > 1 s\n- stable"),
         ("exit: [{name: docs}]", "exit:\n- docs"),
         ("exit: [{name: docs, by: Automation}]", "exit:\n- docs by automation"),
@@ -281,7 +281,7 @@ fn a_short_form_and_a_long_one_are_one_plan_and_the_short_one_is_written() {
             "start_at: 2026-12-01T10:00 Europe/Berlin",
             "start_at: 2026-12-01T09:00:00Z",
         ),
-        ("unit_by: [user]", "unit_by: user"),
+        ("unit_by: user", "unit_by:\n- user"),
         (
             "metrics: [{key: depth, prometheus: {query: max(depth)}}]",
             "metrics:\n- key: depth\n  prometheus: max(depth)",

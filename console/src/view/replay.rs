@@ -218,10 +218,14 @@ fn other_moves(replay: &v1::ReplayRolloutResponse) -> Option<String> {
             let dismissed = replay.moves.iter().filter(|made| made.dismissed).count();
             let over = match dismissed {
                 0 => String::new(),
-                count => format!("; {count} over evidence that a person had dismissed"),
+                count => format!("; {count} over what a person had dismissed"),
+            };
+            let unjudged = match replay.moves.iter().filter(|made| made.agrees.is_none()).count() {
+                0 => String::new(),
+                count => format!("; {count} not judged: what they rest on is in no batch"),
             };
             Some(format!(
-                "transitions that the evidence had a say in: {moves}, none differs{over}"
+                "transitions that the guards had a say in: {moves}, none differs{over}{unjudged}"
             ))
         }
         (other, _) => {
@@ -339,7 +343,7 @@ mod tests {
              abort      never\n\
              strongest  2026-01-01 12:02:20Z  14     23.0      840                 about 168  error-rate > 1x control\n\
              \n\
-             transitions that the evidence had a say in: 1, none differs"
+             transitions that the guards had a say in: 1, none differs"
         );
     }
 

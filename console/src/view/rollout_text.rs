@@ -55,12 +55,9 @@ pub(crate) fn line(rollout: &v1::Rollout) -> String {
     if !rollout.waits.is_empty() && rollout.end.is_none() {
         parts.push(format!("waits for {}", waits(rollout)));
     }
-    parts.extend(
-        rollout
-            .evidence
-            .as_ref()
-            .map(|evidence| format!("evidence {}", show_evidence(evidence))),
-    );
+    if rollout.evidence.is_some() {
+        parts.push(format!("evidence {}", evidence_now(rollout)));
+    }
     if let Some(counts) = &rollout.stage_counts {
         parts.push(format!("treatment {}", arm(counts.treatment.as_ref())));
         parts.push(format!("control {}", arm(counts.control.as_ref())));
@@ -125,6 +122,24 @@ fn soaked(rollout: &v1::Rollout) -> String {
             format!("soaked {}", duration::rounded(rollout.soaked_us))
         }
         _ => format!("soaked {} of {}", duration::rounded(rollout.soaked_us), dwell(rollout)),
+    }
+}
+
+/// The evidence beside its levels, and of which guard it is where that may not abort by it.
+fn evidence_now(rollout: &v1::Rollout) -> String {
+    let Some(evidence) = &rollout.evidence else {
+        return String::new();
+    };
+    let shown = show_evidence(evidence);
+    let guards = rollout.plan.iter().flat_map(|plan| &plan.guards);
+    let mut leads = guards.skip(evidence.guard as usize).take(1);
+    match leads.next().filter(|_| evidence.log_evidence.is_some()) {
+        Some(guard) if matches!(guard.level(), v1::GuardLevel::Warn | v1::GuardLevel::Hold) => {
+            let level = guard.level().as_str_name();
+            let level = level.strip_prefix("GUARD_LEVEL_").unwrap_or(level);
+            format!("{shown} of {}, level {}", guard.harm, level.to_ascii_lowercase())
+        }
+        Some(_) | None => shown,
     }
 }
 
@@ -267,7 +282,7 @@ fn head(rollout: &v1::Rollout) -> String {
     let acked = percent(rollout.acked_buckets);
     let started = print::moment(rollout.started_at_us);
     let delivery = rollout.delivery.as_ref().map(delivery).unwrap_or_default();
-    let evidence = rollout.evidence.as_ref().map(show_evidence).unwrap_or_default();
+    let evidence = evidence_now(rollout);
     let (soaked, end) = match &rollout.end {
         None => (soaked(rollout), String::new()),
         Some(reached) => (String::new(), end(reached)),
@@ -426,6 +441,26 @@ mod tests {
              evidence 1.30 (warn 10.0, hold 31.6, abort 100: none) | treatment 3 bad of 400 (0.75 %) | \
              control 50 bad of 8,000 (0.62 %)"
         );
+    }
+
+    #[test]
+    fn evidence_that_only_holds_says_of_which_guard_it_is() {
+        let mut held = rollout();
+        let guard = |harm: &str, level: v1::GuardLevel| v1::Guard {
+            harm: harm.into(),
+            level: level.into(),
+            ..Default::default()
+        };
+        held.plan.as_mut().unwrap().guards = vec![
+            guard("error-rate > 1x control", v1::GuardLevel::Abort),
+            guard("p95 > 1x control", v1::GuardLevel::Hold),
+        ];
+        assert!(line(&held).contains("abort 100: none) |"), "{}", line(&held));
+        let evidence = held.evidence.as_mut().unwrap();
+        (evidence.guard, evidence.log_evidence) = (1, Some(61_f64.ln()));
+        evidence.level = "hold".into();
+        let expected = "evidence 61.0 (warn 10.0, hold 31.6, abort 100: hold) of p95 > 1x control, level hold |";
+        assert!(line(&held).contains(expected), "{}", line(&held));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) struct SignalView {
     /// By its position.
     guard: Option<u32>,
     harm: String,
+    criterion: String,
     log_size: Option<f64>,
     raised: bool,
     dismissed: bool,
@@ -28,6 +29,7 @@ impl SignalView {
             signal: signal.signal.clone(),
             guard: signal.guard,
             harm: signal.harm.clone(),
+            criterion: signal.criterion.clone(),
             log_size: signal.log_size,
             raised: signal.raised,
             dismissed: signal.dismissed,
@@ -56,13 +58,13 @@ pub(crate) fn line(rollout: &v1::Rollout, signal: &v1::Signal) -> String {
         (true, _) => format!("dismissed: {what}, {by}"),
         (false, "") => format!("raised: {what}; if it is no harm: {}", command(rollout, signal)),
         (false, _) => format!(
-            "raised again: {what}, which has doubled since it was dismissed {by}; if it is still no harm: {}",
+            "raised again: {what}, which has grown since it was dismissed {by}; if it is still no harm: {}",
             command(rollout, signal)
         ),
     })
 }
 
-/// `evidence 61.2 of guard 2, p95 > 1x control (slower than control)`.
+/// `evidence 61.2 of guard 2, p95 > 1x control (slower than control)`, `inconclusive: conversion > 2 %`.
 fn what(signal: &v1::Signal) -> String {
     let size = signal
         .log_size
@@ -72,7 +74,11 @@ fn what(signal: &v1::Signal) -> String {
         .guard
         .map(|guard| format!(" of guard {}, {}", guard + 1, signal.harm))
         .unwrap_or_default();
-    format!("{}{size}{guard}", signal.signal)
+    let criterion = match signal.criterion.as_str() {
+        "" => String::new(),
+        written => format!(": {written}"),
+    };
+    format!("{}{size}{guard}{criterion}", signal.signal)
 }
 
 fn command(rollout: &v1::Rollout, signal: &v1::Signal) -> String {
@@ -91,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_says_what_to_type_until_it_is_dismissed_and_again_when_it_has_doubled() {
+    fn a_signal_says_what_to_type_until_it_is_dismissed_and_again_when_it_has_grown() {
         let rollout = v1::Rollout {
             name: "checkout#3".to_owned(),
             ..v1::Rollout::default()

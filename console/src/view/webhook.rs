@@ -160,7 +160,8 @@ fn names(names: &[String]) -> String {
 fn standing(webhook: &v1::Webhook) -> String {
     let waiting = webhook.progress.as_ref().map_or(0, |progress| progress.waiting);
     match (webhook.disabled, waiting) {
-        (true, _) => "disabled".to_owned(),
+        (true, 0) => "disabled".to_owned(),
+        (true, waiting) => format!("disabled, {} waiting", print::count(waiting.into())),
         (false, 0) => "ok".to_owned(),
         (false, waiting) => format!("{} waiting", print::count(waiting.into())),
     }

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use proto::v1::{self, measurement::Of};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::fake::{Answer, Fake};
 
@@ -17,6 +18,35 @@ impl v1::measurements_server::Measurements for Fake {
             .any(|measurement| measurement.metric == "nothing")
         {
             return Err(Status::invalid_argument("measurements[0].metric: nothing is no metric"));
+        }
+        let wrong = request.measurements.iter().position(|one| one.metric == "unfit");
+        if let Some(at) = wrong {
+            let fields = [("stands_for_us", "is for levels"), ("values[0]", "is 17")];
+            let violations =
+                fields.map(|(field, what)| FieldViolation::new(format!("measurements[{at}].{field}"), what));
+            let details = ErrorDetails::with_bad_request(violations.to_vec());
+            return Err(Status::with_error_details(
+                Code::InvalidArgument,
+                "two violations",
+                details,
+            ));
+        }
+        let at_of = |key: &str| {
+            state
+                .pushed
+                .iter()
+                .find(|known| known.key == key)
+                .map(|known| known.at_us)
+        };
+        let moved = request
+            .measurements
+            .iter()
+            .find(|one| at_of(&one.key).is_some_and(|at_us| at_us != one.at_us));
+        if let Some(moved) = moved {
+            return Err(Status::already_exists(format!(
+                "{} was pushed with another time",
+                moved.key
+            )));
         }
         let before = state.pushed.len();
         let pushed = request.measurements.iter().map(|measurement| v1::Pushed {
@@ -151,4 +181,54 @@ async fn what_is_wrong_is_said_with_its_line_and_with_what_went_before() {
         run.err.contains("100 of 200 measurements were pushed before"),
         "{run:?}"
     );
+}
+
+#[tokio::test]
+async fn what_is_refused_is_named_as_people_wrote_it() {
+    let fake = Fake::start().await;
+    let push = |rest: &[&'static str]| [&["push", "--flag", "checkout"], rest].concat();
+    let options = push(&["--metric", "unfit", "--arm", "control", "--key", "K", "--for", "2m"]);
+    let run = fake.run(&options).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.err.contains("--for: is for levels") && run.err.contains("--value: is 17"),
+        "{run:?}"
+    );
+    let text = "\n{\"key\": \"A\", \"metric\": \"cpu\", \"arm\": \"control\"}\n\n\
+                {\"key\": \"B\", \"metric\": \"unfit\", \"arm\": \"control\"}\n";
+    let run = fake.run_with_input(&push(&["-f", "-"]), text).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("-:4: for: is for levels"), "{run:?}");
+    assert!(run.err.contains("-:4: values[0]: is 17"), "{run:?}");
+    let long = push(&["--metric", "cpu", "--arm", "control", "--key", "K", "--for", "30h"]);
+    let run = fake.run(&long).await;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.err.contains("--for") && run.err.contains("24h"), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_push_with_a_time_from_now_that_is_repeated_is_told_how_to_write_it() {
+    let fake = Fake::start().await;
+    let push = |at| {
+        [
+            "push",
+            "--flag",
+            "checkout",
+            "--metric",
+            "complaints",
+            "--arm",
+            "control",
+            "--key",
+            "R-1",
+            "--at",
+            at,
+        ]
+    };
+    assert_eq!(fake.run(&push("5m")).await.code, 0);
+    let run = fake.run(&push("6m")).await;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.err.contains("another time at each run"), "{run:?}");
+    // A moment is the same at each run.
+    let run = fake.run(&push("2026-01-01T00:00:00Z")).await;
+    assert!(run.code == 1 && !run.err.contains("at each run"), "{run:?}");
 }

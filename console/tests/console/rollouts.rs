@@ -93,6 +93,28 @@ lost_after: 45s
 }
 
 #[tokio::test]
+async fn what_lint_warns_of_is_said_at_a_start_that_asks_nobody() {
+    let fake = Fake::start().await;
+    fake.state().lint = v1::LintPlanResponse {
+        warnings: vec![v1::LintNote {
+            field: "guards[1].harm".into(),
+            description: "p99 > 2x baseline needs a baseline of p99".into(),
+        }],
+        ..Default::default()
+    };
+    let document = "{flag: checkout, treatment: on, control: off, stages: [{name: all, percentage: 100, dwell: 0s}]}";
+    for command in [
+        &["rollout", "start", "-f", "-", "--yes"][..],
+        &["rollout", "create", "-f", "-"],
+    ] {
+        let run = fake.run_with_input(command, document).await;
+        assert_eq!(run.code, 0, "{run:?}");
+        let said = "warning: guards[1].harm: p99 > 2x baseline needs a baseline of p99";
+        assert!(run.err.contains(said), "{run:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_watch_ends_as_the_rollout_ends() {
     let fake = Fake::start().await;
     let soaking = rollout(v1::RolloutPhase::Soaking, 5_000, &["started"]);

@@ -190,6 +190,26 @@ async fn an_update_gives_only_what_it_names() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_disabled_webhook_is_shown_and_a_try_says_what_sends_it() {
+    let fake = with_pager().await;
+    let hint = "tidegate webhooks update pager --enable";
+    let taken = fake.run(&["webhooks", "test", "pager"]).await;
+    assert!(!taken.err.contains(hint), "{taken:?}");
+    let disable = |webhook: &mut v1::Webhook| {
+        webhook.disabled = true;
+        webhook.progress = Some(v1::WebhookProgress {
+            waiting: 1_200,
+            ..Default::default()
+        });
+    };
+    fake.state().webhooks.entry("pager".into()).and_modify(disable);
+    let listed = fake.run(&["webhooks", "list"]).await;
+    assert!(listed.out.contains("disabled, 1,200 waiting"), "{listed:?}");
+    let taken = fake.run(&["webhooks", "test", "pager"]).await;
+    assert!(taken.code == 0 && taken.err.contains(hint), "{taken:?}");
+}
+
+#[tokio::test]
 async fn a_try_says_what_was_answered_and_its_exit_code_says_whether_it_was_taken() {
     let fake = with_pager().await;
     let taken = fake.run(&["webhooks", "test", "pager"]).await;
@@ -213,6 +233,10 @@ async fn a_secret_is_changed_for_another() {
         .run(&["webhooks", "rotate", "pager", "--keep-previous", "0s"])
         .await;
     assert_eq!(leaked.code, 0, "{leaked:?}");
+    let long = fake
+        .run(&["webhooks", "rotate", "pager", "--keep-previous", "8d"])
+        .await;
+    assert!(long.code == 2 && long.err.contains("--keep-previous"), "{long:?}");
     assert_eq!(fake.state().asked, ["86400000000", "0"]);
 }
 

@@ -13,7 +13,7 @@ use proto::{
     status::{invalid, violation},
     v1::{self, baselines_server::Baselines},
 };
-use rollout::measure::CapturedArms;
+use rollout::{catalogue, measure::CapturedArms};
 use runtime::clock::now_us;
 use tonic::{Request, Response, Status};
 
@@ -40,6 +40,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct BaselinesApi {
     view: View,
+    /// How long a visit must have soaked to be captured.
+    shortest_capture_us: i64,
 }
 
 /// What a baseline is to hold.
@@ -54,8 +56,11 @@ struct Wanted {
 
 impl BaselinesApi {
     /// The service over a view.
-    pub(crate) fn new(view: View) -> Self {
-        Self { view }
+    pub(crate) fn new(view: View, shortest_capture_us: i64) -> Self {
+        Self {
+            view,
+            shortest_capture_us,
+        }
     }
 
     /// Stores a baseline whose key is free.
@@ -136,7 +141,8 @@ impl Baselines for BaselinesApi {
         let environment = refusal::environment(&state, &request.environment)?;
         let rollout = found_rollout(&state, &environment, &request.rollout)?;
         let visited = self.visited(&state, &rollout, &request.stage).await?;
-        let captured = capture(&rollout, &state.evidence_of(rollout.id), &visited);
+        let evidence = state.evidence_of(rollout.id);
+        let captured = capture(&rollout, &evidence, &visited, self.shortest_capture_us);
         let Capture {
             origin,
             values,
@@ -243,7 +249,14 @@ impl Baselines for BaselinesApi {
 fn find<'s>(state: &'s State, environment: &Key, key: &str) -> Result<&'s Arc<BaselineRecord>, Status> {
     let key = refusal::key("key", key)?;
     let found = state.baseline(environment, &key);
-    found.ok_or_else(|| Status::not_found(format!("baseline {key} does not exist in environment {environment}")))
+    found.ok_or_else(|| {
+        let keys = state.baselines_of(environment, None).map(|record| record.key.as_str());
+        let near = catalogue::nearest_name(key.as_str(), keys);
+        let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        Status::not_found(format!(
+            "baseline {key} does not exist in environment {environment}{near}"
+        ))
+    })
 }
 
 /// Refuses a key that is taken, and one baseline too many.

@@ -22,7 +22,11 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use uuid::Uuid;
 
-use self::{read::Asked, taken::Taken, units::Units};
+use self::{
+    read::{Asked, Malformed},
+    taken::Taken,
+    units::Units,
+};
 use super::{race::Race, refusal, rollouts::found_rollout};
 use crate::{
     health::{is_judged, metrics as names},
@@ -47,7 +51,7 @@ pub(crate) struct MeasurementsApi {
 }
 
 impl MeasurementsApi {
-    /// The service over the truth and the levels of rollouts.
+    /// The service over the truth, and over who takes levels in.
     pub(crate) fn new(truth: Truth, levels: Levels) -> Self {
         Self {
             units: Units::new(truth.clone()),
@@ -74,6 +78,26 @@ impl MeasurementsApi {
         Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }
 
+    /// What is wrong with a request that is malformed: of what is well-formed in it, too.
+    async fn refuse(&self, rollout: Option<&RolloutRecord>, mut malformed: Malformed, actor: &Actor) -> Status {
+        if let Some(rollout) = rollout {
+            let (places, asked): (Vec<_>, Vec<_>) = std::mem::take(&mut malformed.asked).into_iter().unzip();
+            let known =
+                futures::future::try_join(self.remembered(rollout, &asked), self.units.exposures(rollout, &asked));
+            let (before, exposures) = match known.await {
+                Ok(known) => known,
+                Err(status) => return status,
+            };
+            // What was pushed before is right.
+            let new = places.into_iter().zip(asked.iter().zip(&exposures));
+            let new = new.filter(|(_, (asked, _))| !before.contains_key(&asked.key));
+            malformed
+                .found
+                .extend(taken::take(rollout, new, actor).err().into_iter().flatten());
+        }
+        invalid(&malformed.violations())
+    }
+
     /// Makes what is new durable, and answers.
     async fn take(
         &self,
@@ -92,20 +116,25 @@ impl MeasurementsApi {
             }
             let new = asked.iter().zip(exposures).enumerate();
             let new = new.filter(|(_, (asked, _))| !before.contains_key(&asked.key));
-            let taken = taken::take(rollout, new, actor).map_err(|violations| invalid(&violations))?;
+            let taken = taken::take(rollout, new, actor).map_err(|found| {
+                let malformed = Malformed {
+                    found,
+                    ..Malformed::default()
+                };
+                invalid(&malformed.violations())
+            })?;
             if !taken.remembered.is_empty() {
                 check_room(&state, rollout, &taken)?;
                 let txn = txn(rollout, &taken);
                 let is_committed = if taken.levels.is_empty() {
                     race.commit(&state, txn).await?.is_some()
                 } else {
-                    let turn = self.levels.turn(self.truth.store(), rollout).await?;
-                    let txn = turn.keep(txn, rollout, &taken.levels, now_us());
-                    let is_committed = race.commit(&state, txn).await?.is_some();
-                    if is_committed {
-                        turn.note(taken.levels);
-                    }
-                    is_committed
+                    let turn = self.levels.turn(rollout.id).await;
+                    let state = self.truth.state();
+                    let now = state.rollout(&rollout.environment, rollout.id);
+                    let now = now.ok_or_else(|| Status::failed_precondition(ended(&rollout.name())))?;
+                    let txn = turn.keep(txn, &state, now, &taken.levels, now_us());
+                    race.commit(&state, txn).await?.is_some()
                 };
                 if !is_committed {
                     continue;
@@ -130,11 +159,28 @@ impl Measurements for MeasurementsApi {
         } = request.into_inner();
         let state = self.truth.state();
         let environment = refusal::environment(&state, &environment)?;
-        let asked = read::read(&state, &environment, measurements).map_err(|violations| invalid(&violations))?;
-        let rollout = rollout_of(&state, &environment, (&rollout, &flag), &asked)?;
+        let named = named(&state, &environment, &rollout, &flag)?;
+        let asked = match read::read(&state, &environment, measurements) {
+            Ok(asked) => asked,
+            Err(malformed) => return Err(self.refuse(named.as_deref(), malformed, &actor).await),
+        };
+        let rollout = rollout_of(&state, &environment, named, &asked)?;
         let exposures = self.units.exposures(&rollout, &asked).await?;
         let answer = self.take(&rollout, &asked, &exposures, &actor).await?;
         Ok(Response::new(answer))
+    }
+}
+
+/// The rollout that a request names, itself or by its flag; none: its tokens tell.
+fn named(state: &State, environment: &Key, rollout: &str, flag: &str) -> Result<Option<Arc<RolloutRecord>>, Status> {
+    match (rollout, flag) {
+        ("", "") => Ok(None),
+        ("", flag) => of_flag(state, environment, flag).map(Some),
+        (rollout, "") => found_rollout(state, environment, rollout).map(Some),
+        (_, _) => {
+            let description = "must not be given beside rollout: one or the other";
+            Err(invalid(&[violation("flag", description)]))
+        }
     }
 }
 
@@ -142,25 +188,19 @@ impl Measurements for MeasurementsApi {
 fn rollout_of(
     state: &State,
     environment: &Key,
-    (rollout, flag): (&str, &str),
+    named: Option<Arc<RolloutRecord>>,
     asked: &[Asked],
 ) -> Result<Arc<RolloutRecord>, Status> {
-    let tokens = asked.iter().filter_map(|asked| asked.named.token());
-    let tokens = tokens.map(|token| token.exposure.rollout).collect::<Vec<_>>();
-    let found = match (rollout, flag, tokens.first()) {
-        ("", "", None) => {
-            let description = "name the rollout, or the flag, unless every measurement has a token";
-            return Err(invalid(&[violation("rollout", description)]));
-        }
-        ("", "", Some(index)) => state
-            .rollout_at(environment, *index)
+    let mut tokens = asked.iter().filter_map(|asked| asked.named.token());
+    let found = match (named, tokens.next()) {
+        (Some(named), _) => named,
+        (None, Some(token)) => state
+            .rollout_at(environment, token.exposure.rollout)
             .cloned()
             .ok_or_else(|| Status::failed_precondition(ended("the rollout of the tokens")))?,
-        ("", flag, _) => of_flag(state, environment, flag)?,
-        (rollout, "", _) => found_rollout(state, environment, rollout)?,
-        (_, _, _) => {
-            let description = "must not be given beside rollout: one or the other";
-            return Err(invalid(&[violation("flag", description)]));
+        (None, None) => {
+            let description = "name the rollout, or the flag, unless every measurement has a token";
+            return Err(invalid(&[violation("rollout", description)]));
         }
     };
     let others = asked.iter().enumerate().filter(|(_, asked)| {
@@ -178,11 +218,14 @@ fn rollout_of(
     Ok(found)
 }
 
-/// The rollout that holds a flag, else the watch of its kill switch, else its newest rollout.
+/// The rollout that holds a flag, else the watch of its kill switch, else its newest rollout: what is said after an
+/// abort is said of what was aborted, and not of whether it recovers.
 fn of_flag(state: &State, environment: &Key, flag: &str) -> Result<Arc<RolloutRecord>, Status> {
     let flag = refusal::key("flag", flag)?;
     let held = state.holder(environment, &flag);
-    let found = held.or_else(|| state.watch_of(environment, &flag));
+    let of_kill_switch = |watch: &&Arc<RolloutRecord>| watch.plan.kill_switch.is_some();
+    let watch = || state.watch_of(environment, &flag).filter(of_kill_switch);
+    let found = held.or_else(watch);
     match found {
         Some(found) => Ok(found.clone()),
         None => found_rollout(state, environment, &flag),

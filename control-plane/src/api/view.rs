@@ -11,7 +11,10 @@ mod stages;
 use std::{cmp::Reverse, sync::Arc};
 
 use proto::v1;
-use rollout::{EvidenceNumber, Facts, Phase, evidence::budget};
+use rollout::{
+    EvidenceNumber, Facts, Phase,
+    evidence::budget::{self, Ladder, Standing},
+};
 
 pub(super) use self::{
     guards::unit_of,
@@ -105,7 +108,7 @@ impl View {
         } else {
             before(record, record.end.is_some())
         };
-        let mut shown = evidence_shown(record, known.evidence);
+        let mut shown = evidence_now(record, &gathered.examination.standing);
         shown.batches = evidence.batches;
         shown.fresh = known.fresh;
         let stuck = Stuck::of(record, now_us);
@@ -169,7 +172,7 @@ impl View {
             guard_views: Vec::new(),
             side_by_side: None,
             signals: signals::signals(&record.plan, &progress, known),
-            levels: parts::levels(&record.plan, self.sources.levels.shown(record, now_us)),
+            levels: parts::levels(&record.plan, self.sources.levels.shown(state, record, now_us)),
         }
     }
 }
@@ -234,6 +237,20 @@ fn delivery(reach: &Reach, unreached: Vec<String>, wanted_revision: u64) -> v1::
         applied: reach.delivery.applied,
         persisted: reach.delivery.persisted,
         unreached,
+    }
+}
+
+/// The evidence that has come furthest, within the levels of the guards: that of a guard that may only hold, where it is
+/// what holds the rollout.
+fn evidence_now(record: &RolloutRecord, standing: &Standing) -> v1::Evidence {
+    let culprit = standing.culprit(record.plan.alpha);
+    let (rung, number) = match culprit {
+        Some((rung, number)) => (rung, Some(number)),
+        None => (Ladder::None, standing.abort.or(standing.hold).or(standing.warn)),
+    };
+    v1::Evidence {
+        level: rung.name().to_owned(),
+        ..evidence_shown(record, number)
     }
 }
 
@@ -332,5 +349,34 @@ mod tests {
         waiting.state.visits.clear();
         let shares = [&waiting, &first, &second].map(|record| (before(record, false), before(record, true)));
         assert_eq!(shares, [(0, 0), (0, 5_000), (5_000, 50_000)]);
+    }
+
+    #[test]
+    fn the_evidence_that_is_shown_is_what_has_come_furthest_within_the_levels_of_the_guards() {
+        let record = rollout_of(rollout::Unit::Unit, &[5], 0);
+        let number = |guard, evidence: f64| {
+            Some(EvidenceNumber {
+                guard,
+                horizon: 1,
+                is_doubted: false,
+                log_evidence: evidence.ln(),
+            })
+        };
+        let shown = |abort, hold, warn| {
+            let shown = evidence_now(&record, &Standing { warn, hold, abort });
+            (shown.level, shown.guard)
+        };
+        let (small, large) = (number(0, 0.004), number(1, 1e40));
+        assert_eq!(shown(small, None, None), ("none".to_owned(), 0));
+        assert_eq!(shown(small, large, None), ("hold".to_owned(), 1));
+        assert_eq!(shown(small, None, large), ("warn".to_owned(), 1));
+        assert_eq!(
+            shown(number(0, 60.0), large, None),
+            ("hold".to_owned(), 0),
+            "it may do more"
+        );
+        assert_eq!(shown(number(0, 100.0), large, None), ("abort".to_owned(), 0));
+        assert_eq!(shown(None, number(1, 2.0), None), ("none".to_owned(), 1));
+        assert_eq!(evidence_now(&record, &Standing::default()).log_evidence, None);
     }
 }

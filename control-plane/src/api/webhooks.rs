@@ -233,8 +233,12 @@ impl Service for WebhooksApi {
         request: Request<v1::ListWebhookDeliveriesRequest>,
     ) -> Result<Response<v1::ListWebhookDeliveriesResponse>, Status> {
         let request = request.into_inner();
-        let id = find(&self.truth.state(), &request.key)?.id;
-        let page = deliveries::page(self.truth.store(), id, request).await?;
+        let record = find(&self.truth.state(), &request.key)?.clone();
+        // While a receiver rests nothing is sent to it, and never in the past.
+        let next_us = self.webhooks.standing(record.id).next_us;
+        let not_before_us = next_us.unwrap_or(0).max(runtime::clock::now_us());
+        let not_before_us = (!record.disabled).then_some(not_before_us);
+        let page = deliveries::page(self.truth.store(), record.id, not_before_us, request).await?;
         Ok(Response::new(page))
     }
 }

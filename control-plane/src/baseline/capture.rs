@@ -1,14 +1,13 @@
 //! Capturing: a visit of a stage becomes a baseline.
 //!
-//! Taken are the numbers of the control arm; of everybody where nobody had the treatment. A visit needs 15 minutes in
-//! which data was complete, which also proves that reporting works, and a hundred outcomes. Pure: how long a visit has
-//! soaked is for the caller to know.
+//! Taken are the numbers of the control arm; of everybody where nobody had the treatment. A visit needs a time in which
+//! data was complete (15 minutes, unless the control plane was told otherwise), which also proves that reporting works,
+//! and a hundred outcomes. Pure: how long a visit has soaked is for the caller to know.
 
 use std::collections::BTreeMap;
 
 use rollout::{
-    Visit,
-    evidence::bases,
+    Visit, duration,
     measure::{self, CapturedArms, FEWEST_CAPTURED, Sums, Whose},
 };
 
@@ -46,12 +45,14 @@ pub(crate) enum CaptureError {
     #[error("everybody had the treatment in stage {0}, so there is nothing that was before")]
     NoControl(String),
     /// Too short.
-    #[error("stage {stage} has {seconds} s of complete data; a baseline needs {} s", bases::SHORTEST_CAPTURE_US / 1_000_000)]
+    #[error("stage {stage} has {} of complete data; a baseline needs {}", duration::exact(.soaked_us - .soaked_us % 1_000_000), duration::exact(*.shortest_us))]
     TooShort {
         /// The stage.
         stage: String,
         /// How much there is.
-        seconds: i64,
+        soaked_us: i64,
+        /// How much there must be.
+        shortest_us: i64,
     },
     /// Too little.
     #[error("stage {stage} has {outcomes} outcomes of the control; a baseline needs {FEWEST_CAPTURED}")]
@@ -63,20 +64,24 @@ pub(crate) enum CaptureError {
     },
 }
 
-/// What a visit of a stage was like.
+/// What a visit of a stage was like, if it has soaked for so long.
 pub(crate) fn capture(
     rollout: &RolloutRecord,
     evidence: &EvidenceRecord,
     visited: &Visited,
+    shortest_us: i64,
 ) -> Result<Capture, CaptureError> {
     let visit = visited.visit;
     let stage = rollout.plan.stages.get(visit.stage);
     let name = stage.map(|stage| stage.name.clone()).unwrap_or_default();
     let whose = whose(rollout, visit.stage).ok_or_else(|| CaptureError::NoControl(name.clone()))?;
     let soaked_us = visited.soaked_us;
-    if !bases::is_captured(soaked_us) {
-        let seconds = soaked_us / 1_000_000;
-        return Err(CaptureError::TooShort { stage: name, seconds });
+    if soaked_us < shortest_us {
+        return Err(CaptureError::TooShort {
+            stage: name,
+            soaked_us,
+            shortest_us,
+        });
     }
     let key = (visit.stage as u8, visit.visit);
     let counts = evidence.visit(key.0, key.1);
@@ -176,14 +181,15 @@ mod tests {
     #[test]
     fn a_visit_of_a_quarter_of_an_hour_is_what_its_control_was() {
         let rollout = rollout_of(Unit::Unit, &[5, 50], SECOND_US);
-        let captured = capture(&rollout, &evidence(), &visited(0, QUARTER_US)).unwrap();
+        let captured = capture(&rollout, &evidence(), &visited(0, QUARTER_US), QUARTER_US).unwrap();
         assert_eq!(error_rate(&captured), ("1 %".to_owned(), 200));
         assert_eq!(captured.origin.until_us, START_US + 2 * QUARTER_US);
         assert_eq!(
-            capture(&rollout, &evidence(), &visited(0, QUARTER_US - 1)),
+            capture(&rollout, &evidence(), &visited(0, QUARTER_US - 1), QUARTER_US),
             Err(CaptureError::TooShort {
                 stage: "at-5".to_owned(),
-                seconds: 899
+                soaked_us: QUARTER_US - 1,
+                shortest_us: QUARTER_US
             })
         );
     }
@@ -192,11 +198,16 @@ mod tests {
     fn a_visit_without_a_control_or_without_outcomes_is_no_baseline() {
         let rollout = rollout_of(Unit::Unit, &[5, 100], SECOND_US);
         assert_eq!(
-            capture(&rollout, &evidence(), &visited(1, QUARTER_US)),
+            capture(&rollout, &evidence(), &visited(1, QUARTER_US), QUARTER_US),
             Err(CaptureError::NoControl("at-100".to_owned()))
         );
         assert_eq!(
-            capture(&rollout, &EvidenceRecord::default(), &visited(0, QUARTER_US)),
+            capture(
+                &rollout,
+                &EvidenceRecord::default(),
+                &visited(0, QUARTER_US),
+                QUARTER_US
+            ),
             Err(CaptureError::TooFew {
                 stage: "at-5".to_owned(),
                 outcomes: 0
@@ -210,7 +221,7 @@ mod tests {
         let mut plan = (*rollout.plan).clone();
         plan.stages[0].shadow = true;
         rollout.plan = plan.into();
-        let captured = capture(&rollout, &evidence(), &visited(0, QUARTER_US)).unwrap();
+        let captured = capture(&rollout, &evidence(), &visited(0, QUARTER_US), QUARTER_US).unwrap();
         assert_eq!(error_rate(&captured), ("17.333333 %".to_owned(), 300));
         assert_eq!(captured.origin.whose, Whose::Both);
         let buckets = captured.arms.of(&rollout.counted[0].counting).unwrap();
@@ -224,7 +235,7 @@ mod tests {
         let mut by_hour = evidence();
         let sums = by_hour.sums[&(0, 1)].clone();
         by_hour.hours.insert(((0, 1), 33), sums);
-        let captured = capture(&rollout, &by_hour, &visited(0, QUARTER_US)).unwrap();
+        let captured = capture(&rollout, &by_hour, &visited(0, QUARTER_US), QUARTER_US).unwrap();
         let hours = captured.arms.by_hour(&rollout.counted[0].counting).unwrap();
         assert_eq!(hours.keys().collect::<Vec<_>>(), [&33]);
     }

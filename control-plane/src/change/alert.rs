@@ -31,10 +31,23 @@ pub(crate) fn raise(txn: Txn, state: &State, record: &RolloutRecord, alert: &Ale
         )
 }
 
-/// An alert by itself, while the rollout is as it was seen; none: it was told in this visit.
-pub(crate) fn alone(state: &State, record: &RolloutRecord, alert: &Alert, now_us: i64) -> Option<Txn> {
-    let is_told = state.is_alerted(record, &alert.about);
-    (!is_told).then(|| raise(unchanged(record), state, record, alert, now_us))
+/// Adds the alert of what happens by this very transaction and no other: its event, and no note that it was told.
+pub(crate) fn tell(txn: Txn, record: &RolloutRecord, alert: &Alert, now_us: i64) -> Txn {
+    let event = alert::event(record, alert, now_us);
+    let at = keys::alert(
+        &record.environment,
+        record.id,
+        record.state.sequence,
+        &alert.about.word(),
+    );
+    txn.put(at, model::write_events(&[event]))
+}
+
+/// Alerts by themselves, while the rollout is as it was seen.
+pub(crate) fn alone(state: &State, record: &RolloutRecord, alerts: &[&Alert], now_us: i64) -> Txn {
+    alerts
+        .iter()
+        .fold(unchanged(record), |txn, alert| raise(txn, state, record, alert, now_us))
 }
 
 #[cfg(test)]
@@ -55,6 +68,7 @@ mod tests {
             severity: Severity::Warning,
             about,
             title: "held: stale".to_owned(),
+            criterion: None,
             metric: None,
             value: None,
             limit: None,
@@ -74,11 +88,11 @@ mod tests {
         world.write(flag("checkout"));
         let (record, _) = world.start("checkout");
         let stale = alert(About::Hold(HoldReason::Stale));
-        let txn = alone(&world.state, &record, &stale, START_US).unwrap();
+        let txn = alone(&world.state, &record, &[&stale], START_US);
         world.commit(&txn);
         assert!(world.offer(&txn).is_none(), "who was slower is refused");
         assert!(world.state.is_alerted(&record, &stale.about));
-        assert_eq!(alone(&world.state, &record, &stale, START_US), None);
+        assert!(alone(&world.state, &record, &[&stale], START_US).ops.is_empty());
         // With a transition it is left out, and the transition is made.
         let held = moved(&record, Phase::Held, "held");
         let transition = change::rollout::rest(&record, &held);

@@ -228,12 +228,13 @@ pub(crate) fn tell_stuck(record: &RolloutRecord, stuck: Stuck, now_us: i64) -> T
         )
 }
 
-/// Nothing of an ended rollout is measured any longer.
+/// Nothing of an ended rollout is measured any longer, and no level of it is known.
 pub(crate) fn close_measurement(environment: &Key, id: Uuid, revision: u64) -> Txn {
     let key = keys::exposure(environment, id);
     Txn::default()
         .guard(Guard::Unchanged(key.clone(), revision))
         .delete(key)
+        .delete(keys::levels(environment, id))
 }
 
 /// The lists, the rules and the default of a flag that serve a variant whatever a rollout does, in words.
@@ -380,7 +381,7 @@ impl EndCause {
     pub(crate) fn of_abort(cause: &rollout::AbortCause) -> Self {
         match cause {
             rollout::AbortCause::Evidence { .. } => Self::Evidence,
-            rollout::AbortCause::Rule { .. } => Self::Rule,
+            rollout::AbortCause::Rule { .. } | rollout::AbortCause::SpillOver { .. } => Self::Rule,
             rollout::AbortCause::Person => Self::Person,
             rollout::AbortCause::Trigger(_) => Self::Trigger,
         }

@@ -3,29 +3,31 @@
 //!
 //! Pure. Whether an alert was told already is not asked here: it is told once for each visit of a stage, whatever is found.
 
+use std::collections::BTreeMap;
+
 use rollout::{
-    Facts, HoldReason, Ladder, Phase, Plan, alarm,
+    Facts, HoldReason, Ladder, Measure, Phase, Plan, alarm,
     criterion::{Criterion, Limit},
-    evidence::budget,
     guards::{Examination, Missing},
     measure,
 };
 
+use super::words::harm_of;
 use crate::{
     events::alert::{About, Alert, Severity},
-    record::RolloutRecord,
+    record::{EndCause, RolloutRecord},
 };
 
 /// Everything that somebody should know of now, the gravest first.
 pub(super) fn alarms(record: &RolloutRecord, known: &Facts, examination: &Examination) -> Vec<Alert> {
     if record.state.phase == Phase::Aborting {
-        return vec![aborted(record)];
+        return vec![aborted(record, known)];
     }
     if !record.state.is_live() {
         return Vec::new();
     }
     let plan = &*record.plan;
-    let holds = known.concerns.holds.iter().map(|reason| held(record, *reason));
+    let holds = known.concerns.holds.iter().map(|reason| held(record, known, *reason));
     let criticals = alarm::criticals(plan, known).into_iter();
     let criticals = criticals.map(|written| criterion(record, known, Severity::Critical, written));
     let warnings = alarm::warnings(plan, known).into_iter();
@@ -44,31 +46,31 @@ pub(super) fn alarms(record: &RolloutRecord, known: &Facts, examination: &Examin
 fn criterion(record: &RolloutRecord, known: &Facts, severity: Severity, written: &Criterion) -> Alert {
     let text = written.to_string();
     let title = format!("{}: {text}", record.name());
-    let (metric, value, limit) = figures(&record.plan, known, written);
+    let (metric, value, limit) = figures(&record.plan, &known.measures, written);
     Alert {
         severity,
         about: match severity {
-            Severity::Warning => About::Warning(text),
-            Severity::Critical => About::Critical(text),
+            Severity::Warning => About::Warning(text.clone()),
+            Severity::Critical => About::Critical(text.clone()),
         },
         title,
+        criterion: Some(text),
         metric,
         value,
         limit,
     }
 }
 
-/// A guard whose evidence has reached the warn level.
+/// A guard whose evidence has reached the warn level; how far it has come, within the level of the guard.
 fn guard(record: &RolloutRecord, known: &Facts, examination: &Examination, position: usize) -> Option<Alert> {
     let plan = &*record.plan;
-    let number = examination.log_evidence(position)?;
-    let rung = budget::level(number, plan.alpha);
+    let guard = plan.guards.get(position)?;
+    let rung = examination.rung(plan, position);
     if rung < Ladder::Warn {
         return None;
     }
-    let guard = plan.guards.get(position)?;
     let written = Criterion::Compare(guard.harm.clone());
-    let (metric, value, limit) = figures(plan, known, &written);
+    let (metric, value, limit) = figures(plan, &known.measures, &written);
     let named = guard.name().map_or_else(String::new, |name| format!(" ({name})"));
     Some(Alert {
         severity: if rung >= Ladder::Hold {
@@ -81,7 +83,12 @@ fn guard(record: &RolloutRecord, known: &Facts, examination: &Examination, posit
             record.name(),
             rung.name()
         ),
-        about: About::Guard(written.to_string()),
+        about: if rung >= Ladder::Hold {
+            About::GuardHolds(written.to_string())
+        } else {
+            About::Guard(written.to_string())
+        },
+        criterion: Some(written.to_string()),
         metric,
         value,
         limit,
@@ -97,6 +104,7 @@ fn blind(record: &RolloutRecord, examination: &Examination, position: usize) -> 
         severity: Severity::Warning,
         about: About::Baseline,
         title: format!("{}: {written} cannot be judged without a baseline", record.name()),
+        criterion: Some(written.to_string()),
         metric: Some(guard.harm.metric.to_string()),
         value: None,
         limit: None,
@@ -104,20 +112,30 @@ fn blind(record: &RolloutRecord, examination: &Examination, position: usize) -> 
 }
 
 /// Treatment is on its way to 0 %.
-fn aborted(record: &RolloutRecord) -> Alert {
-    let why = record.end.as_ref().map_or("", |end| end.cause.name());
-    Alert {
-        severity: Severity::Critical,
-        about: About::Abort,
-        title: format!("{} is aborted: {why}", record.name()),
-        metric: None,
-        value: None,
-        limit: None,
-    }
+fn aborted(record: &RolloutRecord, known: &Facts) -> Alert {
+    let end = record.end.as_ref();
+    let why = end.map_or("", |end| end.cause.name());
+    // Who fired a rule is known as long as the rule is broken.
+    let culprit = end.and_then(|end| match end.cause {
+        EndCause::Evidence => end.evidence.map(|evidence| evidence.guard),
+        EndCause::Rule => end.rule,
+        EndCause::Person
+        | EndCause::Trigger
+        | EndCause::Criterion
+        | EndCause::Withdrawn
+        | EndCause::Edit
+        | EndCause::Time
+        | EndCause::Completed => None,
+    });
+    let title = match culprit {
+        Some(guard) => format!("{} is aborted: {why}: {}", record.name(), harm_of(&record.plan, guard)),
+        None => format!("{} is aborted: {why}", record.name()),
+    };
+    of_guard(record, known, (About::Abort, title), culprit)
 }
 
 /// A hold that the data asks for.
-fn held(record: &RolloutRecord, reason: HoldReason) -> Alert {
+fn held(record: &RolloutRecord, known: &Facts, reason: HoldReason) -> Alert {
     let about = match reason {
         HoldReason::SampleRatio => About::Balance,
         HoldReason::Telemetry => About::Reporting,
@@ -131,22 +149,44 @@ fn held(record: &RolloutRecord, reason: HoldReason) -> Alert {
         HoldReason::Rule => "a limit that needs no evidence is broken",
         reason => reason.name(),
     };
+    let mut signals = known.concerns.signals.iter();
+    let culprit = signals.find(|signal| signal.reason == reason && signal.guard.is_some());
+    let culprit = culprit.and_then(|signal| signal.guard);
+    let title = match culprit {
+        Some(guard) => format!("{} is held: {what}: {}", record.name(), harm_of(&record.plan, guard)),
+        None => format!("{} is held: {what}", record.name()),
+    };
+    of_guard(record, known, (about, title), culprit)
+}
+
+/// A critical alert, with the figures of the guard that it comes from; none: of no single one.
+fn of_guard(record: &RolloutRecord, known: &Facts, (about, title): (About, String), guard: Option<usize>) -> Alert {
+    let plan = &*record.plan;
+    let guard = guard.and_then(|guard| plan.guards.get(guard));
+    let written = guard.map(|guard| Criterion::Compare(guard.harm.clone()));
+    let figures = written.as_ref().map(|written| figures(plan, &known.measures, written));
+    let (metric, value, limit) = figures.unwrap_or_default();
     Alert {
         severity: Severity::Critical,
         about,
-        title: format!("{} is held: {what}", record.name()),
-        metric: None,
-        value: None,
-        limit: None,
+        title,
+        criterion: written.map(|written| written.to_string()),
+        metric,
+        value,
+        limit,
     }
 }
 
 /// The metric of a criterion, what it is, and what it may be where that is a number by itself.
-fn figures(plan: &Plan, known: &Facts, written: &Criterion) -> (Option<String>, Option<f64>, Option<f64>) {
+pub(super) fn figures(
+    plan: &Plan,
+    measures: &BTreeMap<String, Measure>,
+    written: &Criterion,
+) -> (Option<String>, Option<f64>, Option<f64>) {
     let Criterion::Compare(comparison) = written else {
         return (None, None, None);
     };
-    let measure = known.measures.get(&measure::subject(plan, comparison));
+    let measure = measures.get(&measure::subject(plan, comparison));
     let limit = match comparison.limit {
         Limit::Absolute(number) => Some(number.as_f64()),
         Limit::Times { .. } | Limit::Plus { .. } => measure::bound_of(plan, comparison),
@@ -159,10 +199,14 @@ fn figures(plan: &Plan, known: &Facts, written: &Criterion) -> (Option<String>, 
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rollout::{Concerns, Measure, criterion::Estimates};
+    use rollout::{
+        Concerns, EvidenceNumber, Guard, Level, Signal,
+        criterion::Estimates,
+        guards::{Beyond, Finding, Test, Tests},
+    };
 
     use super::*;
-    use crate::builders::rollout;
+    use crate::builders::{START_US, end, rollout};
 
     fn known(rate: f64) -> Facts {
         let measure = Measure {
@@ -218,5 +262,116 @@ mod tests {
         assert_eq!(abouts, [About::Hold(HoldReason::Incident), About::Balance]);
         record.state.phase = Phase::Aborted;
         assert_eq!(alarms(&record, &facts, &Examination::default()), []);
+    }
+
+    /// The same with guards.
+    fn guarded(guards: Vec<Guard>) -> RolloutRecord {
+        let mut record = record();
+        let mut plan = (*record.plan).clone();
+        plan.guards = guards;
+        record.plan = plan.into();
+        record
+    }
+
+    fn guard(harm: &str, level: Level) -> Guard {
+        let Criterion::Compare(harm) = harm.parse().unwrap() else {
+            panic!("{harm} compares nothing")
+        };
+        Guard {
+            harm,
+            level,
+            ..Guard::no_worse_than_control()
+        }
+    }
+
+    /// One guard speaks, and the others do not.
+    fn speaks(guard: usize, evidence: f64) -> Examination {
+        let finding = |position| Finding {
+            tests: Ok(Tests {
+                live: Some(Test::Split { metric: 0, ratio: 1.0 }),
+                fixed: None,
+            }),
+            log_e: if position == guard {
+                vec![evidence.ln()]
+            } else {
+                Vec::new()
+            },
+            doubted: if position == guard { vec![false] } else { Vec::new() },
+            planned: 1,
+            weight: 1.0,
+            beyond: Beyond::Within,
+            estimate: None,
+        };
+        Examination {
+            findings: (0..3).map(finding).collect(),
+            ..Examination::default()
+        }
+    }
+
+    #[test]
+    fn evidence_is_told_within_the_level_of_its_guard() {
+        let record = guarded(vec![
+            guard("error-rate > 1x control", Level::Warn),
+            guard("timeout-rate > 1x control", Level::Hold),
+            guard("error-rate > 2x control", Level::Abort),
+        ]);
+        let told = |position| {
+            let found = alarms(&record, &Facts::default(), &speaks(position, 1e40));
+            assert_eq!(found.len(), 1, "{found:?}");
+            (found[0].severity, found[0].title.clone())
+        };
+        let of = |harm, level| format!("checkout#1: evidence of harm by {harm} is at the level {level}");
+        let warned = of("error-rate > 1x control", "warn");
+        assert_eq!(told(0), (Severity::Warning, warned));
+        assert_eq!(told(1), (Severity::Critical, of("timeout-rate > 1x control", "hold")));
+        assert_eq!(told(2), (Severity::Critical, of("error-rate > 2x control", "abort")));
+    }
+
+    #[test]
+    fn an_abort_and_a_hold_name_what_fired_and_its_figures() {
+        let mut record = guarded(vec![
+            guard("timeout-rate > 1x control", Level::Abort),
+            guard("error-rate > 2 %", Level::Hold),
+        ]);
+        let mut facts = known(0.03);
+        facts.concerns.holds = vec![HoldReason::Rule];
+        facts.concerns.signals = vec![Signal {
+            guard: Some(1),
+            ..Signal::bare(HoldReason::Rule)
+        }];
+        let told = |record: &RolloutRecord, facts: &Facts| {
+            let alert = alarms(record, facts, &Examination::default()).remove(0);
+            (alert.title, alert.criterion, alert.value, alert.limit)
+        };
+        let fired = Some("error-rate > 2 %".to_owned());
+        assert_eq!(
+            told(&record, &facts),
+            (
+                "checkout#1 is held: a limit that needs no evidence is broken: error-rate > 2 %".to_owned(),
+                fired.clone(),
+                Some(0.03),
+                Some(0.02)
+            )
+        );
+        record.state.phase = Phase::Aborting;
+        record.end = Some(end(EndCause::Rule, START_US));
+        record.end.as_mut().unwrap().rule = Some(1);
+        let title = "checkout#1 is aborted: rule: error-rate > 2 %".to_owned();
+        assert_eq!(told(&record, &facts), (title, fired, Some(0.03), Some(0.02)));
+        record.end.as_mut().unwrap().cause = EndCause::Evidence;
+        record.end.as_mut().unwrap().evidence = Some(EvidenceNumber {
+            guard: 0,
+            horizon: 1,
+            is_doubted: false,
+            log_evidence: 200.0_f64.ln(),
+        });
+        let title = "checkout#1 is aborted: evidence: timeout-rate > 1x control".to_owned();
+        assert_eq!(told(&record, &facts).0, title);
+        // What a person says is for the audit.
+        record.end.as_mut().unwrap().cause = EndCause::Person;
+        assert_eq!(
+            told(&record, &facts),
+            ("checkout#1 is aborted: person".to_owned(), None, None, None)
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evaluation::{Key, Serve};
 use rollout::{
     Concerns, Delivery, Facts, HoldReason, LONGEST_GAP_US,
+    evidence::budget::Standing,
     guards::{self, Examination},
     plan::Item,
 };
@@ -40,7 +41,7 @@ pub(crate) struct Gathered {
     pub(super) soaked_us: i64,
     /// Batches that they rest on.
     pub(super) batches: u64,
-    /// The number of the last reading that the levels rest on.
+    /// The number of the last readings that the levels rest on.
     pub(super) readings: u64,
     /// The store revision of the evidence that was read; 0: there is none.
     pub(crate) evidence_revision: u64,
@@ -49,6 +50,11 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
+    /// The evidence that a decision about the rollout rests on: what nobody has dismissed.
+    pub(super) fn heard(&self, record: &RolloutRecord) -> Standing {
+        rollout::heard(&record.plan, &record.state, &self.known)
+    }
+
     /// The same, as a person's abort sees it: the latch is set, and evidence is left out, for what a person decides is a
     /// person's decision, even beside evidence of the same.
     pub(crate) fn latched(mut self) -> Self {
@@ -70,7 +76,7 @@ pub(crate) struct Sources {
     pub(crate) coverage: Coverage,
     /// How much rollouts have soaked.
     pub(crate) soaks: Soaks,
-    /// Levels that are read from outside.
+    /// Who takes readings of levels in.
     pub(crate) levels: Levels,
 }
 
@@ -89,7 +95,8 @@ impl Sources {
             rollout: record,
             evidence: &evidence,
         };
-        let (levels, readings) = self.levels.of(record.id, now_us);
+        let held = state.levels_of(record.id);
+        let levels = held.at(now_us);
         let examination = examined.examine(&levels, now_us);
         let arms = visit.totals();
         let known = Facts {
@@ -117,7 +124,7 @@ impl Sources {
             levels,
             soaked_us: self.progress(state, record).soaked_us,
             batches: evidence.batches,
-            readings,
+            readings: held.last,
             evidence_revision: evidence.revision,
             live: reach.live,
         }

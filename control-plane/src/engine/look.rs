@@ -19,6 +19,7 @@ pub(super) const UNSURE_US: i64 = 200_000;
 pub(super) struct Basis {
     record: u64,
     evidence: u64,
+    levels: u64,
     exposure: u64,
     flag: u64,
     latched: bool,
@@ -34,6 +35,7 @@ impl Basis {
         Self {
             record: record.revision,
             evidence: state.evidence.get(&record.id).map_or(0, |evidence| evidence.revision),
+            levels: state.levels.get(&record.id).map_or(0, |levels| levels.revision),
             exposure: state.exposures.get(&record.id).map_or(0, |exposure| exposure.revision),
             flag: flag.map_or(0, |flag| flag.revision),
             latched: state.latches.contains_key(&record.id),
@@ -90,11 +92,15 @@ mod tests {
         world.commit(&Txn::default().put(keys::evidence(&production(), record.id), evidence));
         let second = basis(&world, 1);
         assert_ne!(second, first, "evidence");
+        let read = model::write_levels(&crate::levels::HeldLevels::default());
+        world.commit(&Txn::default().put(keys::levels(&production(), record.id), read));
+        let second_with_levels = basis(&world, 1);
+        assert_ne!(second_with_levels, second, "a reading");
         let mut killed = flag("checkout");
         killed.killed = true;
         world.write(killed);
         let third = basis(&world, 1);
-        assert_ne!(third, second, "its flag");
+        assert_ne!(third, second_with_levels, "its flag");
         let soaking = moved(&world.rollout(record.id), Phase::Soak, "clock-started");
         world.commit(&change::rest(&world.rollout(record.id), &soaking));
         let fourth = basis(&world, 1);

@@ -22,7 +22,9 @@ pub(super) struct Machine {
     /// Soak as stored.
     stored_us: i64,
     /// It was under way before this process was, and has not been seen on fresh data since.
-    pub(super) resumed: bool,
+    unseen: bool,
+    /// Until then not every agent that had it may be back; 0: it began with this process.
+    settled_at_us: i64,
     /// What the last look rested on; none: it must be looked at.
     pub(super) basis: Option<Basis>,
     /// When it must be looked at though nothing has changed.
@@ -37,17 +39,26 @@ impl Machine {
         Self {
             stored_us: progress.soaked_us,
             progress,
-            resumed: record.started_at_us < engine_started_us,
+            unseen: record.started_at_us < engine_started_us,
+            settled_at_us: match record.started_at_us < engine_started_us {
+                true => engine_started_us.saturating_add(SETTLING_US),
+                false => 0,
+            },
             basis: None,
             due_us: 0,
         }
     }
 
-    /// Whether it has been seen on fresh data since the process started. An abort is not proved by the first agents that
-    /// are back, so it waits until all have had the time to come.
-    pub(super) fn settle(&mut self, record: &RolloutRecord, fresh: bool, running_us: i64) {
-        let is_settled = running_us >= SETTLING_US || (fresh && record.state.phase != Phase::Aborting);
-        self.resumed &= !is_settled;
+    /// Whether this process cannot be sure yet of what it sees: it has not seen the rollout on fresh data, or it aborts.
+    /// An abort is not proved by the first agents that are back, so it waits until all have had the time to come, whether
+    /// it was decided before the process began or since.
+    pub(super) fn is_unsure(&self, record: &RolloutRecord, now_us: i64) -> bool {
+        now_us < self.settled_at_us && (self.unseen || record.state.phase == Phase::Aborting)
+    }
+
+    /// It has been looked at; on fresh data, it is no longer unseen.
+    pub(super) fn seen(&mut self, fresh: bool) {
+        self.unseen &= !fresh;
     }
 
     /// Takes up what was stored, if it has moved on without this machine.
@@ -61,7 +72,7 @@ impl Machine {
 
     /// It was looked at and stays where it is: what that rested on, and when it must be looked at again.
     pub(super) fn rest(&mut self, basis: Basis, record: &RolloutRecord, known: &Facts, now_us: i64) {
-        let longest_us = if self.resumed || (self.progress.is_live() && !known.fresh) {
+        let longest_us = if self.is_unsure(record, now_us) || (self.progress.is_live() && !known.fresh) {
             look::UNSURE_US
         } else {
             look::IDLE_US
@@ -94,4 +105,37 @@ fn soak_stored_us(record: &RolloutRecord) -> i64 {
         false => record.state.dwell_us(&record.plan).unwrap_or(i64::MAX),
     };
     (dwell_us / 1_000).clamp(*SOAK_STORED_US.start(), *SOAK_STORED_US.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builders::{SECOND_US, START_US, World, flag, moved};
+
+    /// When the process began.
+    const BEGAN_US: i64 = START_US + 10 * SECOND_US;
+
+    #[test]
+    fn an_abort_that_comes_on_fresh_data_soon_after_a_start_is_not_proved_by_those_who_are_back() {
+        let mut world = World::new();
+        world.write(flag("checkout"));
+        let (started, _) = world.start("checkout");
+        let soaking = moved(&started, Phase::Soak, "clock-started");
+        let aborting = moved(&soaking, Phase::Aborting, "aborted");
+        let mut machine = Machine::load(&world.state, &soaking, BEGAN_US, BEGAN_US);
+        let after = |seconds: i64| BEGAN_US + seconds * SECOND_US;
+        assert!(machine.is_unsure(&soaking, after(1)));
+        machine.seen(false);
+        assert!(machine.is_unsure(&soaking, after(2)));
+        machine.seen(true);
+        assert!(!machine.is_unsure(&soaking, after(3)), "it goes on");
+        assert!(machine.is_unsure(&aborting, after(3)), "the abort is not proved");
+        assert!(machine.is_unsure(&aborting, after(14)));
+        assert!(!machine.is_unsure(&aborting, after(15)));
+        let own = Machine::load(&world.state, &aborting, START_US - 1, after(1));
+        assert!(
+            !own.is_unsure(&aborting, after(1)),
+            "no agent had it before this process"
+        );
+    }
 }

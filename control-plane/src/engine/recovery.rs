@@ -4,7 +4,13 @@
 //! the next rollout of the flag begins, in which nobody is measured as one arm any more.
 
 use evaluation::Key;
-use rollout::{EvidenceNumber, criterion::Criterion, guards, recovery::Outcome, shown::Look};
+use rollout::{
+    EvidenceNumber,
+    criterion::Criterion,
+    guards,
+    recovery::{Outcome, Watch},
+    shown::Look,
+};
 
 use crate::{
     evidence::Examined,
@@ -50,7 +56,13 @@ pub(super) fn ended(state: &State, record: &RolloutRecord, now_us: i64) -> Optio
         .filter(|watch| watch.recovery_of == Some(record.id));
     let reading = watch.and_then(|watch| {
         let evidence = state.evidence_of(watch.id);
-        before.bar.read(&evidence.recent, watch.started_at_us, now_us)
+        let watched = Watch {
+            counted: &watch.counted,
+            recent: &evidence.recent,
+            began: watch.started_at_us,
+            lost_after: watch.plan.lost_after_us,
+        };
+        before.bar.read(&watched, now_us)
     });
     let outcome = match state.active(&record.environment, &flag) {
         Some(active) if active.rollout != record.id => Outcome::Superseded,
@@ -69,17 +81,12 @@ pub(super) fn ended(state: &State, record: &RolloutRecord, now_us: i64) -> Optio
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rollout::{
-        Phase,
-        evidence::{arm::Buckets, limit::Side},
-        measure::Recent,
-        recovery::{Bar, WATCHED_US},
-    };
+    use rollout::{Phase, evidence::arm::Buckets, measure::Recent, recovery::WATCHED_US};
     use uuid::Uuid;
 
     use super::*;
     use crate::{
-        builders::{START_US, World, actor, flag, key, moved, production},
+        builders::{self, START_US, World, actor, flag, key, moved, production},
         change::rollout as changes,
         compile,
         evidence::EvidenceRecord,
@@ -88,39 +95,17 @@ mod tests {
         store::{Txn, keys, model},
     };
 
+    /// By then what hung when the watch began is known to be lost.
+    const LATER_US: i64 = START_US + 60_000_000;
+
     /// A rollout that was aborted for its error rate, with its recovery to be watched.
     fn aborted(world: &mut World) -> RolloutRecord {
         world.write(flag("checkout"));
         let (before, _) = world.start("checkout");
         let mut after = moved(&before, Phase::Aborting, "aborted");
         after.end = Some(End {
-            decided_at_us: START_US,
-            cause: EndCause::Evidence,
-            actor: String::new(),
-            reason: String::new(),
-            evidence: None,
-            counts: Default::default(),
-            published_at_us: None,
-            applied_at_us: None,
-            persisted_at_us: None,
-            last_treatment_exposure_us: None,
-            time_to_zero_us: None,
-            batches: 0,
-            readings: 0,
-            fresh: true,
-            awaited: Vec::new(),
-            recovery: Some(Recovery {
-                harm: "error-rate > 1x control".to_owned(),
-                bar: Bar {
-                    metric: 0,
-                    is_complement: false,
-                    side: Side::Above,
-                    value: 0.02,
-                    harmed: 0.3,
-                },
-                reading: None,
-                outcome: None,
-            }),
+            recovery: Some(builders::recovery()),
+            ..builders::end(EndCause::Evidence, START_US)
         });
         world.commit(&changes::abort(&before, &after, None, None, &actor()));
         RolloutRecord::clone(&world.rollout(before.id))
@@ -136,11 +121,11 @@ mod tests {
         RolloutRecord::clone(&world.rollout(record.id))
     }
 
-    fn measured(world: &mut World, watch: &RolloutRecord, bad: i64) {
+    fn measured(world: &mut World, watch: &RolloutRecord, bad: i64, at_us: i64) {
         let mut recent = Recent::default();
         let mut buckets = Buckets::new();
         (0..10).for_each(|unit| buckets.add(unit, bad, 100));
-        recent.add(0, &buckets, START_US);
+        recent.add(0, &buckets, at_us);
         let evidence = EvidenceRecord {
             recent,
             ..EvidenceRecord::default()
@@ -169,20 +154,26 @@ mod tests {
             ("old", evaluation::Buckets::NONE)
         );
         assert_eq!(outcome(&world, &record, START_US), None);
-        measured(&mut world, &watch, 3);
-        assert_eq!(outcome(&world, &record, START_US), None, "3 % is beyond 2 %");
+        measured(&mut world, &watch, 0, START_US + watch.plan.lost_after_us - 1);
+        assert_eq!(
+            outcome(&world, &record, LATER_US),
+            None,
+            "what hangs is not heard of yet"
+        );
+        measured(&mut world, &watch, 3, LATER_US);
+        assert_eq!(outcome(&world, &record, LATER_US), None, "3 % is beyond 2 %");
         assert_eq!(
             outcome(&world, &record, START_US + WATCHED_US),
             Some(Outcome::NoData),
             "that is long ago"
         );
-        measured(&mut world, &watch, 1);
-        assert_eq!(outcome(&world, &record, START_US), Some(Outcome::Recovered));
-        let after = ended(&world.state, &record, START_US).unwrap();
+        measured(&mut world, &watch, 1, LATER_US);
+        assert_eq!(outcome(&world, &record, LATER_US), Some(Outcome::Recovered));
+        let after = ended(&world.state, &record, LATER_US).unwrap();
         world.commit(&changes::note(&record, &after));
         assert_eq!(standing::due(&world.state), Some(Due::End(world.rollout(watch.id))));
         assert!(
-            ended(&world.state, &world.rollout(record.id), START_US).is_none(),
+            ended(&world.state, &world.rollout(record.id), LATER_US).is_none(),
             "it is known"
         );
     }

@@ -1,7 +1,7 @@
 //! From a transition to the transaction that carries it out, and the record that tells of it.
 
 use evaluation::Key;
-use rollout::{AbortCause, RollbackCause, State as Progress, Transition, gate};
+use rollout::{AbortCause, RollbackCause, State as Progress, Transition, gate, guards::Broken};
 
 use super::{facts::Gathered, recovery, words};
 use crate::{
@@ -42,7 +42,7 @@ pub(super) fn transit(
             at_us: now_us,
         },
         _ => {
-            let said = words::detail(record, progress, transition, &facts.examination.standing);
+            let said = said(record, progress, transition, facts);
             Actor::engine(said, now_us)
         }
     };
@@ -58,7 +58,7 @@ pub(crate) fn by(
     facts: &Gathered,
     actor: &Actor,
 ) -> Option<Made> {
-    let said = words::detail(record, progress, transition, &facts.examination.standing);
+    let said = said(record, progress, transition, facts);
     let detail = match transition {
         Transition::Aborted(_) => actor.reason.clone(),
         Transition::AbortDelivered if facts.known.delivery.live == 0 => {
@@ -70,6 +70,11 @@ pub(crate) fn by(
     let after = moved(record, progress, transition, detail.clone(), actor);
     let txn = txn(state, record, after, transition, facts, actor)?;
     Some(Made { txn, detail })
+}
+
+fn said(record: &RolloutRecord, progress: &Progress, transition: &Transition, facts: &Gathered) -> String {
+    let signals = &facts.known.concerns.signals;
+    words::detail(record, progress, transition, &facts.heard(record), signals)
 }
 
 /// The record after a transition.
@@ -236,6 +241,9 @@ fn end(state: &State, record: &RolloutRecord, cause: EndCause, facts: &Gathered,
         actor: actor.name.clone(),
         reason: reason(state, record, cause, actor),
         evidence: facts.known.evidence,
+        rule: (facts.known.concerns.rule)
+            .filter(|_| cause == EndCause::Rule)
+            .map(Broken::guard),
         counts: facts.totals,
         published_at_us: None,
         applied_at_us: None,

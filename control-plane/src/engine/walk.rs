@@ -14,13 +14,18 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    MEASURED_US, SETTLING_US, alarms, facts::Sources, look::Basis, machine::Machine, proof, recovery, transit, trip,
+    MEASURED_US, SETTLING_US, alarms,
+    facts::Sources,
+    look::Basis,
+    machine::Machine,
+    proof::{self, Sightings},
+    recovery, transit, trip,
 };
 use crate::{
     change::{alert as raise, rollout as change},
     events::alert::Alert,
     metrics as names,
-    record::RolloutRecord,
+    record::{End, Recovery, RolloutRecord},
     standing::{self, Due},
     state::State,
     store::{Txn, keys},
@@ -28,12 +33,17 @@ use crate::{
     truth::{CommitError, Truth},
 };
 
+/// Alerts that one transaction raises.
+const AT_ONCE: usize = 20;
+
 /// Does what a pass finds due.
 #[derive(Debug)]
 pub(super) struct Walker {
     pub(super) truth: Truth,
     pub(super) sources: Sources,
     pub(super) started_at_us: i64,
+    /// What is seen of ends.
+    pub(super) sightings: Sightings,
     /// What its own work has taken, in microseconds; waiting for the disk is none.
     worked_us: AtomicU64,
 }
@@ -58,6 +68,7 @@ impl Walker {
             truth,
             sources,
             started_at_us: runtime::clock::now_us(),
+            sightings: Sightings::default(),
             worked_us: AtomicU64::new(0),
         }
     }
@@ -82,8 +93,8 @@ impl Walker {
             Errand::Stuck(record) => self.tell_stuck(state, &record).await,
             Errand::Ended(record, exposure) => {
                 self.prove(&record).await;
-                let is_over = |decided_at_us| runtime::clock::now_us() - decided_at_us > MEASURED_US;
-                if record.end.as_ref().is_some_and(|end| is_over(end.decided_at_us)) {
+                let now_us = runtime::clock::now_us();
+                if !self.is_settling(&record, now_us) && is_told(&record, now_us) {
                     let txn = change::close_measurement(&record.environment, record.id, exposure);
                     self.commit(txn, &record).await;
                 }
@@ -100,7 +111,7 @@ impl Walker {
     /// Begins and ends watches, one at a time.
     pub(super) async fn keep_watches(&self, state: &State) {
         let now_us = runtime::clock::now_us();
-        match standing::due(state) {
+        match self.work(|| standing::due(state)) {
             None => {}
             Some(Due::End(record)) => {
                 self.commit(standing::end(&record), &record).await;
@@ -120,20 +131,28 @@ impl Walker {
     /// Looks at the conditions of a standing kill switch.
     async fn watch(&self, state: &State, record: &RolloutRecord) {
         let now_us = runtime::clock::now_us();
-        let known = self.sources.gather(state, record, false, now_us).known;
-        if let Some(tripped) = trip::trip(state, record, &known, now_us) {
+        let tripped = self.work(|| {
+            let known = self.sources.gather(state, record, false, now_us).known;
+            trip::trip(state, record, &known, now_us)
+        });
+        if let Some(tripped) = tripped {
             self.kill(tripped, record).await;
         }
     }
 
-    /// Raises the first alert that was not told in this visit; a look follows every commit.
+    /// Raises the alerts that were not told in this visit, together.
     async fn alert(&self, state: &State, record: &RolloutRecord, alarms: &[Alert], now_us: i64) {
-        let untold = alarms
-            .iter()
-            .find_map(|alert| Some((alert, raise::alone(state, record, alert, now_us)?)));
-        if let Some((alert, txn)) = untold
-            && self.commit(txn, record).await.is_some()
+        let untold = |alert: &&Alert| !state.is_alerted(record, &alert.about);
+        let alarms: Vec<&Alert> = alarms.iter().filter(untold).take(AT_ONCE).collect();
+        if alarms.is_empty()
+            || self
+                .commit(raise::alone(state, record, &alarms, now_us), record)
+                .await
+                .is_none()
         {
+            return;
+        }
+        for alert in alarms {
             metrics::counter!(names::ALERTS, "severity" => alert.severity.name()).increment(1);
             tracing::warn!(
                 rollout = %record.name(), environment = %record.environment,
@@ -143,9 +162,10 @@ impl Walker {
     }
 
     /// Kills what a kill switch is for.
-    async fn kill(&self, (reason, txn): (String, Txn), record: &RolloutRecord) -> Option<()> {
+    async fn kill(&self, trip::Trip { reason, alert, txn }: trip::Trip, record: &RolloutRecord) -> Option<()> {
         self.commit(txn, record).await?;
         metrics::counter!(names::TRIPS).increment(1);
+        metrics::counter!(names::ALERTS, "severity" => alert.severity.name()).increment(1);
         tracing::warn!(rollout = %record.name(), environment = %record.environment, %reason, "kill switch tripped");
         Some(())
     }
@@ -209,11 +229,12 @@ impl Walker {
         machine.follow(state, record, now_us);
         machine.basis = None;
         let (mut facts, step) = self.work(|| {
-            let facts = self.sources.gather(state, record, machine.resumed, now_us);
+            let is_unsure = machine.is_unsure(record, now_us);
+            let facts = self.sources.gather(state, record, is_unsure, now_us);
             let step = rollout::step(&record.plan, &machine.progress, &facts.known, now_us);
             (facts, step)
         });
-        machine.settle(record, facts.known.fresh, now_us - self.started_at_us);
+        machine.seen(facts.known.fresh);
         let Some(transition) = step.transition else {
             let trip = trip::trip(state, record, &facts.known, now_us);
             let alarms = alarms::alarms(record, &facts.known, &facts.examination);
@@ -248,32 +269,25 @@ impl Walker {
         let Some(record) = state.rollout(&record.environment, record.id) else {
             return;
         };
-        if record.started_at_us < self.started_at_us && now_us - self.started_at_us < SETTLING_US {
-            // The agents that are back by now are not all that there are.
-            return;
-        }
-        if let Some(after) = recovery::ended(&state, record, now_us) {
-            self.tell_recovery(record, &after);
-            self.commit(change::note(record, &after), record).await;
-            return;
-        }
-        if let Some(after) = proof::prove(&state, record, &self.sources, now_us) {
-            let seen = after.end.as_ref().and_then(|end| end.time_to_zero_us);
-            let news = record.end.as_ref().is_none_or(|end| end.time_to_zero_us.is_none());
-            if let (Some(time_to_zero_us), true) = (seen, news) {
-                metrics::histogram!(names::TIME_TO_ZERO).record(time_to_zero_us as f64 / 1e6);
-                tracing::info!(rollout = %record.name(), time_to_zero_us, "treatment is gone");
-            }
-            self.commit(change::note(record, &after), record).await;
+        let moment = proof::Moment {
+            now_us,
+            is_settling: self.is_settling(record, now_us),
+        };
+        let recovered = match moment.is_settling {
+            true => None,
+            false => recovery::ended(&state, record, now_us),
+        };
+        let after = recovered.or_else(|| proof::prove(&state, record, &self.sources, &self.sightings, moment));
+        if let Some(after) = after
+            && self.commit(change::note(record, &after), record).await.is_some()
+        {
+            tell_end(record, &after);
         }
     }
 
-    fn tell_recovery(&self, record: &RolloutRecord, after: &RolloutRecord) {
-        let recovery = after.end.as_ref().and_then(|end| end.recovery.as_ref());
-        if let Some((outcome, _)) = recovery.and_then(|recovery| recovery.outcome) {
-            metrics::counter!(names::RECOVERIES, "outcome" => outcome.name()).increment(1);
-            tracing::info!(rollout = %record.name(), outcome = outcome.name(), "after the abort");
-        }
+    /// Whether the agents that are back since this process began are not all that there are.
+    fn is_settling(&self, record: &RolloutRecord, now_us: i64) -> bool {
+        record.started_at_us < self.started_at_us && now_us - self.started_at_us < SETTLING_US
     }
 
     /// Commits; a race or a failure is met by looking again.
@@ -286,5 +300,39 @@ impl Walker {
                 None
             }
         }
+    }
+}
+
+/// Whether all that can become known of an end is known, so that nobody needs to measure it any more.
+fn is_told(record: &RolloutRecord, now_us: i64) -> bool {
+    record.end.as_ref().is_some_and(|end| {
+        let is_answered = |recovery: &Recovery| recovery.outcome.is_some();
+        now_us - end.decided_at_us > MEASURED_US && end.recovery.as_ref().is_none_or(is_answered)
+    })
+}
+
+/// Tells what has become known of an end, once it is written.
+fn tell_end(before: &RolloutRecord, after: &RolloutRecord) {
+    let ends = (before.end.as_ref(), after.end.as_ref());
+    let time_to_zero = |end: Option<&End>| end.and_then(|end| end.time_to_zero_us);
+    match (time_to_zero(ends.0), time_to_zero(ends.1)) {
+        (None, Some(time_to_zero_us)) => {
+            metrics::histogram!(names::TIME_TO_ZERO).record(time_to_zero_us as f64 / 1e6);
+            tracing::info!(rollout = %after.name(), time_to_zero_us, "treatment is gone");
+        }
+        (Some(told_us), Some(time_to_zero_us)) if told_us != time_to_zero_us => {
+            tracing::warn!(rollout = %after.name(), told_us, time_to_zero_us, "treatment was served for longer than was known");
+        }
+        (None | Some(_), None | Some(_)) => {}
+    }
+    let outcome = |end: &End| end.recovery.as_ref().and_then(|recovery| recovery.outcome);
+    if let Some((outcome, _)) = ends.1.and_then(outcome)
+        && ends
+            .0
+            .and_then(|end| end.recovery.as_ref())
+            .is_none_or(|before| before.outcome.is_none())
+    {
+        metrics::counter!(names::RECOVERIES, "outcome" => outcome.name()).increment(1);
+        tracing::info!(rollout = %after.name(), outcome = outcome.name(), "after the abort");
     }
 }

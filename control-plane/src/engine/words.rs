@@ -1,7 +1,7 @@
 //! What happened, in words for people, and as the audit calls it.
 
 use rollout::{
-    AbortCause, HoldReason, Plan, RollbackCause, State as Progress, Transition,
+    AbortCause, HoldReason, Plan, RollbackCause, Signal, State as Progress, Transition,
     criterion::Criterion,
     duration,
     evidence::budget::{Ladder, Standing},
@@ -10,12 +10,16 @@ use rollout::{
 
 use crate::record::RolloutRecord;
 
-/// A transition in words; `standing` is the evidence that it rests on.
+/// The largest evidence that is written out; beyond it nobody reads the digits.
+const LARGEST: f64 = 1e6;
+
+/// A transition in words; `standing` is the evidence that it rests on, and `signals` what holds without evidence.
 pub(super) fn detail(
     record: &RolloutRecord,
     progress: &Progress,
     transition: &Transition,
     standing: &Standing,
+    signals: &[Signal],
 ) -> String {
     match transition {
         Transition::Submitted => "submitted".to_owned(),
@@ -36,9 +40,13 @@ pub(super) fn detail(
         Transition::Held(reasons) => {
             let names = reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>();
             let names = names.join(", ");
-            match found(record, standing).filter(|_| reasons.contains(&HoldReason::Evidence)) {
-                Some(found) => format!("{names}: {found}"),
-                None => names,
+            let evidence = found(record, standing).filter(|_| reasons.contains(&HoldReason::Evidence));
+            let is_of = |signal: &&Signal| reasons.contains(&signal.reason);
+            let rules = signals.iter().filter(is_of).filter_map(|signal| signal.guard);
+            let rules = rules.map(|guard| harm(record, guard));
+            match evidence.into_iter().chain(rules).collect::<Vec<_>>() {
+                found if found.is_empty() => names,
+                found => format!("{names}: {}", found.join("; ")),
             }
         }
         Transition::Paused => "the clock stands".to_owned(),
@@ -80,7 +88,7 @@ fn found(record: &RolloutRecord, standing: &Standing) -> Option<String> {
     let alpha = record.plan.alpha;
     let (_, number) = standing.culprit(alpha).filter(|(rung, _)| *rung >= Ladder::Hold)?;
     Some(format!(
-        "{}: evidence {:.0} (hold at {:.0})",
+        "{}: evidence {} (hold at {:.0})",
         harm(record, number.guard),
         shown(number.log_evidence),
         0.5 / alpha
@@ -95,13 +103,18 @@ fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
             log_evidence,
         } => {
             format!(
-                "{}: evidence {:.0} (abort at {:.0}), horizon {horizon}",
+                "{}: evidence {} (abort at {:.0}), horizon {horizon}",
                 harm(record, *guard),
                 shown(*log_evidence),
                 1.0 / record.plan.alpha
             )
         }
         AbortCause::Rule { guard } => format!("{}: a limit that needs no evidence", harm(record, *guard)),
+        AbortCause::SpillOver { guard } => format!(
+            "{}: spill-over suspected: both arms are beyond it since the stage changed, and have not recovered in five \
+             minutes",
+            harm(record, *guard)
+        ),
         AbortCause::Person => "aborted by hand".to_owned(),
         AbortCause::Trigger(name) => format!("manual trigger {name}"),
     }
@@ -109,10 +122,16 @@ fn aborted(record: &RolloutRecord, cause: &AbortCause) -> String {
 
 /// A signal that a person has judged to be no harm: `evidence 61 of p95 > 1x control`.
 fn dismissed(record: &RolloutRecord, dismissal: &Dismissal) -> String {
-    let size = dismissal.log_size.map(|log| format!(" {:.0}", shown(log)));
+    let size = dismissal.log_size.map(|log| format!(" {}", shown(log)));
     let of = dismissal.guard.map(|guard| format!(" of {}", harm(record, guard)));
+    let stage = record.plan.stages.get(record.state.stage);
+    let failing = dismissal.criterion.and_then(|position| stage?.success.get(position));
+    let failing = failing.map(|written| format!(": {written}"));
     let name = dismissal.reason.name();
-    format!("{name}{}{}", size.unwrap_or_default(), of.unwrap_or_default())
+    [Some(name.to_owned()), size, of, failing]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn harm(record: &RolloutRecord, guard: usize) -> String {
@@ -173,8 +192,12 @@ fn stage(record: &RolloutRecord, position: usize) -> String {
 }
 
 /// An evidence number in words; what decides stays a logarithm.
-fn shown(log: f64) -> f64 {
-    log.min(700.0).exp()
+fn shown(log: f64) -> String {
+    match log.exp() {
+        evidence if evidence < LARGEST => format!("{evidence:.0}"),
+        // A logarithm to the base of ten never overflows.
+        _ => format!("10^{:.0}", (log / std::f64::consts::LN_10).floor()),
+    }
 }
 
 #[cfg(test)]
@@ -195,20 +218,65 @@ mod tests {
                 guard: 1,
                 horizon: 1,
                 log_evidence: 61.0_f64.ln(),
+                is_doubted: false,
             }),
             ..Standing::default()
         };
         let transition = Transition::Held(vec![HoldReason::Evidence, HoldReason::Stale]);
-        let said = |standing: &Standing| detail(&record, &record.state, &transition, standing);
+        let said = |standing: &Standing| detail(&record, &record.state, &transition, standing, &[]);
         let expected = "evidence, stale: p95 > 1x control (slower than control): evidence 61 (hold at 50)";
         assert_eq!(said(&standing), expected);
         assert_eq!(said(&Standing::default()), "evidence, stale");
     }
 
     #[test]
-    fn evidence_beyond_all_bounds_is_shown_as_a_number() {
-        assert!(shown(f64::INFINITY).is_finite());
-        assert!(shown(1e300).is_finite());
-        assert_eq!(shown(0.0), 1.0);
+    fn an_abort_by_a_spill_over_says_what_it_is() {
+        let record = rollout_of(Unit::Unit, &[50], SECOND_US);
+        let said = |cause| {
+            detail(
+                &record,
+                &record.state,
+                &Transition::Aborted(cause),
+                &Standing::default(),
+                &[],
+            )
+        };
+        assert_eq!(
+            said(AbortCause::SpillOver { guard: 0 }),
+            "error-rate > 1x control: spill-over suspected: both arms are beyond it since the stage changed, and have \
+             not recovered in five minutes"
+        );
+        assert_eq!(
+            said(AbortCause::Rule { guard: 0 }),
+            "error-rate > 1x control: a limit that needs no evidence"
+        );
+    }
+
+    #[test]
+    fn a_hold_for_a_rule_says_which_is_broken() {
+        let record = rollout_of(Unit::Unit, &[50], SECOND_US);
+        let transition = Transition::Held(vec![HoldReason::Rule, HoldReason::Stale]);
+        let of = |reason| Signal {
+            guard: Some(0),
+            ..Signal::bare(reason)
+        };
+        let signals = [of(HoldReason::Rule), of(HoldReason::Incident)];
+        let said = detail(&record, &record.state, &transition, &Standing::default(), &signals);
+        assert_eq!(said, "rule, stale: error-rate > 1x control");
+    }
+
+    #[test]
+    fn large_evidence_is_shown_by_its_size() {
+        for (log, text) in [
+            (0.0, "1"),
+            (61.0_f64.ln(), "61"),
+            (999_999.4_f64.ln(), "999999"),
+            (2e6_f64.ln(), "10^6"),
+            (610.0, "10^264"),
+            (10_000.0, "10^4342"),
+            (f64::INFINITY, "10^inf"),
+        ] {
+            assert_eq!(shown(log), text);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Alerts: what people should know of a rollout, or look at now, as an event.
 //!
 //! Pure. An alert is about one thing (a criterion that holds, a hold, an abort) and is told once for each visit of a stage,
-//! however often the engine sees it. It holds what the plan says and what was measured: no person, no reason. Raising it
+//! however often the engine sees it; each trip of a kill switch is one of its own. It holds what the plan says and what was measured: no person, no reason. Raising it
 //! within a transaction is `change/alert.rs`'s.
 
 use rollout::HoldReason;
@@ -30,12 +30,16 @@ pub(crate) enum About {
     Warning(String),
     /// A criterion of the plan's `critical`, as text.
     Critical(String),
-    /// What a guard calls harm, as text.
+    /// What a guard calls harm, as text, and its evidence is at the warn level.
     Guard(String),
+    /// The same at the hold level or above: who was warned is told again.
+    GuardHolds(String),
     /// The rollout is held.
     Hold(HoldReason),
     /// Treatment goes to 0 %, for good.
     Abort,
+    /// A kill switch tripped by itself, over this version of the flag: each trip is told.
+    KillSwitch(u32),
     /// What is compared with a baseline cannot be.
     Baseline,
     /// The arms are not exposed in the ratio that they were assigned in.
@@ -53,6 +57,8 @@ pub(crate) struct Alert {
     pub(crate) about: About,
     /// One line for people, of keys and numbers only; cut to 200 characters.
     pub(crate) title: String,
+    /// The criterion or the guard that it comes from, as the plan has it; none: it is of no single one.
+    pub(crate) criterion: Option<String>,
     /// Key of the metric; none: it is about no single one.
     pub(crate) metric: Option<String>,
     /// What was measured, in the metric's unit; none, or no number: nothing was.
@@ -84,29 +90,37 @@ impl About {
         match self {
             Self::Warning(_) => "warning".to_owned(),
             Self::Critical(_) => "critical".to_owned(),
-            Self::Guard(_) => "guard".to_owned(),
+            Self::Guard(_) | Self::GuardHolds(_) => "guard".to_owned(),
             Self::Hold(reason) => format!("hold.{}", reason.name()),
             Self::Abort => "abort".to_owned(),
+            Self::KillSwitch(_) => "kill-switch".to_owned(),
             Self::Baseline => "baseline".to_owned(),
             Self::Balance => "balance".to_owned(),
             Self::Reporting => "reporting".to_owned(),
         }
     }
 
-    /// The criterion or the guard, as the plan has it; none: it is about neither.
-    fn criterion(&self) -> Option<&str> {
+    /// What tells it from others of its name: the criterion or the guard, as the plan has it. None: there is one of it.
+    fn text(&self) -> Option<&str> {
         match self {
-            Self::Warning(text) | Self::Critical(text) | Self::Guard(text) => Some(text),
-            Self::Hold(_) | Self::Abort | Self::Baseline | Self::Balance | Self::Reporting => None,
+            Self::Warning(text) | Self::Critical(text) | Self::Guard(text) | Self::GuardHolds(text) => Some(text),
+            Self::KillSwitch(_) | Self::Hold(_) | Self::Abort | Self::Baseline | Self::Balance | Self::Reporting => {
+                None
+            }
         }
     }
 
     /// What tells it from every other within a visit, in at most 40 plain characters. Made of the text of a criterion and
     /// not of its place, because an edit of the plan moves places.
     pub(crate) fn word(&self) -> String {
-        match self.criterion() {
-            Some(text) => format!("{}.{:016x}", self.name(), XxHash3_64::oneshot(text.as_bytes())),
-            None => self.name(),
+        let name = match self {
+            Self::GuardHolds(_) => "guard-holds".to_owned(),
+            Self::KillSwitch(version) => format!("{}.{version}", self.name()),
+            _ => self.name(),
+        };
+        match self.text() {
+            Some(text) => format!("{name}.{:016x}", XxHash3_64::oneshot(text.as_bytes())),
+            None => name,
         }
     }
 }
@@ -120,7 +134,7 @@ pub(crate) fn event(record: &RolloutRecord, alert: &Alert, now_us: i64) -> Event
         "about": alert.about.name(),
         "title": title.collect::<String>(),
         "metric": alert.metric,
-        "criterion": alert.about.criterion(),
+        "criterion": alert.criterion,
         "value": number(alert.value),
         "limit": number(alert.limit),
     });
@@ -149,6 +163,7 @@ mod tests {
             severity: Severity::Critical,
             about,
             title: "errors".to_owned(),
+            criterion: None,
             metric: None,
             value: None,
             limit: None,
@@ -167,9 +182,12 @@ mod tests {
             About::Critical(text("error-rate > 1 %")),
             About::Critical(text("error-rate > 2 %")),
             About::Guard(text("error-rate > 1 %")),
+            About::GuardHolds(text("error-rate > 1 %")),
             About::Hold(HoldReason::Stale),
             About::Hold(HoldReason::NoAgents),
             About::Abort,
+            About::KillSwitch(3),
+            About::KillSwitch(4),
             About::Baseline,
             About::Balance,
             About::Reporting,

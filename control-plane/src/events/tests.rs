@@ -11,9 +11,8 @@ use super::{
     *,
 };
 use crate::{
-    builders::{START_US, World, actor, advanced, flag, moved, plan_of, sources, started},
+    builders::{START_US, World, actor, advanced, end, flag, moved, plan_of, sources, started},
     change,
-    evidence::Counts,
     identity::Actor,
     record::{End, EndCause},
     store::{OPERATIONS_LIMIT, Op, keys, model},
@@ -33,22 +32,10 @@ fn labelled(percents: &[u32]) -> Plan {
 fn ended(before: &RolloutRecord, phase: Phase, kind: &str, cause: EndCause) -> RolloutRecord {
     RolloutRecord {
         end: Some(End {
-            decided_at_us: START_US,
-            cause,
             actor: "zora".to_owned(),
             reason: "quentin complained".to_owned(),
-            evidence: None,
-            counts: Counts::default(),
-            published_at_us: None,
-            applied_at_us: None,
-            persisted_at_us: None,
-            last_treatment_exposure_us: None,
-            time_to_zero_us: None,
-            batches: 0,
-            readings: 0,
-            fresh: false,
             awaited: vec!["host-of-yolanda".to_owned()],
-            recovery: None,
+            ..end(cause, START_US)
         }),
         ..moved(before, phase, kind)
     }
@@ -64,6 +51,7 @@ fn dismissed(before: &RolloutRecord) -> RolloutRecord {
     let mut after = moved(before, Phase::Held, "dismissed");
     let dismissal = Dismissal {
         reason: HoldReason::Evidence,
+        criterion: None,
         guard: Some(0),
         log_size: Some(4.25),
         by: "yolanda".to_owned(),
@@ -146,6 +134,7 @@ fn alerted() -> Alert {
         severity: Severity::Critical,
         about: About::Critical("error-rate > 2x control".to_owned()),
         title: "error-rate is 3.1 %, more than 2x control".to_owned(),
+        criterion: Some("error-rate > 2x control".to_owned()),
         metric: Some("error-rate".to_owned()),
         value: Some(0.031),
         limit: Some(0.016),

@@ -31,6 +31,7 @@ impl<'a> Examined<'a> {
             horizons: &self.evidence.horizons,
             sampled: &self.evidence.sampled,
             events: &self.evidence.events,
+            minute: &self.evidence.minute,
             worse_since: &self.evidence.worse_since,
         }
     }

@@ -37,6 +37,7 @@ fn rollout() -> v1::Rollout {
         }),
         guard_views: vec![v1::GuardView {
             harm: "error-rate > 1x \"control\"\n".into(),
+            level: v1::GuardLevel::Abort.into(),
             standing: "warn".into(),
             test: "unit".into(),
             unit: "fraction".into(),
@@ -75,7 +76,7 @@ fn a_rollout_has_its_series_in_base_units() {
         format!("tidegate_rollout_duration_seconds{{{of},arm=\"treatment\",quantile=\"0.95\"}} 0.25"),
         format!("tidegate_rollout_reading{{{of},metric=\"p95\",arm=\"treatment\"}} 0.25"),
         format!(
-            "tidegate_rollout_guard_value{{{of},guard=\"error-rate > 1x \\\"control\\\"\\n\",arm=\"treatment\"}} 0.03"
+            "tidegate_rollout_guard_value{{{of},guard=\"error-rate > 1x \\\"control\\\"\\n\",level=\"abort\",arm=\"treatment\"}} 0.03"
         ),
     ] {
         assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
@@ -109,6 +110,51 @@ fn every_name_is_described_once_and_its_samples_stand_together() {
     }
     assert_eq!(described.len(), FAMILIES.len() + 1);
     assert!(text.ends_with("tidegate_rollout_series_omitted 7\n"));
+}
+
+/// The same harm at two levels, and one of them twice.
+fn several() -> v1::Rollout {
+    let guard = |level: v1::GuardLevel, log_evidence: f64| v1::GuardView {
+        harm: "error-rate > 1 %".into(),
+        level: level.into(),
+        log_evidence: Some(log_evidence),
+        treatment: Some(0.03),
+        limit: Some(0.01),
+        ..Default::default()
+    };
+    v1::Rollout {
+        guard_views: vec![
+            guard(v1::GuardLevel::Abort, 2_f64.ln()),
+            guard(v1::GuardLevel::Hold, 500_f64.ln()),
+            guard(v1::GuardLevel::Hold, 600_f64.ln()),
+        ],
+        ..rollout()
+    }
+}
+
+#[test]
+fn no_series_is_there_twice_whatever_a_plan_guards() {
+    let text = render(&[several()], 0);
+    let mut seen = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, _) = line.rsplit_once(' ').unwrap();
+        assert!(seen.insert(series), "{series} twice");
+    }
+    for family in ["guard_info", "guard_evidence", "guard_value", "guard_limit"] {
+        let of = format!("tidegate_rollout_{family}{{");
+        let levels = |level: &str| {
+            let is_of = |series: &&&str| series.starts_with(&of) && series.contains(&format!("level=\"{level}\""));
+            seen.iter().filter(is_of).count()
+        };
+        assert_eq!((levels("abort"), levels("hold")), (1, 1), "{family}");
+    }
+}
+
+#[test]
+fn the_evidence_of_a_rollout_is_that_of_the_guards_that_may_abort() {
+    let text = render(&[several()], 0);
+    let line = "tidegate_rollout_evidence{environment=\"production\",rollout=\"checkout#3\"} 2";
+    assert!(text.lines().any(|written| written == line), "{text}");
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub(crate) fn wire_frame(sequence: u64) -> v1::Frame {
     let metric = v1::MetricCell {
         metric: 0,
         buckets: vec![0, 63],
-        num: vec![1, 0],
+        num: vec![2, 0],
         den: vec![2, 3],
         bad_positions: vec![5, 9],
     };

@@ -329,7 +329,7 @@ impl Collector {
                 }
             }
             Ok(Outcome::Refused { .. }) => {
-                counter!(names::SEALS_FAILED, "why" => "conflict").increment(1);
+                counter!(names::SEALS_FAILED, "why" => names::CONFLICT).increment(1);
                 tracing::warn!(rollout = %id, "evidence was written by somebody else; loading it anew");
                 self.coverage.restart(id);
                 let Some(ledger) = self.ledgers.remove(&id) else { return };
@@ -338,7 +338,7 @@ impl Collector {
                 }
             }
             Err(error) => {
-                counter!(names::SEALS_FAILED, "why" => "store").increment(1);
+                counter!(names::SEALS_FAILED, "why" => names::STORE).increment(1);
                 tracing::error!(rollout = %id, %error, "a batch is not durable yet; trying again");
             }
         }

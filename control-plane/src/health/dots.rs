@@ -13,8 +13,8 @@ use super::{
 /// Frames of one reporter that may wait for a seal.
 pub(super) const OPEN_LIMIT: usize = 4_096;
 
-/// What the frames of one batch have in common: their horizon, and the hour (since 1970) of their last tick, since limits
-/// may be compared by the hour.
+/// What the frames of one batch have in common: their horizon, and the slot of time of their last tick (`ledger::slot`),
+/// since limits may be compared by the hour, and what came late is not of the last minutes.
 pub(super) type Span = (u32, i64);
 
 /// The dots of one rollout.

@@ -23,8 +23,9 @@ pub(crate) fn fold(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &R
     record.batches += 1;
     record.sealed_at_us = batch.sealed_at_us;
     let hour = hour_of(batch, rollout);
+    add_minute(record, batch, rollout);
     for counts in &batch.counts {
-        add_sums(record, counts, (batch.sealed_at_us, hour), rollout);
+        add_sums(record, counts, (batch.happened_at_us(), hour), rollout);
     }
     for samples in &batch.samples {
         let key = ((samples.stage as u8, samples.visit), samples.stratum as u8);
@@ -53,7 +54,7 @@ pub(super) fn hour_of(batch: &SealedBatch, rollout: &RolloutRecord) -> Option<(V
 fn add_sums(
     record: &mut EvidenceRecord,
     counts: &SealedCounts,
-    (now_us, hour): (i64, Option<(VisitKey, u8)>),
+    (at_us, hour): (i64, Option<(VisitKey, u8)>),
     rollout: &RolloutRecord,
 ) {
     let (metric, stratum) = (counts.metric as u16, counts.stratum as u8);
@@ -66,13 +67,13 @@ fn add_sums(
         // After an abort everybody is control, and that is who is watched.
         let is_watched = arm.treatment || rollout.recovery_of.is_some();
         if is_watched && (rollout.plan.kill_switch.is_some() || rollout.recovery_of.is_some()) {
-            record.recent.add(metric, &buckets, now_us);
+            record.recent.add(metric, &buckets, at_us);
         }
         if is_event && is_watched {
             let events = buckets.sums().fold(0_i128, |sum, (num, _)| sum.saturating_add(num));
             record
                 .events
-                .add(metric, i64::try_from(events).unwrap_or(i64::MAX), now_us);
+                .add(metric, i64::try_from(events).unwrap_or(i64::MAX), at_us);
         }
         let visit = (arm.stage as u8, arm.visit);
         let add = |arms: &mut Arms| {
@@ -86,6 +87,28 @@ fn add_sums(
         if let Some(key) = hour.filter(|(present, _)| *present == visit) {
             let sums = Arc::make_mut(record.hours.entry(key).or_default());
             add(sums.metrics.entry((metric, 0)).or_default());
+        }
+    }
+}
+
+/// What the last minute of the present visit was like, of what both arms may suffer.
+fn add_minute(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &RolloutRecord) {
+    let Some(visit) = rollout.state.visits.last() else {
+        return;
+    };
+    let key = (visit.stage as u8, visit.visit);
+    record.minute.begin(key);
+    let shared = guards::shared_countings(&rollout.plan, &rollout.counted);
+    for counts in &batch.counts {
+        let metric = counts.metric as u16;
+        if !shared.contains(&metric) {
+            continue;
+        }
+        for arm in counts.arms.iter().filter(|arm| (arm.stage as u8, arm.visit) == key) {
+            let Ok(buckets) = arm.buckets() else { continue };
+            record
+                .minute
+                .add((metric, arm.treatment), &buckets, batch.happened_at_us());
         }
     }
 }
@@ -118,7 +141,7 @@ fn add_requests(record: &mut EvidenceRecord, batch: &SealedBatch, rollout: &Roll
     }
 }
 
-/// Notes what the guards say after it, and since when both arms are beyond the limit of one.
+/// Notes what the guards say after it, and since when both arms are beyond the limit of one: now, not ever.
 fn examine(record: &mut EvidenceRecord, rollout: &RolloutRecord) -> Examination {
     let now_us = record.sealed_at_us;
     let examined = Examined {

@@ -26,7 +26,8 @@ use crate::{evidence::EvidenceRecord, record::RolloutRecord, store::Txn};
 const MARKS_EVERY_US: i64 = 10_000_000;
 /// An agent with so many frames that are not durable gets its marks written at once.
 const MARKS_AT: usize = 32;
-const HOUR_US: i64 = 3_600_000_000;
+/// The slots of time that batches keep apart. Six make an hour.
+const SLOT_US: i64 = 600_000_000;
 /// How often old marks are looked for, in microseconds.
 const FORGET_EVERY_US: i64 = 600_000_000;
 
@@ -66,6 +67,16 @@ pub(super) struct Open {
     opened_at_us: i64,
     /// An agent says that the treatment does plainly worse: nobody is waited for.
     is_urgent: bool,
+}
+
+/// When it happened what a batch counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) horizon: u32,
+    /// The hour of the week.
+    pub(super) hour: u8,
+    /// The last moment that it may be of.
+    pub(super) at_us: i64,
 }
 
 /// Sampled positions of one visit: (position, stratum) to whether treatment had it first.
@@ -141,7 +152,7 @@ impl Ledger {
 
     /// Takes a frame into the open batch of its span, unless its dot is known.
     pub(crate) fn accept(&mut self, reporter: &Reporter, frame: &Frame, now_us: i64) -> Accepted {
-        let span = (frame.horizon, tick::begins_us(frame.last_tick).div_euclid(HOUR_US));
+        let span = (frame.horizon, slot(frame.last_tick));
         match self.dots.take(reporter, span, frame.sequence, now_us) {
             Taken::Full => Accepted::Full,
             Taken::Known => Accepted::Known {
@@ -193,10 +204,11 @@ impl Ledger {
         }
         let since = |time_us: i64| now_us.saturating_sub(time_us);
         if let Some((_, open)) = self.open.first_key_value() {
-            // At one moment the batches of all spans may be sealed, the oldest first.
-            let rest_us = if open.is_urgent { pace::HOT_US } else { interval_us };
+            // At one moment the batches of all spans may be sealed, the oldest first: what is urgent waits for none of them.
+            let is_urgent = self.open.values().any(|open| open.is_urgent);
+            let rest_us = if is_urgent { pace::HOT_US } else { interval_us };
             let is_rested = now_us == self.sealed_at_us || since(self.sealed_at_us) >= rest_us;
-            let is_complete = open.is_urgent || covers(open.goal_tick) || since(open.opened_at_us) >= 3 * interval_us;
+            let is_complete = is_urgent || covers(open.goal_tick) || since(open.opened_at_us) >= 3 * interval_us;
             return if is_rested && is_complete {
                 Due::Batch
             } else {
@@ -232,10 +244,7 @@ impl Ledger {
         let acks = self.close_dots(news.as_ref().map(|(span, _)| *span), now_us);
         let writes_evidence = news.is_some();
         let txn = match news {
-            Some(((horizon, hour), open)) => {
-                let hour = hour_of_week(hour.saturating_mul(HOUR_US));
-                self.batch_txn((horizon, hour), &open.batch, rollout, now_us)
-            }
+            Some((span, open)) => self.batch_txn(Counted::of(span, now_us), &open.batch, rollout, now_us),
             None => self.marks_txn(),
         };
         self.marks_at_us = now_us;
@@ -300,6 +309,32 @@ impl Ledger {
         let oldest_us = now_us.saturating_sub(marks::KEPT_US);
         self.durable.forget_before(oldest_us);
         self.dots.forget_before(oldest_us);
+    }
+}
+
+/// The slot of time of a tick.
+fn slot(tick: u32) -> i64 {
+    tick::begins_us(tick).div_euclid(SLOT_US)
+}
+
+impl Counted {
+    /// What frames of a span counted, if it is sealed now.
+    fn of((horizon, slot): Span, now_us: i64) -> Self {
+        let begins_us = slot.saturating_mul(SLOT_US);
+        Self {
+            horizon,
+            hour: hour_of_week(begins_us),
+            at_us: begins_us.saturating_add(SLOT_US - 1).min(now_us),
+        }
+    }
+
+    /// What was pushed counts when it is sealed.
+    pub(super) fn now(horizon: u32, now_us: i64) -> Self {
+        Self {
+            horizon,
+            hour: hour_of_week(now_us),
+            at_us: now_us,
+        }
     }
 }
 

@@ -77,6 +77,7 @@ mod tests {
             guard: 0,
             horizon: 1,
             log_evidence: 3.0,
+            is_doubted: false,
         };
         let evidence = EvidenceRecord {
             number: Some(number),

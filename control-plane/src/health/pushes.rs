@@ -7,10 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollout::measure::hour_of_week;
 use uuid::Uuid;
 
-use super::{cells::Batch, frames::Place, ledger::Ledger};
+use super::{
+    cells::Batch,
+    frames::Place,
+    ledger::{Counted, Ledger},
+};
 use crate::{
     push::Waiting,
     record::RolloutRecord,
@@ -100,8 +103,7 @@ impl Ledger {
         // The batches of agents keep their own time.
         let sealed_at_us = self.sealed_at_us;
         self.record.pushed = self.record.pushed.saturating_add(open.measurements);
-        // What was pushed counts in the hour in which it is sealed.
-        let txn = self.batch_txn((horizon, hour_of_week(now_us)), &open.batch, rollout, now_us);
+        let txn = self.batch_txn(Counted::now(horizon, now_us), &open.batch, rollout, now_us);
         self.sealed_at_us = sealed_at_us;
         let environment = &self.environment;
         Some(open.from.into_iter().fold(txn, |txn, (id, revision)| {

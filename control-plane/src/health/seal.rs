@@ -19,7 +19,7 @@ use super::{
     cells::{Batch, Sums},
     fold::{self, fold},
     frames::Place,
-    ledger::{Ledger, Samples},
+    ledger::{Counted, Ledger, Samples},
 };
 use crate::{
     evidence::ArmCounts,
@@ -41,21 +41,18 @@ const ERRORS: u16 = 0;
 type Inputs = BTreeMap<(u16, u8), SealedCounts>;
 
 impl Ledger {
-    /// Counts a batch of a horizon and an hour of the week and returns its transaction. At most 127 operations: the
-    /// evidence, the inputs, 32 pages of positions, samples and sums of 16 visits, the sums of an hour, 60 pages of marks.
-    pub(super) fn batch_txn(
-        &mut self,
-        (horizon, hour): (u32, u8),
-        batch: &Batch,
-        rollout: &RolloutRecord,
-        now_us: i64,
-    ) -> Txn {
-        let sealed = self.count((horizon, hour), batch, rollout, now_us);
+    /// Counts a batch and returns its transaction. At most 127 operations: the evidence, the inputs, 32 pages of positions,
+    /// samples and sums of 16 visits, the sums of an hour, 60 pages of marks. The inputs of a watch are not kept: it stands
+    /// for months, and nobody replays it.
+    pub(super) fn batch_txn(&mut self, counted: Counted, batch: &Batch, rollout: &RolloutRecord, now_us: i64) -> Txn {
+        let sealed = self.count(counted, batch, rollout, now_us);
         let (environment, id) = (&self.environment, self.rollout);
         let mut txn = self
             .marks_txn_guarded()
-            .put(keys::evidence(environment, id), model::write_evidence(&self.record))
-            .put(keys::batch(environment, id, self.record.batches), sealed.write());
+            .put(keys::evidence(environment, id), model::write_evidence(&self.record));
+        if !rollout.standing {
+            txn = txn.put(keys::batch(environment, id, self.record.batches), sealed.write());
+        }
         let visits: BTreeSet<VisitKey> = batch.cells.keys().map(|place| (place.stage, place.visit)).collect();
         for visit in visits {
             if let Some(sums) = self.record.sums.get(&visit) {
@@ -70,8 +67,13 @@ impl Ledger {
                 model::write_sums(sums),
             );
         }
-        for (page, value) in self.failed.get_mut(&horizon).map(dirty_pages).unwrap_or_default() {
-            txn = txn.put(keys::position_page(&self.environment, id, horizon, page), value);
+        for (page, value) in self
+            .failed
+            .get_mut(&counted.horizon)
+            .map(dirty_pages)
+            .unwrap_or_default()
+        {
+            txn = txn.put(keys::position_page(&self.environment, id, counted.horizon, page), value);
         }
         for ((stage, visit), samples) in self.samples.iter_mut().filter(|(_, samples)| samples.is_dirty) {
             samples.is_dirty = false;
@@ -108,13 +110,14 @@ impl Ledger {
     /// Adds a batch to the record, the positions and the samples.
     fn count(
         &mut self,
-        (horizon, hour): (u32, u8),
+        Counted { horizon, hour, at_us }: Counted,
         batch: &Batch,
         rollout: &RolloutRecord,
         now_us: i64,
     ) -> SealedBatch {
         let mut sealed = SealedBatch::new(now_us, horizon, &rollout.state);
         sealed.hour = u32::from(hour) + 1;
+        sealed.counted_at_us = at_us;
         let mut inputs = batch.inputs();
         for arm in [Arm::Control, Arm::Treatment] {
             for (place, sums) in batch.of(arm) {

@@ -19,7 +19,7 @@ use proto::{
 use runtime::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::{
     check::check,
@@ -28,7 +28,7 @@ use super::{
     metrics as names,
     sessions::Reply,
 };
-use crate::state::State;
+use crate::{state::State, sync::fleet::Fleet};
 
 /// Answers that wait for an agent to read.
 const OUTBOUND: usize = 16;
@@ -36,11 +36,14 @@ const OUTBOUND: usize = 16;
 const TOGETHER: usize = 16;
 /// The longest id of an agent, in bytes.
 const AGENT_BYTES: usize = 200;
+/// Of what is wrong in a message so much is logged.
+const LOGGED: usize = 3;
 
 /// The service `tidegate.v1.Health`.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthService {
     intake: Intake,
+    fleet: Arc<Fleet>,
     states: watch::Receiver<Arc<State>>,
     shutdown: Shutdown,
 }
@@ -66,19 +69,38 @@ enum End {
 /// Why a message was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Refusal {
+    /// It is no message, or too large.
+    #[error("a message cannot be read: {0}")]
+    Unreadable(String),
     /// It is malformed.
     #[error("malformed")]
     Malformed(Vec<Violation>),
     /// There is no such environment.
     #[error("environment {0:?} does not exist; create it, or start the agent with another --environment")]
     NoEnvironment(String),
+    /// It serves another.
+    #[error("agent {agent:?} serves environment {serves}, not {claimed}; two agents must not have one id")]
+    ElsewhereAlive {
+        /// Who speaks.
+        agent: String,
+        /// What it says that it serves.
+        claimed: Key,
+        /// What it does.
+        serves: Key,
+    },
 }
 
 impl HealthService {
     /// The service before a collector.
-    pub(crate) fn new(intake: Intake, states: watch::Receiver<Arc<State>>, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(
+        intake: Intake,
+        fleet: Arc<Fleet>,
+        states: watch::Receiver<Arc<State>>,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             intake,
+            fleet,
             states,
             shutdown,
         }
@@ -125,7 +147,7 @@ impl HealthService {
         messages: Vec<Result<ReportRequest, Status>>,
         reply: &mpsc::Sender<Reply>,
     ) -> bool {
-        let (frames, end) = speaker.admit_all(&self.states.borrow(), messages, runtime::clock::now_us());
+        let (frames, end) = speaker.admit_all(&self.states.borrow(), &self.fleet, messages, runtime::clock::now_us());
         if let Some(reporter) = &speaker.reporter {
             let reply = (!std::mem::replace(&mut speaker.is_known, true)).then(|| reply.clone());
             if self.intake.submit(reporter.clone(), frames, reply).await.is_err() {
@@ -137,8 +159,8 @@ impl HealthService {
             // Whoever could be told is gone with the connection.
             Some(End::Gone) => false,
             Some(End::Refused(refusal)) => {
-                counter!(names::MESSAGES_REFUSED).increment(1);
-                tracing::warn!(reporter = ?speaker.reporter, %refusal, "a message of frames was refused");
+                counter!(names::MESSAGES_REFUSED, "reason" => refusal.name()).increment(1);
+                tracing::warn!(reporter = ?speaker.reporter, refusal = refusal.said(), "a message of frames was refused");
                 // An agent that is gone needs no reason.
                 let _ = reply.send(Err(refusal.into())).await;
                 false
@@ -152,15 +174,17 @@ impl Speaker {
     fn admit_all(
         &mut self,
         state: &State,
+        fleet: &Fleet,
         messages: Vec<Result<ReportRequest, Status>>,
         now_us: i64,
     ) -> (Vec<Checked>, Option<End>) {
         let mut admitted = Vec::new();
         for message in messages {
-            let Ok(request) = message else {
-                return (admitted, Some(End::Gone));
+            let request = match message {
+                Ok(request) => request,
+                Err(status) => return (admitted, Some(End::of(&status))),
             };
-            match self.admit(state, request, now_us) {
+            match self.admit(state, fleet, request, now_us) {
                 Ok(frames) if admitted.is_empty() => admitted = frames,
                 Ok(frames) => admitted.extend(frames),
                 Err(refusal) => return (admitted, Some(End::Refused(refusal))),
@@ -170,14 +194,20 @@ impl Speaker {
     }
 
     /// Checks a message. On an error nothing of it is counted.
-    fn admit(&mut self, state: &State, request: ReportRequest, now_us: i64) -> Result<Vec<Checked>, Refusal> {
+    fn admit(
+        &mut self,
+        state: &State,
+        fleet: &Fleet,
+        request: ReportRequest,
+        now_us: i64,
+    ) -> Result<Vec<Checked>, Refusal> {
         self.meet(&request)?;
         let Some(first) = request.frames.first() else {
             return Ok(Vec::new());
         };
         let environment = match &self.environment {
             Some(environment) => environment.clone(),
-            None => environment(state, &first.environment)?,
+            None => home(fleet, environment(state, &first.environment)?, &request.agent, now_us)?,
         };
         let frames = check(state, &environment, request.frames, now_us).map_err(Refusal::Malformed)?;
         self.environment = Some(environment);
@@ -219,11 +249,64 @@ fn environment(state: &State, text: &str) -> Result<Key, Refusal> {
     }
 }
 
+/// The environment, unless its agent is known to serve another.
+fn home(fleet: &Fleet, claimed: Key, agent: &str, now_us: i64) -> Result<Key, Refusal> {
+    match fleet.lives_elsewhere(&claimed, agent, now_us) {
+        None => Ok(claimed),
+        Some(serves) => Err(Refusal::ElsewhereAlive {
+            agent: agent.to_owned(),
+            claimed,
+            serves,
+        }),
+    }
+}
+
+impl End {
+    /// What ended it, as the transport tells: a message that cannot be decoded is the agent's, all else the connection's.
+    fn of(status: &Status) -> Self {
+        match status.code() {
+            Code::OutOfRange | Code::ResourceExhausted => {
+                Self::Refused(Refusal::Unreadable(status.message().to_owned()))
+            }
+            Code::Internal if status.message().contains("decode") => {
+                Self::Refused(Refusal::Unreadable(status.message().to_owned()))
+            }
+            _ => Self::Gone,
+        }
+    }
+}
+
+impl Refusal {
+    /// As a label.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => names::UNREADABLE,
+            Self::Malformed(_) => names::MALFORMED,
+            Self::NoEnvironment(_) => names::NO_ENVIRONMENT,
+            Self::ElsewhereAlive { .. } => names::OTHER_ENVIRONMENT,
+        }
+    }
+
+    /// With the first of what is wrong, for the log.
+    fn said(&self) -> String {
+        match self {
+            Self::Malformed(violations) => {
+                let first = violations.iter().take(LOGGED);
+                let first = first.map(|violation| format!("{}: {}", violation.field, violation.description));
+                format!("{self}: {}", first.collect::<Vec<_>>().join("; "))
+            }
+            Self::Unreadable(_) | Self::NoEnvironment(_) | Self::ElsewhereAlive { .. } => self.to_string(),
+        }
+    }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
             Refusal::Malformed(violations) => invalid(violations),
+            Refusal::Unreadable(_) => Self::invalid_argument(refusal.to_string()),
             Refusal::NoEnvironment(_) => Self::not_found(refusal.to_string()),
+            Refusal::ElsewhereAlive { .. } => Self::failed_precondition(refusal.to_string()),
         }
     }
 }

@@ -11,45 +11,61 @@ use rollout::{
     guards::{CONSECUTIVE, Level},
 };
 
-use super::{Reading, Shown, Source};
+use super::{Read, Reading, Shown, Source};
 
 /// The levels of one rollout.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct HeldLevels {
-    metrics: BTreeMap<String, Held>,
-    /// The number of the last reading that was taken in; 0: none was.
-    last: u64,
+    /// By key of the metric.
+    pub(crate) metrics: BTreeMap<String, Held>,
+    /// The number of the last readings that were taken in; 0: none were.
+    pub(crate) last: u64,
+    /// When that was.
+    pub(crate) noted_at_us: i64,
+    /// The store revision of its last write; 0: it was never written.
+    pub(crate) revision: u64,
 }
 
 /// What is held of one metric of one rollout.
-#[derive(Debug, Clone, Default)]
-struct Held {
-    treatment: Side,
-    control: Side,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Held {
+    /// The arm that is rolled out.
+    pub(crate) treatment: Side,
+    /// The arm that it is compared with.
+    pub(crate) control: Side,
     /// The last readings of treatment, the oldest first.
-    recent: Vec<Estimates>,
-    source: Source,
+    pub(crate) recent: Vec<Estimates>,
+    /// Where the last reading came from.
+    pub(crate) source: Source,
 }
 
 /// One arm.
-#[derive(Debug, Clone, Default)]
-struct Side {
-    value: Option<f64>,
-    at_us: i64,
-    until_us: i64,
-    missing: String,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Side {
+    /// The last number; none: there never was one.
+    pub(crate) value: Option<f64>,
+    /// When it was so.
+    pub(crate) at_us: i64,
+    /// Until when it stands.
+    pub(crate) until_us: i64,
+    /// Why the last reading brought no number; empty if it did.
+    pub(crate) missing: String,
 }
 
 impl HeldLevels {
-    /// Takes the reading of this number in.
-    pub(crate) fn note(&mut self, number: u64, metric: &str, arm: Arm, reading: Reading) {
-        self.last = number;
-        self.metrics.entry(metric.to_owned()).or_default().note(arm, reading);
-    }
-
-    /// The number of the last reading; 0: nothing was read since the process began.
-    pub(crate) fn last(&self) -> u64 {
-        self.last
+    /// Takes readings in, together, under the next number.
+    ///
+    /// Of each a later one that is known wins. Of two arms that are read together control goes first, so that treatment
+    /// is compared with what it was read with.
+    pub(crate) fn take_in(&mut self, readings: &[Read], now_us: i64) {
+        self.last += 1;
+        self.noted_at_us = now_us;
+        for (metric, arm, reading) in readings {
+            self.metrics
+                .entry(metric.clone())
+                .or_default()
+                .note(*arm, reading.clone());
+        }
     }
 
     /// As the guards read them.

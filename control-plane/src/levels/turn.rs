@@ -1,82 +1,89 @@
-//! Taking readings in: numbered, made durable, and only then known to whoever looks at the rollout.
+//! Taking readings in: numbered, and durable together with what is held after them.
 //!
-//! One after the other, so that the numbers are the order in which the guards saw them: a decision names the last one that
-//! it rests on, and a replay takes in the same ones.
+//! The one rule: readings of one rollout are taken in one after the other, in one order for the store, the guards and a
+//! replay. Within the process a turn sees to it; beyond it, guards on what was held and on the number: whoever saw less
+//! than what is durable by then is refused and looks again. Rollouts do not wait for each other.
 
-use evaluation::Arm;
+use std::sync::{Arc, PoisonError, Weak};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
-use super::{Kept, Levels, Reading};
+use super::{HeldLevels, Kept, Levels, Read, log};
 use crate::{
     record::RolloutRecord,
-    store::{self, Order, Store, Txn, keys, model},
+    state::State,
+    store::{Guard, Txn, keys, model},
 };
 
-/// The most readings of a rollout that are kept; later ones are judged, and cannot be judged again.
-const MOST_KEPT: u64 = 50_000;
+/// Where those wait who take readings of one rollout in.
+pub(super) type Queue = Mutex<()>;
 
-/// A reading of one arm of one metric.
-pub(crate) type Read = (String, Arm, Reading);
-
-/// Somebody takes readings of a rollout in, and nobody else does.
+/// Somebody takes readings of a rollout in, and nobody else of this process does.
 #[derive(Debug)]
-pub(crate) struct Turn<'l> {
-    levels: &'l Levels,
-    _turn: tokio::sync::MutexGuard<'l, ()>,
-    rollout: Uuid,
-    /// The number of the last reading that was kept.
-    last: u64,
-    /// Nothing was read since the process began.
-    is_first: bool,
+pub(crate) struct Turn {
+    _turn: OwnedMutexGuard<()>,
+    /// When the process began.
+    began_us: i64,
 }
 
 impl Levels {
-    /// Waits for a turn.
-    pub(crate) async fn turn(&self, store: &dyn Store, rollout: &RolloutRecord) -> Result<Turn<'_>, store::Error> {
-        let turn = self.turns.lock().await;
-        let held = self.last(rollout.id);
-        let last = match held {
-            0 => {
-                let prefix = keys::readings(&rollout.environment, rollout.id);
-                let page = store.range(&prefix, None, 1, Order::Descending).await?;
-                let last = page.items.first().and_then(|item| keys::reading_number(&item.key));
-                last.unwrap_or(0)
-            }
-            held => held,
-        };
-        Ok(Turn {
-            levels: self,
-            _turn: turn,
-            rollout: rollout.id,
-            last,
-            is_first: held == 0,
-        })
+    /// Waits for a turn. Only a state that is looked at in it shows all readings that were taken in before.
+    pub(crate) async fn turn(&self, rollout: Uuid) -> Turn {
+        let queue = self.queue(rollout);
+        Turn {
+            _turn: queue.lock_owned().await,
+            began_us: self.began_us,
+        }
+    }
+
+    fn queue(&self, rollout: Uuid) -> Arc<Queue> {
+        // Every write leaves the map whole, so a poisoned lock is taken as it is.
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = turns.get(&rollout).and_then(Weak::upgrade) {
+            return queue;
+        }
+        // Those in which nobody waits go; there are no more than rollouts that are being read at this moment.
+        turns.retain(|_, queue| queue.strong_count() > 0);
+        let queue = Arc::new(Queue::default());
+        turns.insert(rollout, Arc::downgrade(&queue));
+        queue
     }
 }
 
-impl Turn<'_> {
-    /// Adds to a transaction that readings are kept.
-    pub(crate) fn keep(&self, txn: Txn, rollout: &RolloutRecord, readings: &[Read], now_us: i64) -> Txn {
-        let numbered = (self.last + 1..)
-            .zip(readings)
-            .take_while(|(number, _)| *number <= MOST_KEPT);
-        numbered.fold(txn, |txn, (number, (metric, arm, reading))| {
-            let kept = Kept {
-                metric: metric.clone(),
-                arm: *arm,
-                reading: reading.clone(),
-                noted_at_us: now_us,
-                is_first: self.is_first && number == self.last + 1,
-            };
-            let key = keys::reading(&rollout.environment, rollout.id, number);
-            txn.put(key, model::write_reading(&kept))
-        })
-    }
-
-    /// They are kept: now they are known.
-    pub(crate) fn note(self, readings: Vec<Read>) {
-        for (number, (metric, arm, reading)) in (self.last + 1..).zip(readings) {
-            self.levels.note(self.rollout, number, &metric, arm, reading);
+impl Turn {
+    /// Adds to a transaction that readings are taken in, together, by a rollout as a state has it.
+    ///
+    /// They are held, and kept for a replay as long as there is something to judge: nobody replays a watch, and what
+    /// comes after an end had no say in it.
+    pub(crate) fn keep(&self, txn: Txn, state: &State, rollout: &RolloutRecord, readings: &[Read], now_us: i64) -> Txn {
+        let environment = &rollout.environment;
+        let before = state.levels_of(rollout.id);
+        let mut held = HeldLevels::clone(&before);
+        held.take_in(readings, now_us);
+        let own = keys::levels(environment, rollout.id);
+        let as_seen = match before.revision {
+            0 => Guard::Absent(own.clone()),
+            revision => Guard::Unchanged(own.clone(), revision),
+        };
+        let is_there = Guard::Unchanged(keys::rollout(environment, rollout.id), rollout.revision);
+        let mut txn = txn.guard(is_there).guard(as_seen).put(own, model::write_levels(&held));
+        if rollout.standing || rollout.end.is_some() {
+            return txn;
+        }
+        let kept = Kept {
+            readings: readings.to_vec(),
+            noted_at_us: now_us,
+            is_first: before.noted_at_us < self.began_us,
+            before: log::is_checkpoint(held.last).then(|| HeldLevels::clone(&before)),
+        };
+        let at = keys::reading(environment, rollout.id, held.last);
+        txn = txn
+            .guard(Guard::Absent(at.clone()))
+            .put(at, model::write_reading(&kept));
+        match log::beyond(held.last) {
+            Some(oldest) => txn.delete(keys::reading(environment, rollout.id, oldest)),
+            None => txn,
         }
     }
 }

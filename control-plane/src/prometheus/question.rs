@@ -1,10 +1,16 @@
 //! What a Prometheus is asked about the rollouts of a state: pure, and nothing but what their plans say.
 //!
-//! A rollout is asked about for as long as it is live, paused and held too: harm is looked at in every phase. A kill switch
-//! that stands is asked about while no rollout holds its flag, because such a rollout is measured by its own plan.
+//! A rollout is asked about for as long as it is live, paused and held too: harm is looked at in every phase. A watch
+//! is asked about while no rollout holds its flag, because such a rollout is measured by its own plan; and nothing but
+//! what the conditions of its kill switch read, because nobody reads more: what has recovered after an abort, no level
+//! says.
 
 use evaluation::{Arm, Key};
-use rollout::catalogue::{MetricKey, Names, OwnDefinition, Query, Unit};
+use rollout::{
+    Plan,
+    catalogue::{MetricKey, Names, OwnDefinition, Query, Unit},
+    criterion::Criterion,
+};
 use uuid::Uuid;
 
 use crate::{push::place::arm_name, record::RolloutRecord, standing, state::State};
@@ -35,8 +41,7 @@ pub(super) struct Question {
 pub(super) fn subjects(state: &State) -> Vec<(Subject, i64)> {
     let asked = state.rollouts.values().filter(|record| is_asked(state, record));
     let subjects = asked.flat_map(|record| {
-        let queries = record.plan.metrics.iter().filter_map(query);
-        queries.map(move |(metric, query)| {
+        queries(record).map(move |(metric, _, query)| {
             let subject = Subject {
                 environment: record.environment.clone(),
                 rollout: record.id,
@@ -52,11 +57,7 @@ pub(super) fn subjects(state: &State) -> Vec<(Subject, i64)> {
 pub(super) fn question(state: &State, subject: &Subject) -> Option<Question> {
     let record = state.rollout(&subject.environment, subject.rollout)?;
     let record = Some(record).filter(|record| is_asked(state, record))?;
-    let mut metrics = record.plan.metrics.iter();
-    let (own, query) = metrics.find_map(|own| {
-        let (metric, query) = query(own)?;
-        (metric == subject.metric).then_some((own, query))
-    })?;
+    let (_, own, query) = queries(record).find(|(metric, ..)| *metric == subject.metric)?;
     let served = served(state, record)?;
     let name = record.name();
     let of = |arm: Arm, variant: &str| {
@@ -77,10 +78,22 @@ pub(super) fn question(state: &State, subject: &Subject) -> Option<Question> {
     })
 }
 
-/// What a Prometheus is asked for a metric of a plan, and the key under which criteria know it.
-pub(super) fn query(own: &OwnDefinition) -> Option<(String, &Query)> {
-    let metric = MetricKey::new(&own.key).ok()?;
-    Some((metric.as_str().to_owned(), own.prometheus.as_ref()?))
+/// What a Prometheus is asked for the metrics of a rollout, each by the key under which criteria know it.
+pub(super) fn queries(record: &RolloutRecord) -> impl Iterator<Item = (String, &OwnDefinition, &Query)> {
+    let queries = record.plan.metrics.iter().filter_map(|own| {
+        let metric = MetricKey::new(&own.key).ok()?;
+        Some((metric.as_str().to_owned(), own, own.prometheus.as_ref()?))
+    });
+    queries.filter(|(metric, ..)| !record.standing || trips_by(&record.plan, metric))
+}
+
+/// Whether a condition of a plan's kill switch reads a metric.
+fn trips_by(plan: &Plan, metric: &str) -> bool {
+    let mut conditions = plan.kill_switch.iter().flat_map(|kill| &kill.conditions);
+    conditions.any(|written| match written {
+        Criterion::Compare(comparison) => comparison.metric.as_str() == metric,
+        Criterion::Stable | Criterion::Parity => false,
+    })
 }
 
 /// Whether a rollout is asked about now.
@@ -123,6 +136,7 @@ mod tests {
     use rollout::{
         Phase, Plan,
         catalogue::{Direction, Kind, Template},
+        plan::KillSwitch,
     };
 
     use super::*;
@@ -213,5 +227,44 @@ mod tests {
             assert_eq!(subjects(&world.state).len(), usize::from(is_asked), "{phase:?}");
             assert_eq!(question(&world.state, &subject).is_some(), is_asked, "{phase:?}");
         }
+    }
+    #[test]
+    fn of_a_watch_nothing_is_asked_but_what_its_kill_switch_reads() {
+        let metrics = || vec![own("waiting", "x{v=\"{{variant}}\"}"), own("depth", "y")];
+        let (mut world, record) = world(metrics());
+        let at = keys::rollout(&production(), record.id);
+        let mut watch = RolloutRecord {
+            standing: true,
+            recovery_of: Some(Uuid::from_u128(7)),
+            ..(*record).clone()
+        };
+        let free = Txn::default().delete(keys::active(&production(), &Key::parse("checkout").unwrap()));
+        world.commit(&free.put(at.clone(), model::write_rollout(&watch)));
+        assert_eq!(subjects(&world.state), [], "no level says what has recovered");
+        watch.plan = Arc::new(Plan {
+            kill_switch: Some(KillSwitch {
+                flag: String::new(),
+                auto_trip: true,
+                conditions: vec!["waiting > 2 s".parse().unwrap()],
+            }),
+            ..plan(metrics())
+        });
+        world.commit(&Txn::default().put(at, model::write_rollout(&watch)));
+        let asked = subjects(&world.state);
+        let [(subject, _)] = asked.as_slice() else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(subject.metric, "waiting");
+        let waiting = question(&world.state, subject).unwrap();
+        assert_eq!(
+            (&*waiting.treatment, waiting.control),
+            ("x{v=\"old\"}", None),
+            "the default"
+        );
+        let unread = Subject {
+            metric: "depth".to_owned(),
+            ..subject.clone()
+        };
+        assert_eq!(question(&world.state, &unread), None);
     }
 }

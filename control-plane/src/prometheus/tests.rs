@@ -58,19 +58,22 @@ async fn under_way(metrics: Vec<OwnDefinition>) -> (Trial, RolloutRecord) {
 }
 
 /// The levels of a rollout once they are so.
-async fn until(levels: &Levels, record: &RolloutRecord, holds: impl Fn(&[Shown]) -> bool) -> Vec<Shown> {
+async fn until(
+    (trial, levels): (&Trial, &Levels),
+    record: &RolloutRecord,
+    holds: impl Fn(&[Shown]) -> bool,
+) -> Vec<Shown> {
+    let shown = || levels.shown(&trial.truth.state(), record, now_us());
     let waited = tokio::time::timeout(FAR, async {
         loop {
-            let shown = levels.shown(record, now_us());
+            let shown = shown();
             if holds(&shown) {
                 return shown;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    waited
-        .await
-        .unwrap_or_else(|_| panic!("{:#?}", levels.shown(record, now_us())))
+    waited.await.unwrap_or_else(|_| panic!("{:#?}", shown()))
 }
 
 #[tokio::test]
@@ -94,7 +97,7 @@ async fn both_arms_are_asked_and_noted_in_the_units_of_levels() {
         shutdown.clone(),
     );
     let task = tokio::spawn(task);
-    let shown = until(&levels, &record, |shown| {
+    let shown = until((&trial, &levels), &record, |shown| {
         shown.iter().all(|one| one.now.treatment.is_some())
     })
     .await;
@@ -133,10 +136,10 @@ async fn a_reason_is_noted_as_such_and_is_no_level() {
         shutdown.clone(),
     );
     let task = tokio::spawn(task);
-    let shown = until(&levels, &record, |shown| shown[0].missing.contains("503")).await;
+    let shown = until((&trial, &levels), &record, |shown| shown[0].missing.contains("503")).await;
     assert_eq!((shown[0].now.treatment, shown[0].now.control), (None, None));
     assert!(shown[0].control_missing.contains("503"), "{shown:?}");
-    let level = &levels.of(record.id, now_us()).0["wait"];
+    let level = &trial.truth.state().levels_of(record.id).at(now_us())["wait"];
     let is_none = |read: &rollout::criterion::Estimates| read.treatment.is_none();
     assert!(
         !level.recent.is_empty() && level.recent.iter().all(is_none),
@@ -160,14 +163,14 @@ fn a_number_that_a_metric_cannot_have_is_none() {
 #[test]
 fn a_plan_lacks_a_prometheus_only_where_none_is_known() {
     let mut plan = plan_of("checkout", rollout::Unit::Unit, &[50], 0);
-    assert_eq!(lacking(&plan, &Levels::default()), []);
+    assert_eq!(lacking(&plan, &Levels::new(false)), []);
     let pushed = OwnDefinition {
         prometheus: None,
         ..own("pushed", "x")
     };
     plan.metrics = vec![pushed, own("wait", "x")];
     assert_eq!(lacking(&plan, &Levels::new(true)), []);
-    let found = lacking(&plan, &Levels::default());
+    let found = lacking(&plan, &Levels::new(false));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].field, "metrics[1].prometheus");
     assert!(

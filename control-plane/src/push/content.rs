@@ -3,6 +3,7 @@
 //! measuring key hides.
 
 use evaluation::Arm;
+use rollout::duration;
 
 /// A measurement that was pushed.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,13 +58,30 @@ impl Content {
             return Some(format!("values {:?}, not {:?}", self.values, later.values));
         }
         if self.of != later.of {
-            return Some(format!("it was of {}, not of {}", self.of.name(), later.of.name()));
+            return Some(match (self.of.name(), later.of.name()) {
+                (first, same) if first == same => format!("{first}, which was another"),
+                (first, other) => format!("{first}, not with {other}"),
+            });
         }
         if self.said_us != later.said_us {
-            return Some(format!("time {}, not {}", self.said_us, later.said_us));
+            return Some(format!("{}, not {}", time(self.said_us), time(later.said_us)));
         }
-        (self.stands_for_us != later.stands_for_us)
-            .then(|| format!("it stands for {} us, not {}", self.stands_for_us, later.stands_for_us))
+        (self.stands_for_us != later.stands_for_us).then(|| {
+            let stands = [self.stands_for_us, later.stands_for_us].map(|us| match us {
+                0 => "no time to stand for".to_owned(),
+                us => format!("{} to stand for", duration::exact(us)),
+            });
+            let [first, other] = stands;
+            format!("{first}, not {other}")
+        })
+    }
+}
+
+/// A time that was said.
+fn time(said_us: i64) -> String {
+    match said_us {
+        0 => "no time of its own".to_owned(),
+        us => format!("time {us} (microseconds since 1970)"),
     }
 }
 
@@ -103,12 +121,16 @@ mod tests {
             }),
             ("values [1.0], not [2.0]", |other| other.values = vec![2.0]),
             ("values [1.0], not [1.0, 1.0]", |other| other.values.push(1.0)),
-            ("it was of one unit, not of one unit", |other| other.of = Of::Unit(6)),
-            ("it was of one unit, not of control as a whole", |other| {
+            ("one unit, which was another", |other| other.of = Of::Unit(6)),
+            ("one unit, not with control as a whole", |other| {
                 other.of = Of::Arm(Arm::Control);
             }),
-            ("time 7, not 0", |other| other.said_us = 0),
-            ("it stands for 0 us, not 5", |other| other.stands_for_us = 5),
+            ("time 7 (microseconds since 1970), not no time of its own", |other| {
+                other.said_us = 0
+            }),
+            ("no time to stand for, not 5us to stand for", |other| {
+                other.stands_for_us = 5
+            }),
         ];
         for (expected, change) in table {
             let mut other = content();

@@ -1,8 +1,8 @@
 //! Whether a rollout ended, or goes on, as its replay says.
 //!
-//! An abort by evidence must have its very number after the batch that it rested on, an abort by a rule a rule that had
-//! fired at its moment. Any other end, and none, must have had no abort before it: the engine sees a batch before the
-//! next is sealed, so only the last one may have come too late.
+//! An abort by evidence must have its very number after the batch that it rested on, an abort by a rule the rule of
+//! that guard, fired at its moment. Any other end, and none, must have had no abort before it: the engine sees a batch
+//! before the next is sealed, so only the last one may have come too late, and a level that stands for several looks.
 
 use rollout::{
     EvidenceNumber, Ladder,
@@ -29,7 +29,7 @@ pub(crate) enum Decision {
 pub(super) struct Decided {
     /// The evidence number of those that may abort.
     pub(super) number: Option<EvidenceNumber>,
-    /// The first that aborts without evidence.
+    /// The first that aborts without evidence, by its position.
     pub(super) rule: Option<usize>,
     /// Whether every reading of a level that it rested on was kept.
     pub(super) are_all_read: bool,
@@ -53,7 +53,8 @@ pub(super) fn decision(record: &RolloutRecord, replay: &Replay, decided: Option<
 fn aborted(record: &RolloutRecord, end: &End, decided: &Decided) -> Decision {
     let alpha = record.plan.alpha;
     let is_same = match end.cause {
-        EndCause::Rule => decided.rule.is_some(),
+        // Whose rule it was is not known of an end that an earlier version recorded.
+        EndCause::Rule => decided.rule.is_some() && (end.rule.is_none() || decided.rule == end.rule),
         _ => {
             let is_reached = |number: EvidenceNumber| budget::level(number.log_evidence, alpha) == Ladder::Abort;
             let guard = |number: Option<EvidenceNumber>| number.map(|number| number.guard);
@@ -63,14 +64,21 @@ fn aborted(record: &RolloutRecord, end: &End, decided: &Decided) -> Decision {
         }
     };
     let rests_on_levels = end.cause == EndCause::Rule && reads_levels(record);
-    let is_unread = !decided.are_all_read || (end.readings == 0 && !is_same);
-    if rests_on_levels && is_unread {
+    if rests_on_levels && !decided.are_all_read {
         Decision::NotReplayed("a reading of a level that it may have rested on was not kept".to_owned())
     } else if is_same {
         Decision::Same
     } else {
+        let whose = end
+            .rule
+            .map(|guard| format!(" of guard {}", guard + 1))
+            .unwrap_or_default();
+        let there = match decided.rule.filter(|_| end.cause == EndCause::Rule) {
+            Some(other) => format!("aborts by that of guard {} there", other + 1),
+            None => "does not abort there".to_owned(),
+        };
         Decision::Differs(format!(
-            "it was aborted by {} after batch {}, and the replay does not abort there",
+            "it was aborted by {}{whose} after batch {}, and the replay {there}",
             end.cause.name(),
             end.batches
         ))
@@ -79,7 +87,8 @@ fn aborted(record: &RolloutRecord, end: &End, decided: &Decided) -> Decision {
 
 /// `known` batches had been sealed when it was decided.
 fn not_aborted(replay: &Replay, known: u64, stands: &str) -> Decision {
-    match replay.aborts_at().filter(|batch| *batch < known) {
+    let aborts_at = replay.aborts_at.filter(|batch| *batch < known);
+    match aborts_at.or(replay.overdue_at) {
         Some(batch) => Decision::Differs(format!(
             "the replay aborts after batch {batch} of {known}, and the rollout is {stands}"
         )),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rollout::{EvidenceNumber, Ladder, Plan, guards::Examination};
+use rollout::{
+    EvidenceNumber, Guard, HoldReason, Ladder, Level, Plan,
+    guards::{Beyond, Broken, Examination, Finding},
+};
 
 use crate::store::model::{SealedBatch, SealedCounts};
 
@@ -24,12 +27,23 @@ pub(crate) struct Look {
     pub(crate) ladder: Ladder,
     /// The number that reached it.
     pub(crate) culprit: Option<EvidenceNumber>,
-    /// The first guard that aborts without evidence.
-    pub(crate) rule: Option<usize>,
+    /// What holds, warns or aborts without evidence, the gravest.
+    pub(crate) rule: Option<Rule>,
     /// Outcomes of treatment by then.
     pub(crate) outcomes: u64,
     /// About how many units had the treatment by then: 64 times the sampled ones, and never more than outcomes.
     pub(crate) units: u64,
+}
+
+/// What stands against a rollout without evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// What it does.
+    pub(crate) rung: Ladder,
+    /// The guard that says so, by its position; none: it is of no guard.
+    pub(crate) guard: Option<usize>,
+    /// What it holds for, or would.
+    pub(crate) reason: HoldReason,
 }
 
 /// Treatment that has been seen, in all visits.
@@ -51,7 +65,7 @@ impl Look {
             number: found.standing.abort,
             ladder: culprit.map_or(Ladder::None, |(rung, _)| rung),
             culprit: culprit.map(|(_, number)| number),
-            rule: found.rule,
+            rule: Rule::of(found, plan),
             outcomes: exposed.outcomes(),
             units: exposed.units(),
         }
@@ -59,16 +73,58 @@ impl Look {
 
     /// The rung that was reached, with evidence or without.
     pub(crate) fn rung(&self) -> Ladder {
-        match self.rule {
-            Some(_) => Ladder::Abort,
-            None => self.ladder,
-        }
+        self.rule.map_or(Ladder::None, |rule| rule.rung).max(self.ladder)
+    }
+
+    /// What needs no evidence, if it leads: it aborts, or the evidence says less.
+    pub(crate) fn leading_rule(&self) -> Option<Rule> {
+        let leads = |rule: &Rule| rule.rung == Ladder::Abort || rule.rung > self.ladder;
+        self.rule.filter(leads)
     }
 
     /// The guard that leads, by its position: the one whose limit is broken, or the one with the evidence.
     pub(crate) fn guard(&self) -> Option<usize> {
-        let leads = self.culprit.or(self.number).map(|number| number.guard);
-        self.rule.or(leads)
+        match self.leading_rule() {
+            Some(rule) => rule.guard,
+            None => self.culprit.or(self.number).map(|number| number.guard),
+        }
+    }
+}
+
+impl Rule {
+    /// The gravest of what was found; of equal ones the first guard's.
+    fn of(found: &Examination, plan: &Plan) -> Option<Self> {
+        if let Some(broken) = found.rule {
+            return Some(Self {
+                rung: Ladder::Abort,
+                guard: Some(broken.guard()),
+                reason: match broken {
+                    Broken::Limit(_) => HoldReason::Rule,
+                    Broken::SpillOver(_) => HoldReason::SpillOver,
+                },
+            });
+        }
+        if let Some(reason) = found.holds.first().copied() {
+            let of_reason = found.signals.iter().find(|signal| signal.reason == reason);
+            let both = found.both_beyond.first().and_then(|guard| usize::try_from(*guard).ok());
+            return Some(Self {
+                rung: Ladder::Hold,
+                guard: match reason {
+                    HoldReason::SpillOver => both,
+                    _ => of_reason.and_then(|signal| signal.guard),
+                },
+                reason,
+            });
+        }
+        // A cap or a level of level warn.
+        let warns =
+            |(guard, finding): (&Guard, &Finding)| finding.beyond == Beyond::Fired && guard.level == Level::Warn;
+        let guard = plan.guards.iter().zip(&found.findings).position(warns)?;
+        Some(Self {
+            rung: Ladder::Warn,
+            guard: Some(guard),
+            reason: HoldReason::Rule,
+        })
     }
 }
 

@@ -1,15 +1,17 @@
-//! The transitions that the evidence had a say in, held against what the replay knew at the time: a gate of a stage that
-//! needs data opens only without evidence, a hold for evidence needs evidence at the hold level.
+//! The transitions that the guards had a say in, held against what the replay knew at the time: a gate of a stage that
+//! needs data opens only when nothing stands against it, a hold needs what it names, and what was held goes on when
+//! that is gone. Rules count as evidence does: caps, levels, what both arms suffer, arms that are not as large as their
+//! shares.
 //!
 //! The engine may have moved before the latest batch was in the state that it saw, so a move agrees if either of the
-//! last two batches before it allows it. What a person did is a person's decision and is not held against anything; evidence
-//! that a person had dismissed by then stands against no gate.
+//! last two batches before it allows it, or what was known at its moment: rules move with time and with readings alone.
+//! What a person did is a person's decision and is not held against anything; what a person had dismissed by then
+//! stands against nothing. Holds that rest on more than batches and readings are named, and not judged.
 
 use std::sync::Arc;
 
-use rollout::{EvidenceNumber, Ladder, Plan, state::Dismissal};
+use rollout::{Facts, HoldReason, Ladder, Plan, guards::Examination, state::Dismissal};
 
-use super::Look;
 use crate::{identity::ENGINE, record::TransitionRecord};
 
 /// The most that are looked at, the newest.
@@ -28,17 +30,22 @@ pub(crate) struct Move {
     pub(crate) rung: Ladder,
     /// Whether it agrees only because of what a person had dismissed.
     pub(crate) dismissed: bool,
-    /// Whether the replay gives it; none: no batch tells, because it was made before the first or after the last.
+    /// Whether the replay gives it; none: no batch tells, because nothing was known, or because it rests on more.
     pub(crate) agrees: Option<bool>,
 }
 
-/// What the evidence must be for a transition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What must have been known for a transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Needs {
-    /// Below the warn level.
-    Nothing,
-    /// At the hold level at least.
-    Hold,
+    /// Nothing stood against the gate: no evidence from the warn level on, nothing that holds.
+    OpenGate {
+        /// An estimate that is early shuts it as well; not the end of a bake.
+        early: bool,
+    },
+    /// Nothing held: no evidence at the hold level, no rule.
+    NothingHeld,
+    /// Each of these held; of no other reason does a replay know.
+    Held(Vec<HoldReason>),
 }
 
 /// A transition that is still ahead.
@@ -50,13 +57,9 @@ struct Ahead {
     dismissals: Vec<Dismissal>,
 }
 
-/// What was known after a batch.
+/// What the guards said at a moment.
 #[derive(Debug)]
-struct Known {
-    ladder: Ladder,
-    /// Of each guard, from the warn level on.
-    numbers: Vec<EvidenceNumber>,
-}
+pub(super) struct Known(Facts);
 
 /// The transitions that are still ahead, and those that are judged.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ pub(super) struct Moves {
 }
 
 impl Moves {
-    /// Those of a log that the evidence had a say in.
+    /// Those of a log that the guards had a say in.
     pub(super) fn of(plan: Arc<Plan>, log: &[TransitionRecord]) -> Self {
         let mut dismissals: Vec<Dismissal> = Vec::new();
         let mut told = Vec::new();
@@ -107,48 +110,91 @@ impl Moves {
         }
     }
 
-    /// Takes the next look, and the evidence numbers of the guards: what was made before it rests on those before it.
-    pub(super) fn pass(&mut self, look: &Look, numbers: Vec<EvidenceNumber>) {
-        while let Some(ahead) = self.next.take_if(|ahead| ahead.made.at_us < look.at_us) {
-            self.judge(ahead);
-        }
-        let ladder = look.ladder;
-        self.before = self.last.replace(Known { ladder, numbers });
+    /// When the next was made, if before a time.
+    pub(super) fn next_before(&self, until_us: i64) -> Option<i64> {
+        let next = self.next.as_ref().map(|ahead| ahead.made.at_us);
+        next.filter(|at_us| *at_us < until_us)
     }
 
-    /// All of them, in their order.
-    pub(super) fn finish(mut self) -> Vec<Move> {
-        while let Some(ahead) = self.next.take() {
-            self.judge(ahead);
-        }
+    /// Takes what was known after the next batch.
+    pub(super) fn pass(&mut self, known: Known) {
+        self.before = self.last.replace(known);
+    }
+
+    /// All of them that were judged, in their order.
+    pub(super) fn finish(self) -> Vec<Move> {
         self.judged
     }
 
-    fn judge(&mut self, ahead: Ahead) {
+    /// Judges the next, with what was known at its moment.
+    pub(super) fn judge(&mut self, then: Option<Known>) {
+        let Some(ahead) = self.next.take() else {
+            return;
+        };
         let Ahead {
             mut made,
             needs,
             dismissals,
         } = ahead;
-        let looks = || [&self.last, &self.before].into_iter().flatten();
-        let as_it_was = |known: &Known| known.ladder;
-        let as_it_stood = |known: &Known| rollout::standing_rung(&self.plan, &dismissals, &known.numbers);
-        made.rung = self.last.as_ref().map_or(Ladder::None, as_it_was);
-        made.agrees = match needs {
-            // Before the first batch there is no evidence.
-            Needs::Nothing => {
-                let is_none = |rung: Ladder| rung == Ladder::None;
-                let agrees = looks().next().is_none() || looks().map(as_it_was).any(is_none);
-                made.dismissed = !agrees && !dismissals.is_empty() && looks().map(as_it_stood).any(is_none);
+        let known: Vec<&Known> = [&then, &self.last, &self.before].into_iter().flatten().collect();
+        made.rung = known.first().map_or(Ladder::None, |known| known.rung(&self.plan, &[]));
+        let plan = &*self.plan;
+        made.agrees = match &needs {
+            // Before the first batch nothing is known, and nothing stands against anything.
+            Needs::OpenGate { .. } | Needs::NothingHeld if known.is_empty() => Some(true),
+            Needs::OpenGate { .. } | Needs::NothingHeld => {
+                let is_free =
+                    |dismissals: &[Dismissal]| known.iter().any(|known| known.allows(plan, dismissals, &needs));
+                let agrees = is_free(&[]);
+                made.dismissed = !agrees && !dismissals.is_empty() && is_free(&dismissals);
                 Some(agrees || made.dismissed)
             }
-            Needs::Hold => {
-                let holds = |known: &Known| known.ladder >= Ladder::Hold;
-                self.last.as_ref().map(|_| looks().any(holds))
+            Needs::Held(reasons) if reasons.is_empty() || known.is_empty() => None,
+            Needs::Held(reasons) => {
+                let was_raised = |reason: &HoldReason| known.iter().any(|known| known.raises(plan, *reason));
+                Some(reasons.iter().all(was_raised))
             }
         };
         self.judged.push(made);
         self.next = self.ahead.next();
+    }
+}
+
+impl Known {
+    /// What was found.
+    pub(super) fn of(found: Examination) -> Self {
+        Self(Facts {
+            evidence: found.standing.abort,
+            concerns: found.into(),
+            ..Facts::default()
+        })
+    }
+
+    /// The rung that the evidence had reached, without what was dismissed.
+    fn rung(&self, plan: &Plan, dismissals: &[Dismissal]) -> Ladder {
+        rollout::standing_rung(plan, dismissals, &self.0.concerns.numbers)
+    }
+
+    /// Whether a transition could be made that needs this.
+    fn allows(&self, plan: &Plan, dismissals: &[Dismissal], needs: &Needs) -> bool {
+        let rung = self.rung(plan, dismissals);
+        let left = rollout::undismissed(plan, dismissals, &self.0);
+        let concerns = &left.concerns;
+        let is_free = concerns.holds.is_empty() && concerns.rule.is_none();
+        match needs {
+            Needs::OpenGate { early } => is_free && rung == Ladder::None && !(*early && concerns.is_early),
+            Needs::NothingHeld => is_free && rung < Ladder::Hold,
+            Needs::Held(_) => true,
+        }
+    }
+
+    /// Whether it held for a reason, dismissed or not.
+    fn raises(&self, plan: &Plan, reason: HoldReason) -> bool {
+        match reason {
+            HoldReason::Evidence => self.rung(plan, &[]) >= Ladder::Hold,
+            HoldReason::Early => self.0.concerns.is_early,
+            other => self.0.concerns.holds.contains(&other),
+        }
     }
 }
 
@@ -160,164 +206,66 @@ fn leaves_the_visit(made: &TransitionRecord) -> bool {
     )
 }
 
-/// What the evidence must have been for a transition of the engine; none: it had no say.
+/// What must have been known for a transition of the engine; none: the guards had no say.
 fn needs(plan: &Plan, made: &TransitionRecord) -> Option<Needs> {
     let stage = made.stage as usize;
-    let left = match made.kind.as_str() {
-        "advanced" => stage.checked_sub(1)?,
-        "bake-started" | "completed" => stage,
-        "held" => return is_for_evidence(&made.detail).then_some(Needs::Hold),
+    let (left, early) = match made.kind.as_str() {
+        "advanced" => (stage.checked_sub(1)?, true),
+        "bake-started" => (stage, true),
+        "completed" => (stage, false),
+        "resumed" => return Some(Needs::NothingHeld),
+        "held" => return held(&made.detail),
         _ => return None,
     };
-    plan.stages.get(left)?.needs_data().then_some(Needs::Nothing)
+    plan.stages.get(left)?.needs_data().then_some(Needs::OpenGate { early })
 }
 
-/// Whether evidence is among the reasons of a hold; what was found follows them after a colon.
-fn is_for_evidence(detail: &str) -> bool {
-    let reasons = detail.split(": ").next().unwrap_or_default();
-    reasons
-        .split(", ")
-        .any(|reason| reason == rollout::HoldReason::Evidence.name())
+/// The reasons of a hold that guards raise, of those that its detail names; what was found follows them after a colon.
+/// None if it is for nothing that was measured.
+fn held(detail: &str) -> Option<Needs> {
+    let named: Vec<&str> = detail.split(": ").next().unwrap_or_default().split(", ").collect();
+    let reasons = HoldReason::ALL
+        .into_iter()
+        .filter(|reason| named.contains(&reason.name()));
+    let reasons: Vec<HoldReason> = reasons.filter(|reason| replayed(*reason) != Replayed::Never).collect();
+    let known = reasons
+        .iter()
+        .copied()
+        .filter(|reason| replayed(*reason) == Replayed::Always);
+    (!reasons.is_empty()).then(|| Needs::Held(known.collect()))
+}
+
+/// How far a replay can tell whether a reason stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replayed {
+    /// From the batches and the readings.
+    Always,
+    /// It rests on what was measured, and on more than that: it is named, and not judged.
+    Named,
+    /// It is no matter of measurements.
+    Never,
+}
+
+fn replayed(reason: HoldReason) -> Replayed {
+    match reason {
+        HoldReason::Evidence
+        | HoldReason::Rule
+        | HoldReason::Incident
+        | HoldReason::SpillOver
+        | HoldReason::SampleRatio
+        | HoldReason::Early => Replayed::Always,
+        // Outcomes that were dropped, and criteria with a stage's minimum and soak, are in no batch.
+        HoldReason::Telemetry
+        | HoldReason::Inconclusive
+        | HoldReason::NoTraffic
+        | HoldReason::NoTreatmentTraffic
+        | HoldReason::TooFewOutcomes
+        | HoldReason::TooFewUnits => Replayed::Named,
+        HoldReason::FlagOff | HoldReason::Person | HoldReason::Fix | HoldReason::NoAgents | HoldReason::Stale => {
+            Replayed::Never
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use rollout::Unit;
-
-    use super::*;
-    use crate::builders::plan_of;
-
-    fn made(sequence: u64, kind: &str, stage: u32, detail: &str) -> TransitionRecord {
-        TransitionRecord {
-            sequence,
-            at_us: sequence as i64 * 10,
-            kind: kind.to_owned(),
-            stage,
-            detail: detail.to_owned(),
-            actor: ENGINE.to_owned(),
-            dismissals: Vec::new(),
-        }
-    }
-
-    fn look(at_us: i64, ladder: Ladder) -> Look {
-        Look {
-            batch: at_us as u64,
-            at_us,
-            number: None,
-            ladder,
-            culprit: None,
-            rule: None,
-            outcomes: 0,
-            units: 0,
-        }
-    }
-
-    /// Evidence of the first guard of this size is all that there is.
-    fn replayed(log: &[TransitionRecord], looks: &[Look]) -> Vec<Move> {
-        let plan = plan_of("checkout", Unit::Unit, &[5, 50], 1_000);
-        let mut moves = Moves::of(plan.into(), log);
-        for look in looks {
-            let size = [0.0, 25.0, 60.0, 100.1][look.ladder as usize];
-            let number = EvidenceNumber {
-                guard: 0,
-                horizon: 1,
-                log_evidence: f64::ln(size),
-            };
-            moves.pass(look, vec![number]);
-        }
-        moves.finish()
-    }
-
-    fn judged(log: &[TransitionRecord], looks: &[Look]) -> Vec<(u64, Option<bool>)> {
-        let moves = replayed(log, looks).into_iter();
-        moves.map(|made| (made.sequence, made.agrees)).collect()
-    }
-
-    #[test]
-    fn a_gate_that_opened_over_evidence_is_not_what_the_replay_says() {
-        let log = [made(1, "started", 0, ""), made(3, "advanced", 1, "")];
-        let calm = [look(25, Ladder::None), look(35, Ladder::Abort)];
-        assert_eq!(judged(&log, &calm), [(3, Some(true))], "what comes later has no say");
-        let harmful = [look(15, Ladder::Warn), look(25, Ladder::Warn), look(35, Ladder::None)];
-        assert_eq!(judged(&log, &harmful), [(3, Some(false))]);
-        let just_sealed = [look(15, Ladder::None), look(29, Ladder::Warn)];
-        assert_eq!(
-            judged(&log, &just_sealed),
-            [(3, Some(true))],
-            "the engine may not have seen it"
-        );
-    }
-
-    #[test]
-    fn a_hold_for_evidence_needs_evidence() {
-        let found = "evidence, stale: error-rate > 1x control: evidence 61 (hold at 50)";
-        let log = [made(2, "held", 0, found), made(4, "held", 0, "no-agents")];
-        assert_eq!(judged(&log, &[look(15, Ladder::Hold)]), [(2, Some(true))]);
-        assert_eq!(judged(&log, &[look(15, Ladder::Warn)]), [(2, Some(false))]);
-        assert_eq!(judged(&log, &[]), [(2, None)]);
-    }
-
-    fn dismissed(sequence: u64, size: f64) -> TransitionRecord {
-        let dismissal = Dismissal {
-            reason: rollout::HoldReason::Evidence,
-            guard: Some(0),
-            log_size: Some(size.ln()),
-            by: "ada".to_owned(),
-            at_us: sequence as i64 * 10,
-            why: "a known batch job".to_owned(),
-        };
-        TransitionRecord {
-            dismissals: vec![dismissal],
-            actor: "ada".to_owned(),
-            ..made(sequence, "dismissed", 0, "")
-        }
-    }
-
-    #[test]
-    fn a_gate_that_opened_over_dismissed_evidence_agrees_because_of_the_dismissal() {
-        let log = [dismissed(2, 59.0), made(4, "advanced", 1, "")];
-        let agreed = &replayed(&log, &[look(15, Ladder::Hold), look(25, Ladder::Hold)])[0];
-        assert_eq!(
-            (agreed.agrees, agreed.dismissed, agreed.rung),
-            (Some(true), true, Ladder::Hold)
-        );
-        let calm = &replayed(&log, &[look(15, Ladder::None)])[0];
-        assert_eq!((calm.agrees, calm.dismissed), (Some(true), false), "it was not needed");
-        for (log, why) in [
-            (
-                [dismissed(2, 29.0), made(4, "advanced", 1, "")].to_vec(),
-                "the evidence had doubled by then",
-            ),
-            (
-                [
-                    dismissed(2, 59.0),
-                    made(3, "stepped-back", 0, ""),
-                    made(4, "advanced", 1, ""),
-                ]
-                .to_vec(),
-                "it was for another visit",
-            ),
-        ] {
-            let found = &replayed(&log, &[look(15, Ladder::Hold), look(25, Ladder::Hold)])[0];
-            assert_eq!((found.agrees, found.dismissed), (Some(false), false), "{why}");
-        }
-        let harmful = [look(15, Ladder::Abort), look(25, Ladder::Abort)];
-        assert_eq!(
-            judged(&log, &harmful),
-            [(4, Some(false))],
-            "what aborts is dismissed by nobody"
-        );
-    }
-
-    #[test]
-    fn what_a_person_did_is_not_held_against_anything() {
-        let mut advanced = made(3, "advanced", 1, "");
-        advanced.actor = "ada".to_owned();
-        assert_eq!(
-            judged(&[advanced], &[look(15, Ladder::Abort), look(25, Ladder::Abort)]),
-            []
-        );
-    }
-}
+mod tests;

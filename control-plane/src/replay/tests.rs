@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use evaluation::Arm;
-use rollout::{Guard, Unit, criterion::Criterion};
+use rollout::{Guard, Level, Unit, criterion::Criterion};
 
 use super::*;
 use crate::{
-    builders::{SECOND_US, START_US, Shelf, production, rollout_of},
-    evidence::Counts,
+    builders::{SECOND_US, START_US, Shelf, end, production, rollout_of},
     health::builders as frames,
     identity::ENGINE,
-    levels::{Reading, Source},
+    levels::{HeldLevels, Reading, Source},
     record::End,
     store::keys,
 };
@@ -44,7 +43,7 @@ fn at(batch: u64) -> i64 {
 }
 
 fn replayed(rollout: &RolloutRecord, plan: &Plan, batches: &[SealedBatch], log: &[TransitionRecord]) -> Replay {
-    let mut replayer = Replayer::new(rollout, Arc::new(plan.clone()), log, Arc::new([]));
+    let mut replayer = Replayer::new(rollout, Arc::new(plan.clone()), log, Arc::default());
     batches.iter().for_each(|batch| replayer.add(batch));
     replayer.finish()
 }
@@ -53,22 +52,10 @@ fn replayed(rollout: &RolloutRecord, plan: &Plan, batches: &[SealedBatch], log: 
 fn ended(rollout: &RolloutRecord, cause: EndCause, batch: u64, evidence: Option<EvidenceNumber>) -> RolloutRecord {
     RolloutRecord {
         end: Some(End {
-            decided_at_us: at(batch) + 100,
-            cause,
             actor: ENGINE.to_owned(),
-            reason: String::new(),
             evidence,
-            counts: Counts::default(),
-            published_at_us: None,
-            applied_at_us: None,
-            persisted_at_us: None,
-            last_treatment_exposure_us: None,
-            time_to_zero_us: None,
             batches: batch,
-            readings: 0,
-            fresh: true,
-            awaited: Vec::new(),
-            recovery: None,
+            ..end(cause, at(batch) + 100)
         }),
         ..rollout.clone()
     }
@@ -105,7 +92,7 @@ fn another_limit_tells_what_it_would_have_done() {
     let abort = |limit: f64| {
         let mut plan = (*rollout.plan).clone();
         plan.guards = vec![Guard::error_rate_above(limit)];
-        replayed(&rollout, &plan, &batches, &[]).aborts_at()
+        replayed(&rollout, &plan, &batches, &[]).aborts_at
     };
     let own = abort(1.0).unwrap();
     assert!(abort(1.5).is_none_or(|later| later >= own));
@@ -142,7 +129,7 @@ fn what_went_on_over_an_abort_is_not_what_the_replay_says() {
     let (_, batches) = sealed(&rollout, 12);
     let replay = |record: &RolloutRecord, upto: u64| {
         let replay = replayed(record, &record.plan, &batches[..upto as usize], &[]);
-        (replay.aborts_at(), replay.decision.unwrap())
+        (replay.aborts_at, replay.decision.unwrap())
     };
     let abort = replay(&rollout, 12).0.unwrap();
     assert_eq!(
@@ -180,23 +167,29 @@ fn reading_levels() -> RolloutRecord {
 
 /// Readings of treatment, each half a second after the batch of its number would have been sealed.
 fn kept(values: &[f64]) -> Vec<Kept> {
-    let read = |(number, value): (u64, &f64)| Kept {
-        metric: "cpu".to_owned(),
-        arm: Arm::Treatment,
-        reading: Reading {
+    let read = |(number, value): (u64, &f64)| {
+        let reading = Reading {
             value: Ok(*value),
             at_us: at(number),
             until_us: at(number) + 60 * SECOND_US,
             source: Source::Pushed,
-        },
-        noted_at_us: at(number) + SECOND_US / 2,
-        is_first: number == 1,
+        };
+        Kept {
+            readings: vec![("cpu".to_owned(), Arm::Treatment, reading)],
+            noted_at_us: at(number) + SECOND_US / 2,
+            is_first: number == 1,
+            before: None,
+        }
     };
     (1..).zip(values).map(read).collect()
 }
 
-fn read_again(rollout: &RolloutRecord, batches: &[SealedBatch], readings: Vec<Kept>) -> Replay {
-    let mut replayer = Replayer::new(rollout, rollout.plan.clone(), &[], readings.into());
+fn log_of(readings: Vec<Kept>) -> Log {
+    Log::of((1..).zip(readings)).unwrap()
+}
+
+fn read_again(rollout: &RolloutRecord, batches: &[SealedBatch], log: Log) -> Replay {
+    let mut replayer = Replayer::new(rollout, rollout.plan.clone(), &[], log.into());
     batches.iter().for_each(|batch| replayer.add(batch));
     replayer.finish()
 }
@@ -213,7 +206,10 @@ fn aborted_on(rollout: &RolloutRecord, batch: u64, readings: u64) -> RolloutReco
 #[test]
 fn an_abort_by_a_level_rests_on_exactly_the_readings_that_it_names() {
     let rollout = reading_levels();
-    let decision = |readings: u64, kept: Vec<Kept>| read_again(&aborted_on(&rollout, 0, readings), &[], kept).decision;
+    let decision = |readings: u64, kept: Vec<Kept>| {
+        let record = aborted_on(&rollout, 0, readings);
+        read_again(&record, &[], log_of(kept)).decision
+    };
     let beyond = [0.5, 0.9, 0.9, 0.9];
     assert_eq!(decision(4, kept(&beyond)), Some(Decision::Same));
     let later = [0.5, 0.9, 0.9, 0.9, 0.1];
@@ -226,24 +222,56 @@ fn an_abort_by_a_level_rests_on_exactly_the_readings_that_it_names() {
         matches!(decision(3, kept(&beyond)), Some(Decision::Differs(_))),
         "two in a row"
     );
+    assert!(
+        matches!(decision(0, kept(&beyond)), Some(Decision::Differs(_))),
+        "none was read by then"
+    );
     let mut restarted = kept(&beyond);
     restarted[2].is_first = true;
-    let found = decision(4, restarted);
-    assert!(
-        matches!(found, Some(Decision::Differs(_))),
-        "what was read before was forgotten: {found:?}"
+    assert_eq!(
+        decision(4, restarted),
+        Some(Decision::Same),
+        "a restart forgets nothing"
     );
-    for (readings, kept) in [(0, Vec::new()), (9, kept(&beyond))] {
-        let found = decision(readings, kept);
-        assert!(matches!(found, Some(Decision::NotReplayed(_))), "{found:?}");
+    let found = decision(9, kept(&beyond));
+    assert!(matches!(found, Some(Decision::NotReplayed(_))), "{found:?}");
+}
+
+#[test]
+fn readings_that_were_taken_in_together_are_looked_at_together() {
+    let rollout = reading_levels();
+    let mut together = kept(&[0.9, 0.5]);
+    let reading = |value: f64| {
+        let (metric, arm, reading) = together[0].readings[0].clone();
+        let value = Ok(value);
+        (metric, arm, Reading { value, ..reading })
+    };
+    together[0].readings = [0.9, 0.9, 0.9, 0.5].map(reading).to_vec();
+    let replay = read_again(&rollout, &[], log_of(together));
+    assert_eq!((replay.decision, replay.reached), (Some(Decision::Same), [None; 3]));
+}
+
+#[test]
+fn a_decision_behind_the_first_readings_that_are_left_is_judged_and_one_before_them_is_not() {
+    let rollout = reading_levels();
+    let mut left = kept(&[0.5, 0.9, 0.9, 0.9]);
+    let mut before = HeldLevels::default();
+    for gone in left.drain(..2) {
+        before.take_in(&gone.readings, gone.noted_at_us);
     }
+    left[0].before = Some(before);
+    let log = Log::of((3..).zip(left)).unwrap();
+    let decision = |readings: u64| read_again(&aborted_on(&rollout, 0, readings), &[], log.clone()).decision;
+    assert_eq!(decision(4), Some(Decision::Same));
+    assert!(matches!(decision(3), Some(Decision::Differs(_))), "two in a row");
+    assert!(matches!(decision(2), Some(Decision::NotReplayed(_))));
 }
 
 #[test]
 fn readings_and_batches_are_taken_in_the_order_of_time() {
     let rollout = reading_levels();
     let (_, batches) = sealed(&rollout, 6);
-    let going_on = read_again(&rollout, &batches, kept(&[0.5, 0.9, 0.9, 0.9]));
+    let going_on = read_again(&rollout, &batches, log_of(kept(&[0.5, 0.9, 0.9, 0.9])));
     let [warn, hold, abort] = going_on.reached.map(|look| look.map(|look| (look.batch, look.at_us)));
     let expected = Some((4, at(4) + SECOND_US / 2));
     assert_eq!(
@@ -251,15 +279,50 @@ fn readings_and_batches_are_taken_in_the_order_of_time() {
         [expected; 3],
         "after the fourth batch and before the fifth"
     );
-    assert!(
-        matches!(going_on.decision, Some(Decision::Differs(_))),
-        "{:?}: it should have been aborted",
-        going_on.decision
-    );
-    let aborted = read_again(&aborted_on(&rollout, 4, 4), &batches, kept(&[0.5, 0.9, 0.9, 0.9]));
+    let aborted = aborted_on(&rollout, 4, 4);
+    let aborted = read_again(&aborted, &batches, log_of(kept(&[0.5, 0.9, 0.9, 0.9])));
     assert_eq!(aborted.decision, Some(Decision::Same));
-    let fine = read_again(&rollout, &batches, kept(&[0.5, 0.9, 0.7, 0.9]));
+    let fine = read_again(&rollout, &batches, log_of(kept(&[0.5, 0.9, 0.7, 0.9])));
     assert_eq!((fine.decision, fine.reached), (Some(Decision::Same), [None; 3]));
+}
+
+#[test]
+fn a_level_that_stood_beyond_its_limit_must_have_ended_the_rollout_and_one_of_a_moment_need_not() {
+    let rollout = reading_levels();
+    let (_, batches) = sealed(&rollout, 12);
+    let beyond = [0.5, 0.9, 0.9, 0.9];
+    let decision = |batches: &[SealedBatch], kept: Vec<Kept>| read_again(&rollout, batches, log_of(kept)).decision;
+    let overdue = |decision: Option<Decision>| match decision {
+        Some(Decision::Differs(why)) => assert!(why.starts_with("the replay aborts after batch 4 of "), "{why}"),
+        Some(Decision::Same | Decision::NotReplayed(_)) | None => panic!("it should have been aborted"),
+    };
+    overdue(decision(&batches, kept(&beyond)));
+    assert_eq!(
+        decision(&batches[..9], kept(&beyond)),
+        Some(Decision::Same),
+        "the engine may not have seen it"
+    );
+    overdue(decision(
+        &batches[..4],
+        kept(&[0.5, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9]),
+    ));
+    // The process is killed right after the third reading is durable.
+    let mut over = kept(&beyond);
+    over[3].readings[0].2.until_us = at(5);
+    assert_eq!(
+        decision(&batches, over),
+        Some(Decision::Same),
+        "it was over when it was back"
+    );
+    let mut away = kept(&[0.5, 0.9, 0.9, 0.9, 0.5]);
+    away[4].noted_at_us = at(11);
+    overdue(decision(&batches[..4], away.clone()));
+    away[4].is_first = true;
+    assert_eq!(
+        decision(&batches[..4], away),
+        Some(Decision::Same),
+        "what it read first when it was back was something else"
+    );
 }
 
 #[test]
@@ -306,4 +369,93 @@ fn a_replay_reads_the_baseline_that_its_rollout_took_over() {
     assert!(replayed(&other, &other.plan, &batches, &[]).differs_at.is_some());
     let same_limits = limits::plan_with(&rollout, proto::v1::OtherLimits::default(), &BTreeSet::new()).unwrap();
     assert_eq!(replayed(&rollout, &same_limits, &batches, &[]).differs_at, None);
+}
+
+/// A rollout under caps, in which treatment has one complaint in each batch.
+fn complaining(guards: &[(&str, Level)], batches: u64) -> (RolloutRecord, Vec<SealedBatch>) {
+    let mut rollout = rollout_of(Unit::Unit, &[50], 60 * SECOND_US);
+    let mut plan = (*rollout.plan).clone();
+    let guard = |(text, level): &(&str, Level)| {
+        let Ok(Criterion::Compare(harm)) = text.parse() else {
+            panic!("{text}")
+        };
+        Guard {
+            harm,
+            level: *level,
+            ..Guard::no_worse_than_control()
+        }
+    };
+    plan.guards = guards.iter().map(guard).collect();
+    rollout.counted = rollout::measure::counted(&plan).into();
+    rollout.plan = plan.into();
+    let (mut ledger, mut shelf) = (frames::ledger(&rollout), Shelf::default());
+    for sequence in 1..=batches {
+        let mut treatment = frames::cell(frames::place(0, 0, Arm::Treatment), 60, 0, &[]);
+        let mut complaint = treatment.metrics[0].clone();
+        (complaint.metric, complaint.buckets) = (1, vec![(0, 1_000_000, 1)]);
+        treatment.metrics.push(complaint);
+        let mut frame = frames::frame(&rollout, sequence);
+        frame.cells = vec![treatment];
+        ledger.accept(&frames::reporter("a"), &frame, at(sequence));
+        shelf.seal_all(&mut ledger, &rollout, at(sequence));
+    }
+    let stored = (1..=batches).map(|number| {
+        let item = &shelf.items[&keys::batch(&production(), rollout.id, number)];
+        SealedBatch::read(&item.value).unwrap()
+    });
+    let batches = stored.collect();
+    (rollout, batches)
+}
+
+#[test]
+fn a_cap_that_holds_or_warns_is_a_rung_and_its_hold_is_judged() {
+    for (level, expected) in [
+        (Level::Warn, [Some(3), None, None]),
+        (Level::Hold, [Some(3), Some(3), None]),
+        (Level::Abort, [Some(3), Some(3), Some(3)]),
+    ] {
+        let (rollout, batches) = complaining(&[("complaints > 2 in 24 h", level)], 5);
+        let replay = replayed(&rollout, &rollout.plan, &batches, &[]);
+        let reached = replay.reached.map(|look| look.map(|look| look.batch));
+        assert_eq!(reached, expected, "{level:?}");
+        let [warn, ..] = replay.reached;
+        assert_eq!(warn.unwrap().guard(), Some(0), "{level:?}");
+    }
+    let (rollout, batches) = complaining(&[("complaints > 2 in 24 h", Level::Hold)], 5);
+    let held = |batch: u64| {
+        let log = TransitionRecord {
+            sequence: 2,
+            at_us: at(batch) + 100,
+            kind: "held".to_owned(),
+            stage: 0,
+            detail: "rule".to_owned(),
+            actor: ENGINE.to_owned(),
+            dismissals: Vec::new(),
+        };
+        replayed(&rollout, &rollout.plan, &batches, &[log]).moves[0].agrees
+    };
+    assert_eq!([held(2), held(3), held(5)], [Some(false), Some(true), Some(true)]);
+}
+
+#[test]
+fn an_abort_by_a_rule_is_that_of_its_guard() {
+    let guards = [
+        ("complaints > 100 in 24 h", Level::Abort),
+        ("complaints > 2 in 24 h", Level::Abort),
+    ];
+    let (rollout, batches) = complaining(&guards, 3);
+    let decision = |rule| {
+        let mut record = ended(&rollout, EndCause::Rule, 3, None);
+        record.end.as_mut().unwrap().rule = rule;
+        replayed(&record, &record.plan, &batches, &[]).decision.unwrap()
+    };
+    assert_eq!(decision(Some(1)), Decision::Same);
+    assert_eq!(decision(None), Decision::Same, "an end of before this was kept");
+    assert_eq!(
+        decision(Some(0)),
+        Decision::Differs(
+            "it was aborted by rule of guard 1 after batch 3, and the replay aborts by that of guard 2 there"
+                .to_owned()
+        )
+    );
 }

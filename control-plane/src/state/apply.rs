@@ -162,6 +162,10 @@ impl State {
                     Arc::make_mut(record).hours.insert((*visit, *hour), sums);
                 }
             }
+            Subject::Levels(_, id) => {
+                let held = value.map(|value| model::read_levels(value, revision)).transpose()?;
+                set(&mut self.levels, *id, held.map(Arc::new));
+            }
             Subject::Waiting(environment, rollout, id) => {
                 let read = |value: &Bytes| model::read_waiting((environment, *id), value, revision);
                 let waiting = value.map(read).transpose()?;

@@ -11,6 +11,7 @@ use super::State;
 use crate::{
     events::alert::About,
     evidence::EvidenceRecord,
+    levels::HeldLevels,
     push::Waiting,
     record::{Active, RolloutRecord},
     stuck,
@@ -104,6 +105,11 @@ impl State {
     pub(crate) fn waiting_of(&self, rollout: Uuid) -> impl Iterator<Item = &Arc<Waiting>> {
         let range = (rollout, Uuid::nil())..=(rollout, Uuid::max());
         self.waiting.range(range).map(|(_, waiting)| waiting)
+    }
+
+    /// What is held of the levels of a rollout; nothing before the first reading.
+    pub(crate) fn levels_of(&self, id: Uuid) -> Arc<HeldLevels> {
+        self.levels.get(&id).cloned().unwrap_or_default()
     }
 
     /// The evidence of a rollout; empty before the first batch.

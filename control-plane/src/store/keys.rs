@@ -22,8 +22,8 @@ pub(crate) use documents::{
 };
 pub(crate) use events::{alert, moved, outbox, stuck_told, swept};
 pub(crate) use evidence::{
-    batch, batches, evidence, hours, mark_page, marks, position_page, positions, reading, reading_number, readings,
-    sample_set, samples, sums, sums_of, sums_of_hour,
+    batch, batches, evidence, hours, levels, mark_page, marks, position_page, positions, reading, reading_number,
+    readings, sample_set, samples, sums, sums_of, sums_of_hour,
 };
 pub(crate) use pushes::{behind_pushed, push_waiting, pushed, pushes, rollout_of_pushed};
 pub(crate) use rollouts::{

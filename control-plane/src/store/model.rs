@@ -16,6 +16,7 @@ mod end;
 mod evidence;
 mod exit;
 mod flag;
+mod levels;
 mod outbox;
 mod plan;
 mod push;
@@ -46,7 +47,7 @@ pub(crate) use webhook::{
 use bytes::Bytes;
 use prost::Message;
 
-use crate::levels::Kept;
+use crate::levels::{HeldLevels, Kept};
 use crate::members::{Chunk, ChunkId};
 use crate::record::{
     EnvironmentRecord, Exit, FlagRecord, Latch, PlanRecord, RolloutRecord, SegmentRecord, Soak, TransitionRecord,
@@ -329,14 +330,24 @@ pub(crate) fn read_transition(bytes: &[u8]) -> Result<TransitionRecord, ModelErr
     decode::<rollout::StoredTransition>(bytes, |_| 0)?.read()
 }
 
-/// Writes a reading of a level.
-pub(crate) fn write_reading(kept: &Kept) -> Bytes {
-    reading::StoredReading::from(kept).encode_to_vec().into()
+/// Writes what is held of a rollout's levels.
+pub(crate) fn write_levels(held: &HeldLevels) -> Bytes {
+    levels::StoredLevels::from(held).encode_to_vec().into()
 }
 
-/// Reads a reading of a level.
+/// Reads what is held of a rollout's levels.
+pub(crate) fn read_levels(bytes: &[u8], revision: u64) -> Result<HeldLevels, ModelError> {
+    decode::<levels::StoredLevels>(bytes, |stored| stored.schema)?.read(revision)
+}
+
+/// Writes readings of levels that were taken in together.
+pub(crate) fn write_reading(kept: &Kept) -> Bytes {
+    reading::StoredKept::from(kept).encode_to_vec().into()
+}
+
+/// Reads readings of levels that were taken in together.
 pub(crate) fn read_reading(bytes: &[u8]) -> Result<Kept, ModelError> {
-    decode::<reading::StoredReading>(bytes, |stored| stored.schema)?.read()
+    decode::<reading::StoredKept>(bytes, |stored| stored.schema)?.read()
 }
 
 /// Writes what was known when a stage was left.

@@ -336,6 +336,17 @@ impl Fleet {
         self.agents().contains_key(&(environment.clone(), Arc::from(agent)))
     }
 
+    /// The environment in which an agent lives, if that is another and only another.
+    pub(crate) fn lives_elsewhere(&self, environment: &Key, agent: &str, now_us: i64) -> Option<Key> {
+        let agents = self.agents();
+        let mut lives = agents
+            .iter()
+            .filter(|((_, id), record)| **id == *agent && record.is_live(now_us))
+            .map(|((owner, _), _)| owner);
+        let first = lives.next()?;
+        (first != environment && lives.all(|owner| owner != environment)).then(|| first.clone())
+    }
+
     /// How many streams are open.
     pub(crate) fn connections(&self) -> usize {
         self.agents()

@@ -127,6 +127,7 @@ mod tests {
                 severity,
                 about: About::Abort,
                 title: String::new(),
+                criterion: None,
                 metric: None,
                 value: None,
                 limit: None,

@@ -16,7 +16,7 @@ use crate::{
 /// How long after an abort the demo looks again.
 const LATER: Duration = Duration::from_secs(3);
 /// How long it waits for the recovery, and how often it looks.
-const RECOVERED: Duration = Duration::from_secs(20);
+const RECOVERED: Duration = Duration::from_secs(40);
 const PACE: Duration = Duration::from_millis(200);
 
 /// What was started, and at which evidence it warns, holds and aborts.

@@ -32,6 +32,8 @@ pub(crate) fn flag(key: &str) -> v1::Flag {
     }
 }
 
+/// When an outcome that has not come is given up.
+const LOST_AFTER: Duration = Duration::from_secs(5);
 /// How long everybody has the treatment before it becomes the default.
 const BAKE: Duration = Duration::from_secs(4);
 /// The stage whose gate a person has to approve.
@@ -53,6 +55,8 @@ pub(crate) fn plan(flag: &str) -> v1::Plan {
         control: "off".to_owned(),
         stages: STAGES.map(stage).to_vec(),
         guards: guards(),
+        // The shop answers within milliseconds: what has not been heard of by then never will be.
+        lost_after_us: micros(LOST_AFTER),
         bake_us: Some(micros(BAKE)),
         ..v1::Plan::default()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use integration_tests::{
     agent::Agent,
     flags,
-    plans::{everybody, half_for_long, plan, stage},
+    plans::{everybody, half_for_long, impatient, plan, stage},
     service::{Service, Traffic},
     system::System,
     wait,
@@ -22,7 +22,7 @@ async fn a_harmful_rollout_is_aborted_by_evidence_and_nobody_gets_treatment_afte
     let service = Service::start(Traffic::of("checkout").failing(0.4, 0.01), &[&agents[0], &agents[1]]).await;
     system
         .operator
-        .start(plan("checkout", &[half_for_long(), everybody()]))
+        .start(impatient(plan("checkout", &[half_for_long(), everybody()])))
         .await;
 
     let rollout = system.operator.aborted("checkout#1").await;
@@ -79,16 +79,13 @@ fn proves_harm(rollout: &v1::Rollout) {
     );
 }
 
-/// No user of any agent is served treatment, or counted.
 async fn nobody_gets_treatment(agents: &[&Agent]) {
     for agent in agents {
-        for answer in agent.evaluator().of_users("checkout", 200).await {
-            assert_eq!((answer.value, answer.arm, answer.token), (Some(false), None, None));
-        }
+        agent.evaluator().gives_nobody_treatment("checkout", 200).await;
     }
 }
 
-/// A running service makes 300 more evaluations, and none of them gives treatment.
+/// A running service makes 300 more evaluations of which none counts for an arm, and none gives treatment.
 async fn gives_no_more_treatment(service: &Service) {
     let before = service.seen();
     let after = wait::until("300 more evaluations", async || {
@@ -203,7 +200,7 @@ async fn after_an_abort_it_is_told_whether_what_harmed_has_recovered() {
     // What treatment did to the second stays when treatment has gone.
     for (flag, after) in [("well", 0.01), ("broken", 0.4)] {
         system.operator.create(flags::boolean(flag)).await;
-        system.operator.start(plan(flag, &[half_for_long()])).await;
+        system.operator.start(impatient(plan(flag, &[half_for_long()]))).await;
         let harm = Service::start(Traffic::of(flag).failing(0.4, 0.01), &[&agent]).await;
         let name = format!("{flag}#1");
         let ended = system

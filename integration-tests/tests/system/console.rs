@@ -151,7 +151,7 @@ async fn refusals_mistakes_and_absence_have_their_own_exit_codes_and_words() {
         (&["get", "chekout"], REFUSED, "did you mean checkout?"),
         (&["set", "checkout", "purple"], REFUSED, "purple"),
         (&["list", "-e", "nowhere"], REFUSED, "production"),
-        (&["rollout", "get", "checkout"], REFUSED, "does not exist"),
+        (&["rollout", "get", "checkout"], REFUSED, "has no rollout"),
         (&["rollout", "watch", "checkout#9"], REFUSED, "does not exist"),
         (
             &["set", "checkout", "on", "--percent", "101"],

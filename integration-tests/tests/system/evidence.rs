@@ -1,6 +1,8 @@
 //! Evidence that is asked again: gates that certify, a replay of what happened, other limits, and measurements from
 //! outside, each as a person at the console meets it.
 
+use std::time::Duration;
+
 use integration_tests::{
     flags,
     habit::Habit,
@@ -20,7 +22,7 @@ fn certified(criterion: &str) -> v1::Stage {
         gate: "certify".to_owned(),
         max_extensions: 16,
         extension_us: 2_000_000,
-        ..stage("proved", 50_000, std::time::Duration::from_secs(1))
+        ..stage("proved", 50_000, Duration::from_secs(1))
     }
 }
 
@@ -254,7 +256,82 @@ async fn a_baseline_that_was_imported_is_taken_over_by_a_plan_and_outlives_its_a
     assert!(end.reason.contains("baseline + 3 points"), "{}", end.reason);
     let early = console.run(&["baseline", "capture", "checkout#1"]).await;
     assert_eq!(early.code, Some(1), "{early:?}");
-    assert!(early.err.contains("900 s"), "it says how much is needed: {early:?}");
+    assert!(early.err.contains("15m"), "it says how much is needed: {early:?}");
+}
+
+/// A plan whose treatment may use no more than 80 % of its processors.
+fn by_cpu(flag: &str) -> v1::Plan {
+    v1::Plan {
+        guards: vec![v1::Guard {
+            harm: "cpu > 80 %".to_owned(),
+            ..v1::Guard::default()
+        }],
+        ..plans::plan(flag, &[half_for_long()])
+    }
+}
+
+/// What the console is told to push: a level of treatment.
+fn cpu<'a>(rollout: &'a str, key: &'a str, value: &'a str) -> [&'a str; 11] {
+    [
+        "push",
+        "--rollout",
+        rollout,
+        "--metric",
+        "cpu",
+        "--arm",
+        "treatment",
+        "--key",
+        key,
+        "--value",
+        value,
+    ]
+}
+
+/// Starts a rollout by this plan, and waits for its clock.
+async fn running(system: &System, plan: v1::Plan) {
+    let name = format!("{}#1", plan.flag);
+    system.operator.start(plan).await;
+    let is_running = |rollout: &v1::Rollout| rollout.clock_started_at_us > 0;
+    system.operator.rollout_until("its clock", &name, is_running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_that_was_pushed_is_not_forgotten_whenever_the_control_plane_is_killed() {
+    let mut system = System::start().await;
+    let _agent = system.agent("agent").await;
+    let flags = ["at-once", "soon", "later", "late"];
+    for flag in flags {
+        system.operator.create(flags::boolean(flag)).await;
+        running(&system, by_cpu(flag)).await;
+        for key in ["1", "2"] {
+            let name = format!("{flag}#1");
+            system.console().succeeds(&cpu(&name, key, "0.9")).await;
+        }
+    }
+    for (flag, after_ms) in flags.into_iter().zip([0, 10, 20, 40]) {
+        let name = format!("{flag}#1");
+        // Whether the third is durable then, and whether it was answered or acted upon, is left to chance.
+        let (console, third) = (system.console(), cpu(&name, "3", "0.9"));
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            system.control_plane.kill_9().await;
+        };
+        tokio::join!(console.run(&third), killing);
+        system.control_plane.restart().await;
+        // Again, as whoever had no answer does; if it was taken, it is no other one.
+        console.succeeds(&third).await;
+        let ended = system
+            .operator
+            .rollout_until("aborted", &name, |rollout| rollout.end.is_some())
+            .await;
+        assert_eq!(ended.end.unwrap().cause, "rule", "{name}");
+    }
+    for flag in flags {
+        let name = format!("{flag}#1");
+        let replay = ["rollout", "replay", &name, "-o", "json"];
+        let replayed = system.console().succeeds(&replay).await.json();
+        assert_eq!(replayed["decision"], "same", "{name}: {replayed:#}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,49 +339,21 @@ async fn an_abort_by_levels_that_were_pushed_is_replayed_to_the_same_decision_an
     let mut system = System::start().await;
     let _agent = system.agent("agent").await;
     system.operator.create(flags::boolean("checkout")).await;
-    let plan = v1::Plan {
-        guards: vec![v1::Guard {
-            harm: "cpu > 80 %".to_owned(),
-            ..v1::Guard::default()
-        }],
-        ..plans::plan("checkout", &[half_for_long()])
-    };
-    system.operator.start(plan).await;
-    let running = |rollout: &v1::Rollout| rollout.clock_started_at_us > 0;
-    system.operator.rollout_until("its clock", "checkout#1", running).await;
-    let console = system.console();
-    let push = |key: &'static str, value: &'static str| {
-        let console = &console;
-        async move {
-            let of = [
-                "push",
-                "--rollout",
-                "checkout#1",
-                "--metric",
-                "cpu",
-                "--arm",
-                "treatment",
-            ];
-            let named = ["--key", key, "--value", value];
-            console.succeeds(&[&of[..], &named[..]].concat()).await
-        }
-    };
-    // Two in a row, and a restart that forgets them: three more are needed.
+    running(&system, by_cpu("checkout")).await;
+    // Two in a row, and a restart in between, which forgets nothing: the third is enough.
     for (key, value) in [("1", "0.5"), ("2", "0.9"), ("3", "0.9")] {
-        push(key, value).await;
+        system.console().succeeds(&cpu("checkout#1", key, value)).await;
     }
     system.control_plane.kill_9().await;
     system.control_plane.restart().await;
-    for key in ["4", "5"] {
-        push(key, "0.9").await;
-    }
     assert_eq!(system.operator.rollout("checkout#1").await.end, None);
-    push("6", "0.9").await;
+    system.console().succeeds(&cpu("checkout#1", "4", "0.9")).await;
     let ended = system
         .operator
         .rollout_until("aborted", "checkout#1", |rollout| rollout.end.is_some())
         .await;
     assert_eq!(ended.end.unwrap().cause, "rule");
+    let console = system.console();
     let replayed = console
         .succeeds(&["rollout", "replay", "checkout#1", "-o", "json"])
         .await

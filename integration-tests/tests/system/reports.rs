@@ -181,8 +181,20 @@ async fn a_report_must_say_from_which_agent_and_environment_it_is() {
     };
     let status = report(&system, "raw", vec![nowhere]).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound, "{status}");
-    let status = report(&system, "", vec![good]).await.unwrap_err();
+    let status = report(&system, "", vec![good.clone()]).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    // The agent lives in production.
+    let elsewhere = v1::Frame {
+        environment: "staging".to_owned(),
+        ..good
+    };
+    let status = report(&system, "agent", vec![elsewhere]).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    assert!(status.message().contains("serves environment production"), "{status}");
+    for reason in ["no_environment", "malformed", "other_environment"] {
+        let series = format!("tidegate_health_messages_refused_total{{reason=\"{reason}\"}}");
+        assert!(system.control_plane.metric(&series).await >= 1.0, "{reason}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,6 +324,16 @@ fn wrong_frames(good: &v1::Frame) -> Vec<(&'static str, v1::Frame, Vec<&'static 
             "more bad than all",
             with_cell(|cell| cell.metrics[0].num = vec![6]),
             vec!["cells[0].metrics[0].num[0]"],
+        ),
+        (
+            "more units that failed than failures",
+            with_cell(|cell| cell.metrics[0].bad_positions = (9 << 12..).take(3).collect()),
+            vec!["cells[0].metrics[0].bad_positions"],
+        ),
+        (
+            "more of a sample than all",
+            with_cell(|cell| cell.sampled_outcomes = 6),
+            vec!["cells[0].sampled_outcomes"],
         ),
         (
             "buckets without counts",

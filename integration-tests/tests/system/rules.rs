@@ -309,8 +309,9 @@ async fn a_kill_switch_trips_by_its_condition_and_not_within_it() {
     let system = System::start().await;
     let agent = system.agent("agent").await;
     let plan = |flag: &str| v1::Plan {
+        // One that errors do not break: an abort would be sooner than the kill.
         guards: vec![v1::Guard {
-            harm: "p99 > 60 s".to_owned(),
+            harm: "timeout-rate > 50 %".to_owned(),
             ..v1::Guard::default()
         }],
         kill_switch: Some(v1::KillSwitch {
@@ -376,6 +377,19 @@ async fn a_kill_switch_stands_without_any_rollout() {
     let acts = system.operator.audit("harmful").await;
     let kill = acts.iter().find(|act| act.action == "flag.kill").unwrap();
     assert!(kill.reason.contains("error-rate > 5 %"), "{kill:?}");
+    let told = system.operator.past_events(&["alert"]).await;
+    let told: Vec<_> = told.iter().map(|told| &told.event["data"]).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    for (field, expected) in [
+        ("severity", "critical"),
+        ("about", "kill-switch"),
+        ("flag", "harmful"),
+        ("rollout", "harmful#standing"),
+        ("plan", "stand-by-harmful"),
+        ("criterion", "error-rate > 5 %"),
+    ] {
+        assert_eq!(told[0][field], expected, "{field}");
+    }
     assert!(bad.stop().await.treatment > 100, "everybody was exposed");
     good.stop().await;
 }

@@ -195,6 +195,51 @@ async fn of_a_torn_spool_what_is_whole_counts_and_the_rest_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_had_to_make_room_for_what_is_counted_now_counts_as_dropped() {
+    const SIZE: u64 = 1024 * 1024;
+    let mut system = System::start().await;
+    let address = system.control_plane.address;
+    let options = ["--spool-size", "1MiB"];
+    let mut agent = Agent::start_with("agent", PRODUCTION, address, system.folder(), &options);
+    agent.ready().await;
+    system.operator.create(flags::boolean("checkout")).await;
+    system.operator.start(plan("checkout", &[half_for_long()])).await;
+    system.operator.delivered(1).await;
+    system.control_plane.kill_9().await;
+    agent.notices_absence().await;
+    let lost = served(&agent).await.counted;
+    is_on_disk(&agent).await;
+    agent.kill_9().await;
+    let [file] = &spool_files(&agent)[..] else {
+        panic!("one process left something: {:?}", spool_files(&agent))
+    };
+    // All of the spool's size: whatever is counted from now on has no room beside it.
+    OpenOptions::new()
+        .write(true)
+        .open(file)
+        .and_then(|file| file.set_len(SIZE))
+        .unwrap();
+    agent.restart();
+    agent.ready().await;
+    let counted = served(&agent).await.counted;
+    wait::until("the file to make room", async || {
+        wait::so(!file.exists(), spool_files(&agent))
+    })
+    .await;
+    system.control_plane.restart().await;
+
+    let is_complete = |rollout: &v1::Rollout| {
+        let dropped = rollout.side_by_side.as_ref().map_or(0, |side| side.dropped);
+        (totals(rollout).1, dropped) == (counted, lost)
+    };
+    system
+        .operator
+        .rollout_until("what was counted, and what was dropped", "checkout#1", is_complete)
+        .await;
+    assert!(agent.log().contains("the spool is full"), "it is said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_said_once_and_costs_nothing_but_what_a_kill_would() {
     const FAILED: &str = "tidegate_agent_spool_total{result=\"failed\"}";
     let mut system = System::start().await;

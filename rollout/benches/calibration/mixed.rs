@@ -13,7 +13,7 @@ use rollout::duration::Dwell;
 use rollout::evidence::arm::BUCKETS;
 use rollout::evidence::unit::{Positions, newly_bad};
 use rollout::guards::{self, HorizonCounts, Levels, Seen, VisitKey};
-use rollout::measure::{self, Counted, Events, Sums};
+use rollout::measure::{self, Counted, Events, Minute, Sums};
 use rollout::{DAY_US, Guard, Horizon, Level, Phase, Plan, Share, Stage, State, Visit};
 
 use crate::random::Random;
@@ -317,6 +317,7 @@ impl World {
             horizons: &self.horizons,
             sampled: &BTreeMap::new(),
             events: &Events::default(),
+            minute: &Minute::default(),
             worse_since: &BTreeMap::new(),
         };
         let found = guards::examine(&mixed.plan, &self.state, &seen, &Levels::new(), 0);

@@ -7,8 +7,7 @@ use thiserror::Error;
 
 use super::Refusal;
 use crate::{
-    Facts, HoldReason, Ladder, Micros, Phase, Plan, State, Transition,
-    gate::Policy,
+    Facts, HoldReason, Ladder, Micros, Phase, Plan, State, Transition, gate,
     signal::{self, Signal},
     state::Dismissal,
     verdict,
@@ -99,6 +98,7 @@ pub(super) fn dismiss(
     let dismissals = signals.into_iter().map(|signal| Dismissal {
         reason: signal.reason,
         guard: signal.guard,
+        criterion: signal.criterion,
         log_size: signal.log_size,
         by: by.to_owned(),
         at_us: now,
@@ -115,8 +115,7 @@ fn signals(plan: &Plan, state: &State, facts: &Facts, asked: Asked<'_>) -> Resul
     if !reason.is_dismissible() {
         return Err(Undismissed::NoSignal(reason));
     }
-    let policy = plan.stages.get(state.stage).map(|stage| stage.policy);
-    if reason == HoldReason::Inconclusive && policy == Some(Policy::Certify) {
+    if reason == HoldReason::Inconclusive && gate::asks_for_proof(plan, state) {
         return Err(Undismissed::Proof);
     }
     match guard {
@@ -132,7 +131,7 @@ fn signals(plan: &Plan, state: &State, facts: &Facts, asked: Asked<'_>) -> Resul
         return Err(Undismissed::NotRaised { reason, guard, raised });
     }
     // What is dismissed already is meant only where it is all that there is, and a warning only where nothing holds.
-    keep_if_any(&mut meant, |signal| !signal::is_dismissed(state, signal));
+    keep_if_any(&mut meant, |signal| !signal::is_dismissed(plan, state, signal));
     keep_if_any(&mut meant, |signal| holds(plan, signal));
     Ok(meant)
 }
@@ -165,11 +164,9 @@ fn over(phase: Phase) -> String {
 }
 
 fn asked(reason: HoldReason, guard: Option<usize>) -> String {
-    let log_size = None;
     Signal {
-        reason,
         guard,
-        log_size,
+        ..Signal::bare(reason)
     }
     .to_string()
 }

@@ -29,10 +29,14 @@ pub fn check(criterion: &Criterion, resolver: &Resolver<'_>) -> Result<(), Probl
 /// Refuses a value that a metric cannot have. Money may be without its currency, as what was measured is.
 pub fn check_value(metric: &MetricKey, value: Number, resolver: &Resolver<'_>) -> Result<(), Problem> {
     let resolved = resolver.resolve(metric)?;
-    if resolved.unit == Unit::Money && value.written == Written::Plain {
-        return Ok(());
+    if resolved.unit != Unit::Money || value.written != Written::Plain {
+        check_number(metric, value, resolved.unit)?;
     }
-    check_number(metric, value, resolved.unit)
+    // A level may be above 1: of eight cores, two are 200 %.
+    if resolved.kind == Kind::Rate && resolved.unit == Unit::Fraction && !(0.0..=1.0).contains(&value.as_f64()) {
+        return Err(mismatch(metric, value, "within 0 and 100 %", wanted(resolved.unit).1));
+    }
+    Ok(())
 }
 
 /// What is compared by the hour: how many times the rate or the mean of each. A quantile is counted by one bound for all

@@ -16,6 +16,8 @@ pub struct EvidenceNumber {
     pub horizon: usize,
     /// Natural logarithm of the number.
     pub log_evidence: f64,
+    /// What its test takes for granted is in doubt: whatever its size, it holds at most.
+    pub is_doubted: bool,
 }
 
 /// One guard of several, and what its test says.
@@ -29,6 +31,8 @@ pub struct GuardEvidence {
     pub planned: usize,
     /// ln of its e-value by horizon, from horizon 1 on.
     pub log_e: Vec<f64>,
+    /// By horizon, whether what the test takes for granted is in doubt; what is not there is not.
+    pub doubted: Vec<bool>,
 }
 
 /// The evidence numbers of all levels.
@@ -36,7 +40,7 @@ pub struct GuardEvidence {
 pub struct Standing {
     /// Of guards that may warn.
     pub warn: Option<EvidenceNumber>,
-    /// Of guards that may hold.
+    /// Of guards that may hold, and what is in doubt of those that may abort.
     pub hold: Option<EvidenceNumber>,
     /// Of guards that may abort. This one alone ever aborts.
     pub abort: Option<EvidenceNumber>,
@@ -75,7 +79,14 @@ pub fn horizon_weight(n: usize, h: usize) -> f64 {
 /// horizon. None when there is no evidence at all (every e-value is 0, or there is none).
 pub fn evidence_number(v: &[f64], n: usize, log_e: &[Vec<f64>]) -> Option<EvidenceNumber> {
     let guards = v.iter().zip(log_e).enumerate();
-    largest(guards.map(|(guard, (weight, log_e))| (guard, *weight, n, log_e.as_slice())))
+    let weighed = guards.map(|(guard, (weight, log_e))| Weighed {
+        guard,
+        weight: *weight,
+        planned: n,
+        log_e,
+        doubted: &[],
+    });
+    largest(weighed, |_, _| true)
 }
 
 /// The weights of guards within their levels: equal unless given, then normalised, so that each level's sum to 1.
@@ -100,31 +111,64 @@ pub fn guard_weights(guards: &[(Level, Option<f64>)]) -> Vec<f64> {
 /// An e-value of a guard that does not speak yet is 0, its logarithm minus infinity. Positions in the numbers are those
 /// in `guards`.
 pub fn standing(guards: &[GuardEvidence]) -> Standing {
-    let of_level = |level: Level| {
-        let guards = guards.iter().enumerate().filter(|(_, guard)| guard.level == level);
-        largest(guards.map(|(position, guard)| (position, guard.weight, guard.planned, guard.log_e.as_slice())))
+    let of = |counts: &dyn Fn(Level, bool) -> bool| {
+        let each = guards.iter().enumerate().map(GuardEvidence::weighed);
+        largest(each, |guard, is_doubted| counts(guards[guard].level, is_doubted))
     };
     Standing {
-        warn: of_level(Level::Warn),
-        hold: of_level(Level::Hold),
-        abort: of_level(Level::Abort),
+        warn: of(&|level, _| level == Level::Warn),
+        hold: of(&|level, is_doubted| level == Level::Hold || (level == Level::Abort && is_doubted)),
+        abort: of(&|level, is_doubted| level == Level::Abort && !is_doubted),
     }
 }
 
 /// The evidence number of each guard by itself, where one speaks.
 pub fn numbers(guards: &[GuardEvidence]) -> Vec<EvidenceNumber> {
-    let each = guards.iter().enumerate().filter_map(|(position, guard)| {
-        let alone = (position, guard.weight, guard.planned, guard.log_e.as_slice());
-        largest(std::iter::once(alone))
-    });
-    each.collect()
+    let each = guards.iter().enumerate().map(GuardEvidence::weighed);
+    each.filter_map(|guard| largest(std::iter::once(guard), |_, _| true))
+        .collect()
 }
 
-/// The largest of (guard, its weight, its planned horizons, ln of its e-value by horizon).
-fn largest<'a>(guards: impl Iterator<Item = (usize, f64, usize, &'a [f64])>) -> Option<EvidenceNumber> {
+/// A guard's e-values and its place in the budget.
+struct Weighed<'a> {
+    guard: usize,
+    weight: f64,
+    planned: usize,
+    log_e: &'a [f64],
+    doubted: &'a [bool],
+}
+
+impl GuardEvidence {
+    fn weighed((guard, evidence): (usize, &GuardEvidence)) -> Weighed<'_> {
+        Weighed {
+            guard,
+            weight: evidence.weight,
+            planned: evidence.planned,
+            log_e: &evidence.log_e,
+            doubted: &evidence.doubted,
+        }
+    }
+}
+
+/// The largest of those that count (by the guard, and whether it is in doubt).
+fn largest<'a>(
+    guards: impl Iterator<Item = Weighed<'a>>,
+    counts: impl Fn(usize, bool) -> bool,
+) -> Option<EvidenceNumber> {
     let mut largest: Option<EvidenceNumber> = None;
-    for (guard, weight, planned, horizons) in guards {
-        for (position, log_e) in horizons.iter().enumerate() {
+    for Weighed {
+        guard,
+        weight,
+        planned,
+        log_e,
+        doubted,
+    } in guards
+    {
+        for (position, log_e) in log_e.iter().enumerate() {
+            let is_doubted = doubted.get(position).copied().unwrap_or(false);
+            if !counts(guard, is_doubted) {
+                continue;
+            }
             let horizon = position + 1;
             let log_evidence = libm::log(weight) + libm::log(horizon_weight(planned, horizon)) + log_e;
             let floor = largest.map_or(f64::NEG_INFINITY, |number| number.log_evidence);
@@ -133,6 +177,7 @@ fn largest<'a>(guards: impl Iterator<Item = (usize, f64, usize, &'a [f64])>) -> 
                     guard,
                     horizon,
                     log_evidence,
+                    is_doubted,
                 });
             }
         }
@@ -201,6 +246,7 @@ mod tests {
             weight: 1.0,
             planned: 1,
             log_e: log_e.to_vec(),
+            doubted: Vec::new(),
         }
     }
 
@@ -232,6 +278,21 @@ mod tests {
         assert_eq!((rung, culprit.guard, culprit.horizon), (Ladder::Hold, 1, 1));
         assert_eq!(Standing { hold: None, ..standing }.culprit(0.01).unwrap().1.guard, 2);
         assert_eq!(Standing::default().ladder(0.01), Ladder::None);
+    }
+
+    #[test]
+    fn what_is_in_doubt_holds_and_leaves_the_abort_to_what_is_not() {
+        let doubted = |log_e: &[f64], doubted: &[bool]| GuardEvidence {
+            doubted: doubted.to_vec(),
+            ..guard(Level::Abort, log_e)
+        };
+        let in_doubt = standing(&[doubted(&[500.0, 1.0], &[true, false])]);
+        assert_eq!(in_doubt.ladder(0.01), Ladder::Hold);
+        assert_eq!(in_doubt.abort.map(|number| number.horizon), Some(2));
+        assert!(in_doubt.hold.is_some_and(|number| number.is_doubted));
+        let sure = standing(&[doubted(&[500.0, 400.0], &[true, false])]);
+        assert_eq!(sure.ladder(0.01), Ladder::Abort, "another horizon is in no doubt");
+        assert_eq!(numbers(&[doubted(&[500.0], &[true])]).len(), 1);
     }
 
     #[test]

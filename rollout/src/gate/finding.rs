@@ -5,7 +5,7 @@ use crate::{
     catalogue::Kind,
     criterion::{self, Comparison, Criterion, Estimates},
     facts::Measure,
-    measure::subject,
+    measure::{self, subject},
     verdict,
 };
 
@@ -92,20 +92,29 @@ fn stable(plan: &Plan, facts: &Facts) -> Finding {
     }
 }
 
-/// Every metric that both arms have is on a par.
+/// Every metric that can be compared is on a par, and both arms have it.
 fn parity(plan: &Plan, facts: &Facts) -> Finding {
-    let named = plan.guards.iter().map(|guard| subject(plan, &guard.harm));
-    let named = named.chain(plan.observed.iter().cloned());
-    let judged = named.filter_map(|metric| criterion::parity(&facts.measures.get(&metric)?.estimates));
-    let (mut seen, mut is_on_par) = (false, true);
-    for on_par in judged {
-        seen = true;
-        is_on_par &= on_par;
+    let guarded = plan.guards.iter().map(|guard| guard.harm.metric.as_str());
+    let named = guarded.chain(plan.observed.iter().map(String::as_str));
+    let judged: Vec<Option<bool>> = named
+        .filter(|metric| is_compared(plan, metric))
+        .map(|metric| criterion::parity(&facts.measures.get(metric)?.estimates))
+        .collect();
+    if judged.contains(&Some(false)) {
+        Finding::Fails
+    } else if judged.is_empty() || judged.contains(&None) {
+        Finding::NoData
+    } else {
+        Finding::Holds
     }
-    match (seen, is_on_par) {
-        (false, _) => Finding::NoData,
-        (true, true) => Finding::Holds,
-        (true, false) => Finding::Fails,
+}
+
+/// Whether both arms have a number of a metric: not of events, of levels from outside, of quantiles of values.
+fn is_compared(plan: &Plan, metric: &str) -> bool {
+    match plan.kind_of(metric) {
+        Some(Kind::Rate | Kind::Mean) => true,
+        Some(Kind::Quantile(_)) => measure::is_of_durations(plan, metric),
+        Some(Kind::Count | Kind::Gauge) | None => false,
     }
 }
 

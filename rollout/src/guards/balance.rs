@@ -1,17 +1,19 @@
-//! Whether the arms of the current visit are as large as their shares (guard.md 4d).
+//! Whether the arms of a visit are as large as their shares (guard.md 4d).
 
-use super::Seen;
+use super::{Seen, VisitKey};
 use crate::{
-    Plan, State,
+    Plan,
     evidence::balance::{self, Sampled},
 };
 
-/// ln of the e-value against "the arms are as large as their shares" in the current visit; 0 without data.
-pub(super) fn log_e(plan: &Plan, state: &State, seen: &Seen<'_>) -> f64 {
-    let Some(visit) = state.visits.last() else {
-        return 0.0;
-    };
-    let key = (visit.stage as u8, visit.visit);
+/// ln of the e-value against "the arms are as large as their shares" in a visit, if it is at the hold level: the split
+/// itself is in doubt.
+pub(super) fn doubt(plan: &Plan, seen: &Seen<'_>, visit: VisitKey) -> Option<f64> {
+    Some(log_e(plan, seen, visit)).filter(|log_e| *log_e >= libm::log(0.5 / plan.alpha))
+}
+
+/// ln of the e-value; 0 without data.
+fn log_e(plan: &Plan, seen: &Seen<'_>, key: VisitKey) -> f64 {
     let strata = seen
         .sampled
         .range((key, 0)..=(key, u8::MAX))

@@ -167,7 +167,7 @@ fn hours<'p>(
     Some(common.collect())
 }
 
-fn turned(buckets: &Buckets, is_complement: bool) -> Buckets {
+pub(super) fn turned(buckets: &Buckets, is_complement: bool) -> Buckets {
     if is_complement {
         complement(buckets)
     } else {

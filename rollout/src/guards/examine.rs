@@ -1,8 +1,9 @@
 //! All guards together: one look at everything that was sealed.
 
 use super::{
-    Beyond, Compared, Finding, Levels, Missing, Seen, Test, Tests, balance,
+    Beyond, Broken, Compared, Finding, Levels, Missing, Seen, Test, Tests, balance,
     horizons::{self, Entry},
+    lately::Lately,
     levels, tests_of,
 };
 use crate::{
@@ -23,9 +24,8 @@ pub struct Examination {
     pub findings: Vec<Finding>,
     /// The evidence numbers, by level.
     pub standing: Standing,
-    /// The first guard that aborts without evidence: a cap that was broken, or both arms harmed by a stage change that
-    /// they have not recovered from.
-    pub rule: Option<usize>,
+    /// The first guard that aborts without evidence.
+    pub rule: Option<Broken>,
     /// Reasons to hold, the gravest first.
     pub holds: Vec<HoldReason>,
     /// A guard's estimate is beyond its limit, on too little data to believe it: no gate passes.
@@ -67,17 +67,17 @@ pub fn examine(plan: &Plan, state: &State, seen: &Seen<'_>, levels: &Levels, now
     examination.numbers = budget::numbers(&evidence);
     let speaks = |number: &EvidenceNumber| verdict::rung(plan, number) != Ladder::None;
     examination.numbers.retain(speaks);
-    let balance = balance::log_e(plan, state, seen);
-    if balance >= libm::log(0.5 / plan.alpha) {
-        examination.hold(HoldReason::SampleRatio, None, Some(balance));
+    let visit = state.visits.last().map(|visit| (visit.stage as u8, visit.visit));
+    if let Some(doubt) = visit.and_then(|visit| balance::doubt(plan, seen, visit)) {
+        examination.hold(HoldReason::SampleRatio, None, Some(doubt));
     }
     examination.holds.sort_unstable();
     examination.holds.dedup();
     examination
 }
 
-/// Each guard's share of the budget of its level. Rules that need no evidence stand beside the ladder, and what cannot be
-/// judged spends nothing.
+/// Each guard's share of the budget of its level. Rules that need no evidence stand beside the ladder, and what cannot
+/// be judged spends nothing.
 fn weights(plan: &Plan, tests: &[Result<Tests, Missing>]) -> Vec<f64> {
     let given = plan.guards.iter().zip(tests).map(|(guard, tests)| {
         let is_weighed = match tests {
@@ -106,6 +106,7 @@ impl Examiner<'_> {
         let mut finding = Finding {
             tests: Ok(tests),
             log_e: entries.iter().map(Entry::log_e).collect(),
+            doubted: entries.iter().map(Entry::is_doubted).collect(),
             planned: horizons::planned(&self.planned, &tests),
             weight,
             beyond: Beyond::Unknown,
@@ -138,8 +139,9 @@ impl Examiner<'_> {
         levels::beyond(&guard.harm, self.levels.get(metric), baseline)
     }
 
-    /// How the current visit stands. Where the guard is judged against control, a number that the plan knows of the time
-    /// before is still looked at: what both arms suffer is seen by it alone.
+    /// How the current visit stands. Where the guard is judged against control, a number that the plan knows of the
+    /// time before is still looked at: what both arms suffer is seen by it alone. It is over once the last minute says
+    /// so.
     fn stands(&self, tests: &Tests, entries: &[Entry], finding: &mut Finding) {
         let fixed = self.beside_control(tests, finding);
         let entry = fixed.as_ref().or(entries.last());
@@ -148,7 +150,7 @@ impl Examiner<'_> {
         }
         finding.beyond = match entry {
             None => Beyond::Unknown,
-            Some(Entry::Split(_)) => Beyond::Within,
+            Some(Entry::Split { .. }) => Beyond::Within,
             Some(Entry::Visit {
                 finding: found,
                 is_shared,
@@ -158,13 +160,20 @@ impl Examiner<'_> {
                 let is_sure = self.is_sure(found.log_e(), finding);
                 match found {
                     crate::evidence::robust::Finding::Silent => Beyond::Unknown,
-                    _ if *is_shared && is_sure => Beyond::Both,
+                    _ if *is_shared && is_sure => self.lately(tests).map_or(Beyond::Both, Lately::beyond),
                     crate::evidence::robust::Finding::Early(_) if is_beyond => Beyond::Early,
                     _ if fixed.is_some() && is_sure => Beyond::Early,
                     _ => Beyond::Within,
                 }
             }
         };
+    }
+
+    /// How both arms stood in the last minute; none on too little data.
+    fn lately(&self, tests: &Tests) -> Option<Lately> {
+        let visit = self.state.visits.last()?;
+        let key = (visit.stage as u8, visit.visit);
+        Lately::of(self.plan, self.seen, tests.fixed.as_ref()?, key)
     }
 
     /// Whether the evidence is at the hold level within the weight of the guard.
@@ -209,13 +218,16 @@ impl Examination {
         match finding.beyond {
             Beyond::Unknown | Beyond::Within => {}
             Beyond::Early => self.early(position),
-            Beyond::Fired => self.fire(position, guard.level, log_events(seen, &finding, now)),
+            Beyond::Fired => {
+                let log_size = log_events(seen, &finding, now);
+                self.fire(Broken::Limit(position), guard.level, log_size);
+            }
             Beyond::Both => {
                 let number = u32::try_from(position).unwrap_or(u32::MAX);
                 self.both_beyond.push(number);
                 let since_us = seen.worse_since.get(&number).copied().unwrap_or(now);
                 match shared(state, since_us, now) {
-                    Decision::Abort => self.fire(position, guard.level, None),
+                    Decision::Abort => self.fire(Broken::SpillOver(position), guard.level, None),
                     Decision::SpillOver { .. } => self.holds.push(HoldReason::SpillOver),
                     Decision::SharedIncident | Decision::Alert => {
                         self.hold(HoldReason::Incident, Some(position), None);
@@ -227,54 +239,56 @@ impl Examination {
         self.findings.push(finding);
     }
 
-    fn fire(&mut self, position: usize, level: Level, log_size: Option<f64>) {
+    fn fire(&mut self, broken: Broken, level: Level, log_size: Option<f64>) {
         match level {
-            Level::Abort => self.rule = self.rule.or(Some(position)),
-            Level::Hold => self.hold(HoldReason::Rule, Some(position), log_size),
-            Level::Warn => self.early(position),
+            Level::Abort => self.rule = self.rule.or(Some(broken)),
+            Level::Hold => self.hold(HoldReason::Rule, Some(broken.guard()), log_size),
+            Level::Warn => self.early(broken.guard()),
         }
     }
 
     fn hold(&mut self, reason: HoldReason, guard: Option<usize>, log_size: Option<f64>) {
         self.holds.push(reason);
         self.signals.push(Signal {
-            reason,
             guard,
             log_size,
+            ..Signal::bare(reason)
         });
     }
 
     fn early(&mut self, position: usize) {
         self.is_early = true;
         self.signals.push(Signal {
-            reason: HoldReason::Early,
             guard: Some(position),
-            log_size: None,
+            ..Signal::bare(HoldReason::Early)
         });
     }
 
     /// As the budget reads it.
     fn evidence(&self, plan: &Plan) -> Vec<GuardEvidence> {
         let guards = plan.guards.iter().zip(&self.findings);
-        let evidence = guards.map(|(guard, finding)| GuardEvidence {
-            level: guard.level,
-            weight: finding.weight,
-            planned: finding.planned,
-            log_e: finding.log_e.clone(),
-        });
+        let evidence = guards.map(|(guard, finding)| finding.evidence(guard.level));
         evidence.collect()
     }
 
     /// ln of the evidence of one guard, as the budget weighs it; none before it speaks.
     pub fn log_evidence(&self, guard: usize) -> Option<f64> {
-        let finding = self.findings.get(guard)?;
-        let evidence = GuardEvidence {
-            level: Level::Abort,
-            weight: finding.weight,
-            planned: finding.planned,
-            log_e: finding.log_e.clone(),
+        self.number(guard).map(|number| number.log_evidence)
+    }
+
+    /// The rung that the evidence of one guard has reached, within its level; no higher than hold while the split on which
+    /// it rests is in doubt.
+    pub fn rung(&self, plan: &Plan, guard: usize) -> Ladder {
+        let (Some(finding), Some(known)) = (self.findings.get(guard), plan.guards.get(guard)) else {
+            return Ladder::None;
         };
-        budget::standing(&[evidence]).abort.map(|number| number.log_evidence)
+        let standing = budget::standing(&[finding.evidence(Level::Abort)]);
+        standing.ladder(plan.alpha).min(known.level.cap())
+    }
+
+    fn number(&self, guard: usize) -> Option<EvidenceNumber> {
+        let finding = self.findings.get(guard)?;
+        budget::numbers(&[finding.evidence(Level::Abort)]).pop()
     }
 }
 

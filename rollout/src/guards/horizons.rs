@@ -1,9 +1,10 @@
 //! The e-values of one guard, horizon by horizon.
 //!
-//! A split is judged by the horizons of the rollout, which are cut each day; anything else by visits of a stage. A guard
-//! with two tests has them in one list, in the order in which the stages were entered, so that all share its weight.
+//! A split is judged by the horizons of the rollout, which are cut each day; anything else by visits of a stage. A
+//! guard with two tests has them in one list, in the order in which the stages were entered, so that all share its
+//! weight.
 
-use super::{Compared, Seen, Test, Tests, tests_of::onset_key};
+use super::{Compared, Seen, Test, Tests, balance, tests_of::onset_key};
 use crate::{
     Plan, State, Unit,
     evidence::{arm::Buckets, estimate::Stratum, request, robust, unit},
@@ -13,8 +14,14 @@ use crate::{
 /// What one entry of the list says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Entry {
-    /// A split: ln of its e-value.
-    Split(f64),
+    /// A split.
+    Split {
+        /// ln of its e-value.
+        log_e: f64,
+        /// Whether the arms of its visit are not as large as their shares: then the split, which the unit test takes
+        /// for its model, says nothing for certain.
+        is_doubted: bool,
+    },
     /// A visit.
     Visit {
         /// What the test says.
@@ -31,7 +38,15 @@ impl Entry {
     /// ln of the e-value as it enters the budget.
     pub(super) fn log_e(&self) -> f64 {
         match self {
-            Entry::Split(log_e) | Entry::Visit { log_e, .. } => *log_e,
+            Entry::Split { log_e, .. } | Entry::Visit { log_e, .. } => *log_e,
+        }
+    }
+
+    /// Whether it may hold at most.
+    pub(super) fn is_doubted(&self) -> bool {
+        match self {
+            Entry::Split { is_doubted, .. } => *is_doubted,
+            Entry::Visit { .. } => false,
         }
     }
 }
@@ -49,15 +64,22 @@ pub(super) fn entries(plan: &Plan, state: &State, seen: &Seen<'_>, tests: &Tests
     // Horizons in their order; of a visit without a live control the first stands for the visit.
     let mut last_visit = None;
     for (position, horizon) in state.horizons.iter().enumerate() {
-        if plan.wanted(horizon.stage).is_compared() {
-            entries.push(Entry::Split(of_split(plan, state, seen, tests, position)));
-            continue;
-        }
         let visit = state
             .visits
             .iter()
             .rfind(|visit| visit.stage == horizon.stage && visit.entered_at_us <= horizon.started_at_us);
         let key = visit.map(|visit| (visit.stage as u8, visit.visit));
+        if plan.wanted(horizon.stage).is_compared() {
+            let log_e = of_split(plan, state, seen, tests, position);
+            // Requests are compared as they came, whatever brought them.
+            let rests_on_split = plan.unit == Unit::Unit && log_e > 0.0;
+            let in_doubt = |key| balance::doubt(plan, seen, key).is_some();
+            entries.push(Entry::Split {
+                log_e,
+                is_doubted: rests_on_split && key.is_some_and(in_doubt),
+            });
+            continue;
+        }
         if key != last_visit {
             entries.extend(key.and_then(|key| of_visit(plan, seen, tests, key)));
             last_visit = key;

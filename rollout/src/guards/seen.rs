@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     Micros,
     evidence::request::Onset,
-    measure::{Arms, Counted, Events, Sums},
+    measure::{Arms, Counted, Events, Minute, Sums},
 };
 
 /// A visit of a stage: (stage, visit).
@@ -31,6 +31,8 @@ pub struct Seen<'a> {
     pub sampled: &'a BTreeMap<(VisitKey, u8), SampledCounts>,
     /// Events of the recent past.
     pub events: &'a Events,
+    /// The last minute of both arms.
+    pub minute: &'a Minute,
     /// Since when both arms are beyond the limit of a guard, by its position.
     pub worse_since: &'a BTreeMap<u32, Micros>,
 }

@@ -2,8 +2,9 @@
 //! price.
 //!
 //! Guard.md 10 says which test that is. What is relative to a baseline is judged like a number by itself, with the
-//! plan's own value. A quantile is a rate: of the outcomes that are slower than the limit, 1 - q are allowed, and "twice
-//! the limit" means twice as many.
+//! plan's own value; one by the hour only where nobody has the control, else control lives in the same hours. A quantile
+//! is a rate: of the outcomes that are slower than the limit, 1 - q are allowed, and "twice the limit" means twice as
+//! many.
 
 use super::Unknown;
 use crate::{
@@ -96,8 +97,9 @@ pub(super) fn ratio_to_control(written: &Comparison) -> Option<f64> {
 /// control, or to a baseline that is not written.
 pub(super) fn fixed(plan: &Plan, written: &Comparison) -> Option<f64> {
     let of = |base: Base| match base {
-        Base::Control | Base::BaselineSameHour => None,
-        Base::Baseline => baseline(plan, written),
+        Base::Control => None,
+        // By the hour it is the value of all hours together.
+        Base::Baseline | Base::BaselineSameHour => baseline(plan, written),
         Base::Fixed(number) => Some(number.as_f64()),
     };
     match written.limit {
@@ -130,7 +132,7 @@ impl Limited<'_> {
         if wanted == Share::NONE {
             return Err(Unknown::NobodyTreated);
         }
-        let is_relative = self.is_relative_to_control();
+        let is_relative = self.is_relative_to_control(wanted.is_compared());
         if is_relative && !wanted.is_compared() {
             return Err(Unknown::NoControl);
         }
@@ -185,10 +187,14 @@ impl Limited<'_> {
         Ok(Judged { test, base, limit })
     }
 
-    fn is_relative_to_control(&self) -> bool {
+    fn is_relative_to_control(&self, has_control: bool) -> bool {
         match self.written.limit {
             Limit::Absolute(_) => false,
-            Limit::Times { base, .. } | Limit::Plus { base, .. } => base == Base::Control,
+            Limit::Times { base, .. } | Limit::Plus { base, .. } => match base {
+                Base::Control => true,
+                Base::BaselineSameHour => has_control,
+                Base::Baseline | Base::Fixed(_) => false,
+            },
         }
     }
 

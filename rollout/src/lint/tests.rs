@@ -203,6 +203,9 @@ fn what_is_worth_a_second_thought_is_a_warning_and_no_more() {
         ("stages[0].outcomes", |plan, _| {
             plan.stages[0].outcomes = vec![crate::gate::Outcome::Extend]
         }),
+        ("observed[1]", |plan, _| {
+            plan.observed = vec!["p99".to_owned(), "time-to-first-token".to_owned()]
+        }),
         ("start_at", |plan, _| {
             plan.strategy = crate::strategy::Strategy::Scheduled
         }),
@@ -438,6 +441,24 @@ fn a_figure_that_cannot_be_said_says_why() {
         let report = lint(&plan, &around(), MONDAY_US);
         assert_eq!(cost(&report, limit, "some", purpose).unknown, Some(why), "{limit}");
     }
+}
+
+#[test]
+fn a_limit_by_the_hour_costs_what_control_costs_beside_it_and_what_its_number_costs_without() {
+    let figures = |limit: &str, stage: &str| {
+        let mut plan = plan(5_000);
+        plan.guards = vec![guard(limit)];
+        let found = cost(&lint(&plan, &around(), MONDAY_US), limit, stage, Purpose::Times(2.0));
+        (found.bound, found.ours, found.unknown)
+    };
+    let by_hour = "error-rate > 2x baseline-same-hour";
+    assert_eq!(figures(by_hour, "some"), figures("error-rate > 2x control", "some"));
+    assert_eq!(
+        figures(by_hour, "everybody"),
+        figures("error-rate > 2x baseline", "everybody")
+    );
+    let (bound, _, unknown) = figures(by_hour, "everybody");
+    assert!(bound.is_some() && unknown.is_none(), "{bound:?} {unknown:?}");
 }
 
 #[test]

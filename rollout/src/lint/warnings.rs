@@ -6,6 +6,7 @@ use crate::{
     catalogue::Kind,
     criterion::Comparison,
     duration::Dwell,
+    measure,
     risk::{Assessment, Risk},
     simulate::Walk,
     strategy::Strategy,
@@ -35,6 +36,21 @@ pub(super) fn check(plan: &Plan, around: &Surroundings<'_>, found: &mut Vec<Viol
     found.extend(super::baseline::lacking(plan));
     found.extend(super::baseline::thin(plan));
     check_blind(plan, found);
+    check_observed(plan, found);
+}
+
+/// What is only looked at, and cannot be seen.
+fn check_observed(plan: &Plan, found: &mut Vec<Violation>) {
+    for (position, metric) in plan.observed.iter().enumerate() {
+        let is_quantile = matches!(plan.kind_of(metric), Some(Kind::Quantile(_)));
+        if is_quantile && !measure::is_of_durations(plan, metric) {
+            let description = format!(
+                "{metric} is a quantile of values: agents count how many are beyond a limit and nothing else, so without one \
+                 no number is shown and parity leaves it out; write a guard or an alert with a limit"
+            );
+            report(found, format!("observed[{position}]"), description);
+        }
+    }
 }
 
 /// Under a day not every hour was seen, over a week it is forgotten. Everybody's last stage is followed by the bake.

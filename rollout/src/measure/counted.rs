@@ -81,6 +81,12 @@ pub(crate) fn is_level(plan: &Plan, metric: &str) -> bool {
     plan.kind_of(metric) == Some(Kind::Gauge) && metric != "throughput"
 }
 
+/// Whether a metric is of how long requests took, so that the histogram knows it; a quantile of anything else is counted by
+/// its limit alone.
+pub(crate) fn is_of_durations(plan: &Plan, metric: &str) -> bool {
+    shape(plan, metric).is_some_and(|shape| shape.source == Source::Duration)
+}
+
 /// How the metric of a comparison is counted; a quantile by the exceedances of its limit.
 pub(crate) fn of_comparison(plan: &Plan, comparison: &Comparison, except: &[String]) -> Option<Counted> {
     let metric = comparison.metric.as_str();

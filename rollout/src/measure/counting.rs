@@ -69,6 +69,11 @@ impl Counting {
         matches!(self, Counting::Sum { .. })
     }
 
+    /// How many of its numerators are one: sums are of millionths.
+    pub fn scale(&self) -> f64 {
+        if self.is_sum() { 1e6 } else { 1.0 }
+    }
+
     /// Whether units that failed are told by position, so that units can be compared (guard.md 4a).
     pub fn names_units(&self) -> bool {
         matches!(

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Counted, Counting, Events, Sums, bound_of, counted::of_comparison};
+use super::{Counted, Counting, Events, Sums, bound_of, counted::of_comparison, is_of_durations};
 use crate::{
     Measure, Micros, Plan,
     catalogue::Kind,
@@ -34,7 +34,7 @@ pub fn subject(plan: &Plan, comparison: &Comparison) -> String {
     let metric = comparison.metric.as_str();
     match (plan.kind_of(metric), comparison.window) {
         (Some(Kind::Count), Some(window)) => format!("{metric} in {} s", window / 1_000_000),
-        (Some(Kind::Quantile(_)), _) if !is_timed(plan, comparison) => {
+        (Some(Kind::Quantile(_)), _) if !is_of_durations(plan, metric) => {
             let bound = bound_of(plan, comparison).unwrap_or_default();
             format!("{metric} at {bound}")
         }
@@ -65,7 +65,9 @@ pub fn readings(plan: &Plan, seen: &Seen<'_>, now: Micros) -> BTreeMap<String, M
         }
     }
     for metric in plan.observed.iter().chain(&plan.primary_metric) {
-        if let Some(Kind::Quantile(thousandth)) = plan.kind_of(metric) {
+        if let Some(Kind::Quantile(thousandth)) = plan.kind_of(metric)
+            && is_of_durations(plan, metric)
+        {
             readings
                 .entry(metric.clone())
                 .or_insert_with(|| before(metric, timed(thousandth, seen)));
@@ -107,7 +109,7 @@ pub fn reading(plan: &Plan, comparison: &Comparison, seen: &Seen<'_>, now: Micro
             let treatment = Some(seen.events.within(number, comparison.window, now)).filter(|_| exposures > 0);
             Some(measured(treatment, None, exposures, seen.units))
         }
-        Kind::Quantile(thousandth) if is_timed(plan, comparison) => Some(timed(thousandth, seen)),
+        Kind::Quantile(thousandth) if is_of_durations(plan, metric) => Some(timed(thousandth, seen)),
         Kind::Quantile(thousandth) => {
             let number = number_of(plan, comparison, seen.counted)?;
             let bound = bound_of(plan, comparison)?;
@@ -132,17 +134,6 @@ pub(crate) fn number_of(plan: &Plan, comparison: &Comparison, counted: &[Counted
     let wanted = of_comparison(plan, comparison, &[])?;
     let position = counted.iter().position(|counted| *counted == wanted)?;
     u16::try_from(position).ok()
-}
-
-/// Whether the metric of a comparison is a quantile of how long requests took.
-fn is_timed(plan: &Plan, comparison: &Comparison) -> bool {
-    let counting = of_comparison(plan, comparison, &[]).map(|counted| counted.counting);
-    match counting {
-        Some(Counting::Slower { .. }) => true,
-        Some(_) => false,
-        None => crate::catalogue::find(comparison.metric.as_str())
-            .is_some_and(|definition| definition.source == crate::catalogue::Source::Duration),
-    }
 }
 
 /// A quantile of the durations.
@@ -174,9 +165,8 @@ fn plain(number: u16, counted: &Counted, seen: &Seen<'_>) -> Option<Measure> {
 
 /// A rate or a mean of a numerator and a denominator; none without any.
 fn rate(counting: &Counting, (num, den): (f64, u64)) -> Option<f64> {
-    let rate = (den > 0).then(|| num / den as f64)?;
+    let rate = (den > 0).then(|| num / den as f64 / counting.scale())?;
     Some(match counting {
-        Counting::Sum { .. } => rate / 1e6,
         Counting::Lost => 1.0 - rate,
         _ => rate,
     })

@@ -100,6 +100,7 @@ impl World {
             horizons: &self.horizons,
             sampled: &self.sampled,
             events: &self.events,
+            minute: &crate::measure::Minute::default(),
             worse_since: &worse_since,
         };
         let found = guards::examine(&self.plan, &self.state, &seen, &self.levels, HOUR);

@@ -1,6 +1,6 @@
 //! What people have decided and done about a rollout, as far as the engine must know it.
 
-use crate::{HoldReason, Micros};
+use crate::{HoldReason, Micros, Signal};
 
 /// What people have decided and done.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,6 +51,18 @@ pub struct Tick {
     pub at_us: Micros,
 }
 
+impl Dismissal {
+    /// The signal as it was then.
+    pub fn signal(&self) -> Signal {
+        Signal {
+            reason: self.reason,
+            guard: self.guard,
+            criterion: self.criterion,
+            log_size: self.log_size,
+        }
+    }
+}
+
 /// A signal that a person has judged to be no harm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dismissal {
@@ -58,6 +70,8 @@ pub struct Dismissal {
     pub reason: HoldReason,
     /// The guard that raised it, by its position; none: it is of no guard.
     pub guard: Option<usize>,
+    /// The success criterion that did not hold, by its position in the stage; none: it is of no criterion.
+    pub criterion: Option<usize>,
     /// Natural logarithm of its size then: of the evidence, or of the events that were counted. None: it has no size.
     pub log_size: Option<f64>,
     /// Who.

@@ -110,9 +110,19 @@ fn check_guards(plan: &Plan, resolver: &Resolver<'_>, found: &mut Vec<Violation>
         check_criteria_one(&format!("{path}.harm"), &written, resolver, found);
         check_guard(plan, guard, &path, found);
         let is_twin = |other: &Guard| other.harm == guard.harm && other.level == guard.level;
-        if plan.guards[..position].iter().any(is_twin) {
-            report(found, path, "stands twice".to_owned());
+        if let Some(first) = plan.guards[..position].iter().position(is_twin) {
+            report(found, path, double(first, plan.guards[first].except != guard.except));
         }
+    }
+}
+
+/// What is said of a guard whose harm and level another has.
+fn double(first: usize, differs_in_except: bool) -> String {
+    let same = format!("is guards[{first}] again, the same harm at the same level");
+    if differs_in_except {
+        format!("{same}; that they leave out other classes makes no difference: write one of them, or another level")
+    } else {
+        format!("{same}; leave one out")
     }
 }
 

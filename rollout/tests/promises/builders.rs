@@ -125,6 +125,7 @@ pub(crate) fn evidence(number: f64) -> Option<EvidenceNumber> {
         guard: 0,
         horizon: 1,
         log_evidence: number.ln(),
+        is_doubted: false,
     })
 }
 

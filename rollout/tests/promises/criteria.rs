@@ -174,6 +174,13 @@ fn the_data_says_of_each_criterion_what_it_can() {
             false,
             NoData,
         ),
+        (
+            "parity with control",
+            "revenue",
+            [Some(4.2), Some(4.2), None],
+            false,
+            NoData,
+        ),
     ] {
         let mut plan = at(Phase::Soak).plan;
         let known = Number {

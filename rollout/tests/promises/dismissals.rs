@@ -23,6 +23,7 @@ fn slower(number: f64) -> Facts {
         guard: 1,
         horizon: 1,
         log_evidence: number.ln(),
+        is_doubted: false,
     };
     Facts {
         concerns: Concerns {
@@ -37,9 +38,9 @@ fn slower(number: f64) -> Facts {
 /// The data raises a signal of the guard of level hold.
 fn raising(reason: HoldReason, guard: Option<usize>, size: Option<f64>) -> Facts {
     let signal = Signal {
-        reason,
         guard,
         log_size: size.map(f64::ln),
+        ..Signal::bare(reason)
     };
     let is_early = reason == HoldReason::Early;
     Facts {
@@ -132,6 +133,42 @@ fn a_dismissed_estimate_that_is_early_and_a_gate_that_says_no_are_judged_by_the_
 }
 
 #[test]
+fn a_criterion_that_fails_later_is_not_dismissed_with_another() {
+    let both = |first, second| Facts {
+        measures: [
+            measured("error-rate", [Some(first), None, None]),
+            measured("score", [Some(second), None, None]),
+        ]
+        .into_iter()
+        .flat_map(|facts| facts.measures)
+        .collect(),
+        ..good()
+    };
+    let mut rollout = guarded(Phase::Soak).soaked().with(|plan| {
+        plan.stages[0].policy = Policy::Observed;
+        plan.stages[0].success = vec![criterion("error-rate < 1 %"), criterion("score > 0.9")];
+        // The gate waits for a person, so that what fails later is before it.
+        plan.stages[0].approvals = 1;
+    });
+    let first = both(0.03, 0.95);
+    assert_eq!(rollout.after(1, &first), Some(held(HoldReason::Inconclusive)));
+    let act = dismiss(HoldReason::Inconclusive, None);
+    dismissed(&mut rollout, act.clone(), &first);
+    assert_eq!(rollout.after(1, &first), Some(Transition::Resumed));
+    let later = both(0.03, 0.5);
+    assert_eq!(rollout.every_second(2, &later), vec![held(HoldReason::Inconclusive)]);
+    let left = waits(&rollout.plan, &rollout.state, &later, rollout.now);
+    let failing = |wait: &Wait| matches!(wait, Wait::Criterion { position: 1, .. });
+    assert!(left.iter().any(failing), "{left:?}");
+    assert_eq!(
+        dismissed(&mut rollout, act, &later).len(),
+        1,
+        "the one that nobody has judged"
+    );
+    assert_eq!(rollout.after(1, &later), Some(Transition::Resumed));
+}
+
+#[test]
 fn a_criterion_without_data_and_a_proof_that_is_asked_for_are_not_dismissed() {
     let failing = measured("error-rate", [Some(0.03), None, None]);
     let with = |criteria: &[&str], policy| {
@@ -161,17 +198,54 @@ fn a_criterion_without_data_and_a_proof_that_is_asked_for_are_not_dismissed() {
 }
 
 #[test]
-fn a_dismissed_hold_comes_back_when_evidence_doubles() {
+fn a_dismissed_hold_comes_back_when_there_is_as_much_evidence_again() {
     let mut rollout = guarded(Phase::Soak);
     rollout.after(1, &slower(60.0));
     dismissed(&mut rollout, dismiss(HoldReason::Evidence, None), &slower(60.0));
     assert_eq!(rollout.after(1, &slower(61.0)), Some(Transition::Resumed));
-    assert_eq!(rollout.after(1, &slower(119.0)), None);
-    assert_eq!(rollout.after(1, &slower(120.0)), Some(held(HoldReason::Evidence)));
+    assert_eq!(rollout.after(1, &slower(3_599.0)), None);
+    assert_eq!(rollout.after(1, &slower(3_601.0)), Some(held(HoldReason::Evidence)));
     // A person may judge again, of what there is now.
-    dismissed(&mut rollout, dismiss(HoldReason::Evidence, None), &slower(120.0));
-    assert_eq!(rollout.after(1, &slower(239.0)), Some(Transition::Resumed));
-    assert_eq!(rollout.after(1, &slower(240.0)), Some(held(HoldReason::Evidence)));
+    dismissed(&mut rollout, dismiss(HoldReason::Evidence, None), &slower(3_601.0));
+    assert_eq!(rollout.after(1, &slower(12e6)), Some(Transition::Resumed));
+    assert_eq!(rollout.after(1, &slower(13e6)), Some(held(HoldReason::Evidence)));
+}
+
+#[test]
+fn a_warning_that_was_dismissed_holds_once_it_is_enough_to_hold() {
+    let mut rollout = guarded(Phase::Soak);
+    rollout.after(1, &slower(25.0));
+    dismissed(&mut rollout, dismiss(HoldReason::Evidence, None), &slower(25.0));
+    assert_eq!(rollout.after(1, &slower(49.0)), None);
+    assert_eq!(rollout.after(1, &slower(51.0)), Some(held(HoldReason::Evidence)));
+}
+
+#[test]
+fn a_harm_that_is_there_to_stay_is_judged_a_few_times_and_not_every_minute() {
+    let mut rollout = guarded(Phase::Soak);
+    let mut judged = 0;
+    // The evidence doubles every second, for half an hour.
+    for second in 1..=1_800_u32 {
+        let number = EvidenceNumber {
+            guard: 1,
+            horizon: 1,
+            is_doubted: false,
+            log_evidence: f64::from(second) * std::f64::consts::LN_2,
+        };
+        let facts = Facts {
+            concerns: Concerns {
+                hold: Some(number),
+                numbers: vec![number],
+                ..Concerns::default()
+            },
+            ..good()
+        };
+        if rollout.after(1, &facts) == Some(held(HoldReason::Evidence)) {
+            dismissed(&mut rollout, dismiss(HoldReason::Evidence, None), &facts);
+            judged += 1;
+        }
+    }
+    assert!((2..=10).contains(&judged), "{judged}");
 }
 
 #[test]
@@ -228,6 +302,7 @@ fn the_second_strongest_guard_is_heard_when_the_strongest_is_dismissed() {
         guard,
         horizon: 1,
         log_evidence: size.ln(),
+        is_doubted: false,
     });
     let facts = Facts {
         evidence: Some(numbers[1]),
@@ -309,7 +384,7 @@ fn no_dismissal_stands_between_harm_and_its_abort() {
     let mut ruled = raising(HoldReason::Rule, Some(1), Some(11.0));
     rollout.after(1, &ruled);
     dismissed(&mut rollout, dismiss(HoldReason::Rule, None), &ruled);
-    ruled.concerns.rule = Some(0);
+    ruled.concerns.rule = Some(rollout::guards::Broken::Limit(0));
     assert!(rollout.clone().act_on(Act::Advance, "ann", &ruled).is_err());
     let aborted = Transition::Aborted(AbortCause::Rule { guard: 0 });
     assert_eq!(rollout.clone().after(1, &ruled), Some(aborted));

@@ -71,6 +71,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                     guard,
                     horizon,
                     log_evidence,
+                    is_doubted: false,
                 });
                 Facts {
                     concerns: Default::default(),

@@ -127,9 +127,9 @@ fn concerns() -> impl Strategy<Value = Concerns> {
                 .filter(|reason| *reason != HoldReason::Early)
                 .collect();
             concerns.signals = vec![Signal {
-                reason,
                 guard: reason.is_of_a_guard().then_some(0),
                 log_size: Some(log_size),
+                ..Signal::bare(reason)
             }];
         }
         concerns

@@ -286,6 +286,23 @@ fn queries_of_prometheus() {
 }
 
 #[test]
+fn a_baseline_is_a_value_that_its_metric_can_have() {
+    fn has(plan: &mut Plan, metric: &str, value: &str) {
+        plan.baseline.values = [(metric.to_owned(), value.parse().unwrap())].into();
+    }
+    refuses(&[(
+        |plan| has(plan, "error-rate", "120 %"),
+        "baseline.values.error-rate",
+        "120 % is not within 0 and 100 %; write 1 %",
+    )]);
+    for (metric, value) in [("error-rate", "100 %"), ("error-rate", "0 %"), ("cpu", "250 %")] {
+        let mut plan = plan();
+        has(&mut plan, metric, value);
+        assert_eq!(fields(&plan), Vec::<String>::new(), "{metric} {value}");
+    }
+}
+
+#[test]
 fn metrics_and_guards() {
     let own = |key: &str| OwnDefinition {
         key: key.to_owned(),
@@ -310,7 +327,18 @@ fn metrics_and_guards() {
         (
             |plan| plan.guards = vec![Guard::no_worse_than_control(); 2],
             "guards[1]",
-            "twice",
+            "is guards[0] again, the same harm at the same level; leave one out",
+        ),
+        (
+            |plan| {
+                let third = Guard {
+                    except: named(1),
+                    ..guard("error-rate > 1 %")
+                };
+                plan.guards = vec![guard("p99 > 1 s"), guard("error-rate > 1 %"), third];
+            },
+            "guards[2]",
+            "is guards[1] again, the same harm at the same level; that they leave out other classes",
         ),
         (
             |plan| plan.guards[0].except = named(17),

@@ -8,10 +8,10 @@ use tonic::Status;
 use super::*;
 use crate::{
     health::{
-        control_plane::{Conversation, FakeControlPlane, PATIENCE, outcomes},
         counters::Counters,
+        fake_control_plane::{Conversation, FakeControlPlane, PATIENCE, outcomes},
         report::Outcome,
-        spool::{self, Head},
+        spool::{self, Dropped, Head},
     },
     samples::{Contents, ROLLOUT, exposure, measurement, report},
 };
@@ -40,9 +40,11 @@ impl Machine {
             epoch,
             environment: environment.to_owned(),
         };
-        let (spool, keeper) = spool::open(self.folder.path(), LIMIT)
-            .unwrap()
-            .begin(head, ServerClock::new());
+        let (spool, keeper) = spool::open(self.folder.path(), LIMIT).unwrap().begin(
+            head,
+            ServerClock::new(),
+            Dropped::new(measured(), Arc::default()),
+        );
         let snapshot = Contents::production().rollout(Buckets::ALL).snapshot(1);
         let (counters, now) = (Counters::default(), tick::at(runtime::clock::now_us()));
         for position in 0..count {
@@ -101,7 +103,7 @@ async fn what_former_processes_counted_is_sent_under_their_names_and_then_forgot
         control_plane.ack(1).await;
     }
     assert!(machine.shutdown.finished(PATIENCE).await);
-    assert_eq!(folder.oldest(), None);
+    assert_eq!(folder.to_send(), None);
 }
 
 #[tokio::test]
@@ -112,7 +114,7 @@ async fn what_is_not_acknowledged_comes_again_unchanged() {
     let first = machine.conversation().await.outcomes_of(21, 3).await;
     let mut control_plane = machine.conversation().await;
     assert_eq!(control_plane.outcomes_of(21, 3).await, first);
-    assert!(folder.oldest().is_some());
+    assert!(folder.to_send().is_some());
     control_plane.ack(1).await;
     assert!(machine.shutdown.finished(PATIENCE).await);
 }
@@ -127,11 +129,13 @@ async fn what_the_control_plane_calls_malformed_is_given_up() {
     let refusal = Status::invalid_argument("frames[0].horizon: has not begun");
     control_plane.outbound.send(Err(refusal)).await.unwrap();
     assert!(machine.shutdown.finished(PATIENCE).await);
-    assert_eq!(folder.oldest(), None);
+    assert_eq!(folder.to_send(), None);
 }
 
 #[tokio::test]
 async fn nothing_is_sent_of_another_environment_or_of_an_index_that_means_another_rollout() {
+    let (recorder, rendered) = runtime::telemetry::local_metrics();
+    let _recording = ::metrics::set_default_local_recorder(&recorder);
     let mut machine = Machine::new();
     machine.process(21, "staging", 3).await;
     machine.process(22, "production", 3).await;
@@ -143,6 +147,11 @@ async fn nothing_is_sent_of_another_environment_or_of_an_index_that_means_anothe
     machine.start(holder);
     assert!(machine.shutdown.finished(PATIENCE).await);
     assert!(machine.control_plane.conversations.try_recv().is_err());
+    let text = rendered.render();
+    assert!(
+        text.contains("tidegate_agent_spool_total{result=\"dropped\"} 2"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +174,7 @@ async fn frames_of_a_rollout_that_ended_are_forgotten_when_they_are_refused_and_
     };
     control_plane.outbound.send(Ok(response)).await.unwrap();
     assert!(machine.shutdown.finished(PATIENCE).await);
-    assert_eq!(folder.oldest(), None);
+    assert_eq!(folder.to_send(), None);
     let text = rendered.render();
     assert!(!text.contains("frames_refused") && text.contains("found"), "{text}");
 }

@@ -223,7 +223,10 @@ proptest! {
         let told: Vec<(u32, Arm, Position)> = drained
             .iter()
             .flat_map(|slice| slice.cells.iter().map(move |(key, counts)| (slice.horizon, key.arm, counts)))
-            .flat_map(|(horizon, arm, counts)| counts.metrics.iter().flat_map(|metric| &metric.bad).map(move |p| (horizon, arm, *p)))
+            .flat_map(|(horizon, arm, counts)| {
+                let bad = counts.metrics.iter().flat_map(|metric| &metric.bad);
+                bad.map(move |position| (horizon, arm, *position))
+            })
             .collect();
         prop_assert_eq!(told.len(), failed.len());
         prop_assert_eq!(told.into_iter().collect::<HashSet<_>>(), failed);

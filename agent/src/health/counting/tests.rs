@@ -93,6 +93,18 @@ fn a_status_is_bad_within_its_range_and_without_one_nothing_is_said() {
         );
     }
     assert_eq!(with(&status, Some(ERROR), &[("status", 500.0)]), None);
+    for code in [99.0, 1_000.0, -1.0, 1e300] {
+        let values = values(&[("http-status", code)]);
+        let step = reported(
+            &status,
+            &Report {
+                values: &values,
+                ..Report::of(OK)
+            },
+        )
+        .unwrap();
+        assert_eq!((step.num, step.den, step.clamped), (0, 0, 1), "{code} says nothing");
+    }
     let twice = [("http-status", 200.0), ("http-status", 503.0)];
     assert_eq!(with(&status, Some(OK), &twice), Some((1, 1)));
 }
@@ -130,6 +142,15 @@ fn what_is_above_the_bound_is_counted_of_what_has_the_value_or_failed_without() 
         (None, &[], None),
     ] {
         assert_eq!(with(&above(), outcome, numbers), added, "{outcome:?} {numbers:?}");
+    }
+}
+
+#[test]
+fn a_hit_beyond_yes_and_no_is_said_to_be_outside() {
+    for (number, num, clamped) in [(0.0, 0, 0), (1.0, 1, 0), (17.0, 1, 1), (-3.0, 0, 1)] {
+        let values = values(&[("converted", number)]);
+        let step = reported(&hits(Per::Value), &Report::later(&values)).unwrap();
+        assert_eq!((step.num, step.den, step.clamped), (num, 1, clamped), "{number}");
     }
 }
 

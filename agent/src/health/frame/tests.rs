@@ -61,11 +61,11 @@ fn a_frame_is_due_each_interval_even_without_counts() {
     let mut outbox = outbox(100);
     assert!(!outbox.due(99));
     assert!(outbox.due(100));
-    outbox.cut(&measurement(), Drained::default(), 100);
+    outbox.cut(&measurement(), Drained::default(), 100, false);
     assert!(!outbox.due(100) && outbox.due(101));
     outbox.set_interval(10_000_000);
     assert!(!outbox.due(109) && outbox.due(110));
-    outbox.cut(&measurement(), Drained::default(), 110);
+    outbox.cut(&measurement(), Drained::default(), 110, false);
     assert_eq!(spans(&outbox), [(1, 1, 100, 100), (2, 1, 101, 110)]);
 }
 
@@ -76,7 +76,12 @@ fn each_horizon_has_a_frame_of_its_own() {
         ..measurement()
     };
     let mut outbox = outbox(100);
-    outbox.cut(&measurement, drained(vec![slice(1, 101, 102), slice(2, 107, 107)]), 108);
+    outbox.cut(
+        &measurement,
+        drained(vec![slice(1, 101, 102), slice(2, 107, 107)]),
+        108,
+        false,
+    );
     assert_eq!(spans(&outbox), [(1, 1, 100, 104), (2, 2, 105, 108)]);
 }
 
@@ -87,7 +92,7 @@ fn a_horizon_that_has_begun_without_counts_is_told() {
         ..measurement()
     };
     let mut outbox = outbox(100);
-    outbox.cut(&measurement, drained(vec![slice(1, 101, 102)]), 108);
+    outbox.cut(&measurement, drained(vec![slice(1, 101, 102)]), 108, false);
     assert_eq!(spans(&outbox), [(1, 1, 100, 104), (2, 2, 105, 108)]);
 }
 
@@ -98,14 +103,19 @@ fn a_horizon_that_was_learned_late_shares_its_first_tick() {
         ..measurement()
     };
     let mut outbox = outbox(100);
-    outbox.cut(&measurement, drained(vec![slice(1, 100, 100), slice(2, 100, 102)]), 103);
+    outbox.cut(
+        &measurement,
+        drained(vec![slice(1, 100, 100), slice(2, 100, 102)]),
+        103,
+        false,
+    );
     assert_eq!(spans(&outbox), [(1, 1, 100, 100), (2, 2, 100, 103)]);
 }
 
 #[test]
 fn unsent_ticks_coalesce_for_an_hour() {
     let mut outbox = outbox(100);
-    outbox.cut(&measurement(), drained(vec![slice(1, 9_000, 9_500)]), 10_000);
+    outbox.cut(&measurement(), drained(vec![slice(1, 9_000, 9_500)]), 10_000, false);
     assert_eq!(spans(&outbox), [(1, 1, 6_400, 10_000)]);
 }
 
@@ -113,13 +123,13 @@ fn unsent_ticks_coalesce_for_an_hour() {
 fn frames_are_sent_again_unchanged_until_they_are_durable() {
     let mut outbox = outbox(100);
     for tick in 100..103 {
-        outbox.cut(&measurement(), drained(vec![slice(1, tick, tick)]), tick);
+        outbox.cut(&measurement(), drained(vec![slice(1, tick, tick)]), tick, false);
     }
     let first: Vec<_> = unsent(&outbox).iter().map(v1::Frame::encode_to_vec).collect();
     outbox.mark_sent(3);
     assert!(unsent(&outbox).is_empty());
     outbox.acked(1);
-    outbox.cut(&measurement(), drained(vec![slice(1, 103, 103)]), 103);
+    outbox.cut(&measurement(), drained(vec![slice(1, 103, 103)]), 103, false);
     assert_eq!(unsent(&outbox).len(), 1);
     outbox.rewind();
     let again: Vec<_> = unsent(&outbox).iter().map(v1::Frame::encode_to_vec).collect();
@@ -133,7 +143,7 @@ fn at_most_64_frames_wait() {
     let mut outbox = outbox(100);
     let mut tick = 100;
     while outbox.due(tick) {
-        outbox.cut(&measurement(), Drained::default(), tick);
+        outbox.cut(&measurement(), Drained::default(), tick, false);
         tick += 1;
     }
     assert_eq!(outbox.waiting(), 64);
@@ -145,7 +155,7 @@ fn at_most_64_frames_wait() {
 fn frames_that_are_refused_as_malformed_do_not_block_later_ones() {
     let mut outbox = outbox(100);
     for tick in 100..103 {
-        outbox.cut(&measurement(), Drained::default(), tick);
+        outbox.cut(&measurement(), Drained::default(), tick, false);
     }
     outbox.mark_sent(2);
     assert_eq!(outbox.abandon_sent().len(), 2);
@@ -157,8 +167,8 @@ fn a_clock_that_is_corrected_backwards_does_not_silence_the_agent() {
     let mut outbox = outbox(10_000);
     assert!(!outbox.due(9_995));
     assert!(outbox.due(5_000));
-    outbox.cut(&measurement(), drained(vec![slice(1, 5_000, 5_000)]), 5_000);
-    outbox.cut(&measurement(), Drained::default(), 5_001);
+    outbox.cut(&measurement(), drained(vec![slice(1, 5_000, 5_000)]), 5_000, false);
+    outbox.cut(&measurement(), Drained::default(), 5_001, false);
     assert_eq!(spans(&outbox), [(1, 1, 5_000, 5_000), (2, 1, 5_001, 5_001)]);
 }
 
@@ -176,8 +186,9 @@ fn what_was_dropped_is_told_once() {
             ..Drained::default()
         },
         100,
+        false,
     );
-    outbox.cut(&measurement(), Drained::default(), 101);
+    outbox.cut(&measurement(), Drained::default(), 101, false);
     assert_eq!(
         unsent(&outbox).iter().map(|frame| frame.dropped).collect::<Vec<_>>(),
         [5, 0, 0]
@@ -216,6 +227,7 @@ fn a_large_frame_is_split_between_cells_and_loses_nothing() {
             ..Slice::new(1, 100)
         }]),
         100,
+        false,
     );
     assert_eq!(spans(&outbox), [(1, 1, 100, 100), (2, 1, 100, 100)]);
     assert!(
@@ -241,10 +253,10 @@ proptest! {
             count += 1;
             tick += pause;
             if cut && outbox.due(tick - 1) {
-                outbox.cut(&measurement, counters.drain(&measurement, tick - 1), tick - 1);
+                outbox.cut(&measurement, counters.drain(&measurement, tick - 1), tick - 1, false);
             }
         }
-        outbox.cut(&measurement, counters.drain(&measurement, tick), tick);
+        outbox.cut(&measurement, counters.drain(&measurement, tick), tick, false);
         let frames = unsent(&outbox);
         let outcomes: u64 = frames.iter().flat_map(|frame| &frame.cells).map(|cell| cell.outcomes).sum();
         prop_assert_eq!(outcomes, count);
@@ -267,11 +279,11 @@ fn what_would_be_cut_has_the_names_of_what_is_cut_next_and_holds_no_more() {
         ..measurement()
     };
     let mut outbox = outbox(100);
-    outbox.cut(&measurement, Drained::default(), 100);
+    outbox.cut(&measurement, Drained::default(), 100, false);
     let counted = || drained(vec![slice(1, 101, 102), slice(2, 107, 107)]);
     let uncut = outbox.uncut(&measurement, counted(), 108);
     assert_eq!(outbox.sequence(), 1);
-    outbox.cut(&measurement, counted(), 108);
+    outbox.cut(&measurement, counted(), 108, false);
     let cut: Vec<_> = outbox.since(1).cloned().collect();
     assert_eq!(uncut, cut);
 }

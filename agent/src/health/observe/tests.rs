@@ -454,15 +454,14 @@ fn a_conversion_is_divided_by_what_was_exposed() {
     assert_eq!(totals(&observer), [(0, 0), (0, 0), (1, 3)]);
 }
 
-#[test]
-fn a_cancelled_request_is_awaited_no_more_and_neither_is_a_second_token() {
-    let observer = observer();
+/// The names of exposures that were evaluated just now, by their tokens.
+fn evaluated<'n>(observer: &Observer, names: impl IntoIterator<Item = &'n str>) -> Vec<v1::ExposureName> {
     let evaluator = crate::evaluate::Evaluator {
         counters: Arc::clone(&observer.counters),
         ..evaluator(&observer.holder)
     };
     let snapshot = observer.holder.load_full();
-    let evaluated = |name: &str| {
+    let exposed = |name: &str| {
         let context = evaluation::Context::new().with_targeting_key(name);
         let decision = snapshot.flag("checkout").unwrap().evaluate(&snapshot, &context);
         let named = evaluator.expose(&snapshot, &decision, || Caller::ANYBODY).unwrap();
@@ -470,28 +469,62 @@ fn a_cancelled_request_is_awaited_no_more_and_neither_is_a_second_token() {
             name: Some(Name::Token(named.token)),
         }
     };
-    observe(
-        &observer,
-        vec![observation(v1::OutcomeKind::Ok, vec![evaluated("first")])],
-    );
-    let cancelled = observation(v1::OutcomeKind::Cancelled, vec![evaluated("ada")]);
-    let both = observation(v1::OutcomeKind::Ok, vec![evaluated("bob"), evaluated("eve")]);
-    observe(&observer, vec![cancelled, both]);
-    evaluated("zoe");
+    names.into_iter().map(exposed).collect()
+}
+
+/// What was lost and what was dropped, a minute later.
+fn lost_and_dropped(observer: &Observer) -> (u64, u64) {
+    let snapshot = observer.holder.load_full();
     let measurement = snapshot.measurement(ROLLOUT).unwrap();
     let mut later = observer.clock.moment();
     later.elapsed_s += 60;
     observer.counters.find_lost(measurement, later);
     let drained = observer.counters.drain(measurement, later.tick());
     let cells = drained.slices.iter().flat_map(|slice| slice.cells.values());
-    assert_eq!(cells.map(|cell| cell.lost).sum::<u64>(), 1);
+    (cells.map(|cell| cell.lost).sum(), drained.unsaid.dropped)
+}
+
+#[test]
+fn a_cancelled_request_is_awaited_no_more_and_neither_is_a_second_token() {
+    let observer = observer();
+    let first = observation(v1::OutcomeKind::Ok, evaluated(&observer, ["first"]));
+    observe(&observer, vec![first]);
+    let cancelled = observation(v1::OutcomeKind::Cancelled, evaluated(&observer, ["ada"]));
+    let both = observation(v1::OutcomeKind::Ok, evaluated(&observer, ["bob", "eve"]));
+    observe(&observer, vec![cancelled, both]);
+    evaluated(&observer, ["zoe"]);
+    assert_eq!(lost_and_dropped(&observer), (1, 0));
+}
+
+#[test]
+fn what_came_and_was_not_read_is_dropped_and_not_lost() {
+    let observer = observer();
+    let ok = |exposures| observation(v1::OutcomeKind::Ok, exposures);
+    observe(&observer, vec![ok(evaluated(&observer, ["first"]))]);
+    let unknown = v1::Observation {
+        outcome: 99,
+        ..ok(evaluated(&observer, ["ada"]))
+    };
+    observe(&observer, vec![unknown]);
+    let names: Vec<_> = (0..1_002).map(|number| format!("unit-{number}")).collect();
+    let each = evaluated(&observer, names.iter().map(String::as_str)).into_iter();
+    observe(&observer, each.map(|name| ok(vec![name])).collect());
+    let all = evaluated(&observer, names[..70].iter().map(String::as_str));
+    observe(&observer, vec![ok(all)]);
+    evaluated(&observer, ["zoe"]);
+    assert_eq!(lost_and_dropped(&observer), (1, 1 + 2 + 6));
 }
 
 proptest! {
     #[test]
     fn any_token_text_is_answered(text in "\\PC{0,40}", outcome in any::<i32>()) {
         let name = v1::ExposureName { name: Some(Name::Token(text)) };
-        let observation = v1::Observation { exposures: vec![name], outcome, duration_us: Some(-1), ..v1::Observation::default() };
+        let observation = v1::Observation {
+            exposures: vec![name],
+            outcome,
+            duration_us: Some(-1),
+            ..v1::Observation::default()
+        };
         prop_assert_eq!(observe(&observer(), vec![observation]).counted, 0);
     }
 }

@@ -1,7 +1,7 @@
 //! Metrics of OpenTelemetry: counted, and not used.
 //!
-//! A point says how often something happened, not to whom, nor whether it was one request or ten, nor which of the errors
-//! were the slow ones. A frame's counts are exact and its units are known, so nothing of a point can be in it.
+//! A point says how often something happened, not to whom, nor whether it was one request or ten, nor which of the
+//! errors were the slow ones. A frame's counts are exact and its units are known, so nothing of a point can be in it.
 
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,

@@ -21,6 +21,8 @@ pub(crate) enum Dropped {
     NoVariant,
     /// A judgement without a name, or without a number.
     Judgement,
+    /// Tokens, or a time to the first of them, that are no number or less than nothing.
+    Amount,
     /// An evaluation before this agent held a snapshot.
     NoSnapshot,
     /// A flag that this agent does not hold.
@@ -58,6 +60,8 @@ pub(crate) struct Tally {
     pub(crate) dropped: BTreeMap<Dropped, u64>,
     /// The rollouts of exposures that were dropped though they had an outcome.
     pub(crate) of_rollouts: Vec<u32>,
+    /// Exposures whose request was told of, and that count nowhere by themselves: they are awaited no more.
+    pub(crate) told: Vec<Attributed>,
 }
 
 impl Tally {
@@ -72,6 +76,7 @@ impl Tally {
     pub(crate) fn drop_served(&mut self, reason: Dropped, attributed: &Attributed) {
         self.drop(reason, 1);
         self.of_rollouts.push(attributed.place.rollout);
+        self.told.push(*attributed);
     }
 
     /// Each result with how often it came, as a label.
@@ -93,6 +98,7 @@ impl Dropped {
             Self::Token => "token",
             Self::NoVariant => "no_variant",
             Self::Judgement => "judgement",
+            Self::Amount => "amount",
             Self::NoSnapshot => "no_snapshot",
             Self::UnknownFlag => "unknown_flag",
             Self::NoRollout => "no_rollout",

@@ -1,7 +1,7 @@
 //! How a span ended: well, badly, too late, or with nobody there to know.
 //!
-//! Of a server, only what is the server's fault is bad: an HTTP status from 500 on, the statuses of gRPC that say so, or
-//! a span that its instrumentation marked as failed. A deadline that passed is a timeout. Whose caller went away is
+//! Of a server, only what is the server's fault is bad: an HTTP status from 500 on, the statuses of gRPC that say so,
+//! or a span that its instrumentation marked as failed. A deadline that passed is a timeout. Whose caller went away is
 //! cancelled: it counts nowhere. What is decided here holds for a consumer and for a local root as well.
 
 use opentelemetry_proto::tonic::{

@@ -65,6 +65,8 @@ pub(super) struct Said<'a> {
     input: Option<f64>,
     output: Option<f64>,
     first_token_s: Option<f64>,
+    /// Amounts that are none.
+    pub(super) wrong: u64,
 }
 
 impl<'a> Said<'a> {
@@ -72,15 +74,22 @@ impl<'a> Said<'a> {
     pub(super) fn attribute(&mut self, key: &str, value: &'a Value) {
         match key {
             names::OPERATION => self.operation = attributes::text(value),
-            names::INPUT_TOKENS => self.input = amount(value).or(self.input),
-            names::OLDER_INPUT_TOKENS => self.input = self.input.or_else(|| amount(value)),
-            names::OUTPUT_TOKENS => self.output = amount(value).or(self.output),
-            names::OLDER_OUTPUT_TOKENS => self.output = self.output.or_else(|| amount(value)),
+            names::INPUT_TOKENS => self.input = self.amount(value).or(self.input),
+            names::OLDER_INPUT_TOKENS => self.input = self.input.or(self.amount(value)),
+            names::OUTPUT_TOKENS => self.output = self.amount(value).or(self.output),
+            names::OLDER_OUTPUT_TOKENS => self.output = self.output.or(self.amount(value)),
             _ if names::FIRST_TOKEN.contains(&key) => {
-                self.first_token_s = self.first_token_s.or_else(|| amount(value));
+                self.first_token_s = self.first_token_s.or(self.amount(value));
             }
             _ => {}
         }
+    }
+
+    /// A finite number that is not negative.
+    fn amount(&mut self, value: &Value) -> Option<f64> {
+        let amount = attributes::number(value).filter(|number| *number >= 0.0);
+        self.wrong += u64::from(amount.is_none());
+        amount
     }
 
     /// The values of a span of this kind.
@@ -139,11 +148,6 @@ fn key(name: &str) -> Option<String> {
     };
     let key: String = name.chars().take(KEY + 1).map(letter).collect();
     (1..=KEY).contains(&key.len()).then_some(key)
-}
-
-/// A finite number that is not negative.
-fn amount(value: &Value) -> Option<f64> {
-    attributes::number(value).filter(|number| *number >= 0.0)
 }
 
 fn value(key: &'static str, number: f64, together: Together) -> Measured {

@@ -1,11 +1,11 @@
 //! Brings what is said together with the request that it is said of, in whatever order the two arrive.
 //!
-//! The request is the nearest span, from the one that is spoken of up through its parents, that was served or taken from a
-//! queue; where there is none, the span at the top of its process. Until a span on that way has come, what is said waits
-//! for it; a request that has come is remembered as long, because more may be said of it. The one rule: an evaluation is
-//! joined within its process only. Whether a parent is of the same process the spans tell themselves; where they do not,
-//! a parent that never came was elsewhere. A judge may sit in another process: what it measured names the span, and from
-//! there on it goes the same way.
+//! The request is the nearest span, from the one that is spoken of up through its parents, that was served or taken
+//! from a queue; where there is none, the span at the top of its process. Until a span on that way has come, what is
+//! said waits for it; a request that has come is remembered as long, because more may be said of it. The one rule: an
+//! evaluation is joined within its process only. Whether a parent is of the same process the spans tell themselves;
+//! where they do not, a parent that never came was elsewhere. A judge may sit in another process: what it measured
+//! names the span, and from there on it goes the same way.
 //!
 //! Bounded in number and in time, and blind to everything else: no clock, no snapshot, no name.
 

@@ -1,8 +1,8 @@
 //! Which process telemetry comes from, as its resource says.
 //!
-//! What is joined is of one process. Whether something is missing from what it sends nobody can tell: samplers leave out
-//! requests and need not say so. So a process is watched for outcomes that never come only if it says that it sends all of
-//! them (`tidegate.sampled` is `false`).
+//! What is joined is of one process. Whether something is missing from what it sends nobody can tell: samplers leave
+//! out requests and need not say so. So a process is watched for outcomes that never come only if it says that it sends
+//! all of them (`tidegate.sampled` is `false`).
 
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use twox_hash::XxHash3_64;

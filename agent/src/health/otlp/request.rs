@@ -1,7 +1,7 @@
 //! What was joined to one request: it counts once for each arm, however often and late an exposure is told.
 //!
-//! The first time that an arm is told, the request counts for it as it ended, with all values that are known. Values that
-//! come later count by themselves, for the exposures told before.
+//! The first time that an arm is told, the request counts for it as it ended, with all values that are known. Values
+//! that come later count by themselves, for the exposures told before.
 
 use std::borrow::Cow;
 
@@ -69,12 +69,13 @@ impl Request {
         later.into_iter().chain(first).collect()
     }
 
-    /// Notes an exposure whose arm was not told before. Several units may have got the same: they count once, and none of
-    /// them is awaited any more.
+    /// Notes an exposure whose arm was not told before. Several units may have got the same: they count once, and none
+    /// of them is awaited any more.
     fn serve(&self, attributed: Attributed, fresh: &mut Vec<Attributed>, tally: &mut Tally) {
         let same = |known: &Attributed| known.place == attributed.place && known.arm == attributed.arm;
         if self.exposed.iter().any(same) {
             tally.joined += 1;
+            tally.told.push(attributed);
             return;
         }
         let may_be_one = |known: &&mut Attributed| {

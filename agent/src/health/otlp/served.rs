@@ -2,8 +2,8 @@
 //!
 //! Named by the token if one is told (as the attribute `tidegate.token`), else by flag, variant, and what else is told
 //! of version and caller. Without a version it must have been the current stage: what was served before that began, or
-//! too soon after for this agent to know of it, could be of the stage before, and counts nowhere. The caller's id is hashed
-//! here, and goes no further.
+//! too soon after for this agent to know of it, could be of the stage before, and counts nowhere. The caller's id is
+//! hashed here, and goes no further.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! A span as it is joined: who it is, how it ended, and what it says of flags and answers.
 //!
-//! Evaluations stand in a span's events, in its attributes, or in a span of their own; what it says beyond that, its name
-//! and all other attributes, is not kept.
+//! Evaluations stand in a span's events, in its attributes, or in a span of their own; what it says beyond that, its
+//! name and all other attributes, is not kept.
 
 use evaluation::Attributed;
 use opentelemetry_proto::tonic::trace::v1::{self, span::SpanKind};
@@ -63,6 +63,7 @@ impl Reader<'_> {
         for event in span.events.iter().take(EVENTS) {
             self.event(event, &mut end, &mut found);
         }
+        found.tally.drop(Dropped::Amount, answer.wrong);
         let surplus = span.events.len().saturating_sub(EVENTS);
         found.tally.drop(Dropped::TooMany, surplus as u64);
         Some(Span {

@@ -232,6 +232,32 @@ fn an_exposure_of_a_stage_that_is_over_is_awaited_no_more() {
 }
 
 #[test]
+fn every_unit_of_a_request_is_awaited_no_more_however_late_and_many_they_are() {
+    let receiver = receiver();
+    let (counters, tick) = (&receiver.observer.counters, receiver.observer.clock.tick());
+    let names: Vec<_> = (0..100).map(|number| format!("user-{number}")).collect();
+    let at = |name: &str| Exposure {
+        position: Position::of(5, name),
+        ..exposure(Arm::Treatment, 0)
+    };
+    let first = at("first");
+    crate::samples::report(counters, &measured(), first, super::super::report::Outcome::Ok, tick);
+    for name in &names {
+        counters.exposed(&measured(), &at(name), Caller::ANYBODY, moment(tick));
+    }
+    let silent = exposure(Arm::Treatment, 9);
+    counters.exposed(&measured(), &silent, Caller::ANYBODY, moment(tick));
+    let (early, late) = names.split_at(80);
+    let evaluations = early.iter().map(|name| evaluation("on", name)).collect();
+    take(&receiver, vec![telling(request(1), evaluations)]);
+    for name in late {
+        take_record(&receiver, 1, evaluated("on", name));
+    }
+    counters.find_lost(&measured(), moment(tick + 1_000));
+    assert_eq!(counted(&receiver).lost, 1, "nobody was told of that one");
+}
+
+#[test]
 fn what_is_malformed_or_too_much_is_refused_and_the_rest_is_taken() {
     let receiver = receiver();
     let malformed = Span {
@@ -375,7 +401,10 @@ fn any_span() -> impl Strategy<Value = Span> {
 
 proptest! {
     #[test]
-    fn whatever_is_sent_is_answered(spans in vec(any_span(), 0..20), records in vec((any_attribute(), 0_u64..5), 0..5)) {
+    fn whatever_is_sent_is_answered(
+        spans in vec(any_span(), 0..20),
+        records in vec((any_attribute(), 0_u64..5), 0..5),
+    ) {
         let receiver = receiver();
         let export = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {

@@ -8,9 +8,9 @@ use super::*;
 use crate::{
     disk::Scope,
     health::{
-        control_plane::{Conversation, FakeControlPlane, PATIENCE, outcomes},
+        fake_control_plane::{Conversation, FakeControlPlane, PATIENCE, outcomes},
         report::Outcome,
-        spool::{self, Head, Spool, keeper::Keeper, left::Left},
+        spool::{self, Dropped, Head, Spool, keeper::Keeper, left::Left},
     },
     samples::{Contents, ROLLOUT, exposure, measurement, report},
     serve::{DoorOpen, doors},
@@ -261,7 +261,7 @@ fn left_in(folder: &std::path::Path) -> Vec<v1::Frame> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "frames"));
     let left = files.map(|path| Left::read(&std::fs::read(path).unwrap_or_default()));
-    let to_send = left.flat_map(|left| left.to_send(proto::tick::at(runtime::clock::now_us()), |_, _| true));
+    let to_send = left.flat_map(|left| left.to_send(proto::tick::at(runtime::clock::now_us())));
     to_send.flat_map(|to_send| to_send.frames).collect()
 }
 
@@ -271,7 +271,10 @@ fn spool_in(folder: &std::path::Path) -> (Spool, Keeper) {
         epoch: 9,
         environment: "production".to_owned(),
     };
-    spool::open(folder, 1 << 20).unwrap().begin(head, ServerClock::new())
+    let dropped = Dropped::new(measured(), Arc::default());
+    spool::open(folder, 1 << 20)
+        .unwrap()
+        .begin(head, ServerClock::new(), dropped)
 }
 
 async fn until(mut holds: impl FnMut() -> bool) {

@@ -1,9 +1,9 @@
 //! The spool file of this process: what is in it, and what is still to be written.
 //!
 //! Records are only ever added; when most of the file is of no use any more, what is of use is written to another file
-//! that takes its place. An entry stays in memory until it is on disk, so a write that fails costs nothing but time, and
-//! the next write tries again. The file and what waits for it are bounded: where there is no room, the oldest frames are
-//! replaced by what is left of a frame without its counts.
+//! that takes its place. An entry stays in memory until it is on disk, so a write that fails costs nothing but time,
+//! and the next write tries again. The file and what waits for it are bounded: where there is no room, the oldest
+//! frames are replaced by what is left of a frame without its counts.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,10 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use tokio::time::Instant;
 use twox_hash::XxHash3_64;
 
 use super::record::{Head, Kept, Record};
@@ -23,8 +24,8 @@ use crate::health::tally::USEFUL_TICKS;
 const USELESS_BYTES: u64 = 256 * 1024;
 /// Entries that are not on disk take so many bytes of memory at most.
 const UNWRITTEN_BYTES: u64 = 8 * 1024 * 1024;
-/// How often what was written is flushed, so that it survives a crash of the machine. A killed process needs no flush.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
+/// How long what was written may be unflushed, which a crash of the machine costs. A killed process needs no flush.
+const FLUSH_AFTER: Duration = Duration::from_secs(5);
 
 /// A frame by its rollout and sequence.
 type Name = (u32, u64);
@@ -53,7 +54,8 @@ pub(super) struct SpoolFile {
     acked: BTreeMap<u32, u64>,
     /// Those of which the file does not know yet.
     newly_acked: BTreeMap<u32, u64>,
-    flushed_at: Instant,
+    /// Since when something in the file is not flushed; None: all of it is.
+    unflushed: Option<Instant>,
 }
 
 /// One frame.
@@ -90,7 +92,7 @@ impl SpoolFile {
             entries: BTreeMap::new(),
             acked: BTreeMap::new(),
             newly_acked: BTreeMap::new(),
-            flushed_at: Instant::now(),
+            unflushed: None,
         }
     }
 
@@ -164,7 +166,8 @@ impl SpoolFile {
         self.entries.insert(name, entry);
     }
 
-    /// Makes room: `room` for all frames together, and `now` is the present tick. Gives how many frames lost their counts.
+    /// Makes room: `room` for all frames together, and `now` is the present tick. Gives how many frames lost their
+    /// counts.
     ///
     /// Where there is not enough, more is made than is missing: else the file would be written anew with each frame.
     pub(super) fn shed(&mut self, room: u64, now: u32) -> u64 {
@@ -190,11 +193,6 @@ impl SpoolFile {
             shed += 1;
             useful -= entry.bytes;
             unwritten -= if is_waiting { entry.bytes } else { 0 };
-            if entry.is_open {
-                // It has no name yet that anybody could wait for.
-                self.entries.remove(&name);
-                continue;
-            }
             entry.empty();
             useful += entry.bytes;
             unwritten += entry.bytes;
@@ -210,9 +208,9 @@ impl SpoolFile {
             .sum()
     }
 
-    /// Brings everything to disk; what is not there after an error is tried again with the next write. `room`: what the
-    /// file may take.
-    pub(super) fn write(&mut self, room: u64) -> io::Result<()> {
+    /// Brings everything to the file; what is not there after an error is tried again with the next write. `room`: what
+    /// the file may take; `now`: from now on it is to be flushed.
+    pub(super) fn write(&mut self, room: u64, now: Instant) -> io::Result<()> {
         let news = self.unwritten_bytes();
         if self.file.is_none() && news == 0 {
             self.newly_acked.clear();
@@ -221,14 +219,31 @@ impl SpoolFile {
         let useful = self.useful_bytes();
         let after = self.bytes + news;
         if self.file.is_none() || after > room.max(useful) || after > 2 * useful + USELESS_BYTES {
-            self.write_anew()
+            self.write_anew(now)
         } else {
-            self.append()
+            self.append(now)
         }
     }
 
+    /// When what was written is to be flushed; None: it is, or is of no use.
+    pub(super) fn flush_at(&self) -> Option<Instant> {
+        let unflushed = self.unflushed.filter(|_| !self.is_empty());
+        unflushed.map(|since| since + FLUSH_AFTER)
+    }
+
+    /// Makes what was written survive a crash of the machine: what is in the file, and that the folder names it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if let (Some(file), Some(_)) = (&self.file, self.unflushed) {
+            file.sync_data()?;
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            File::open(folder)?.sync_all()?;
+            self.unflushed = None;
+        }
+        Ok(())
+    }
+
     /// Adds what is not there yet.
-    fn append(&mut self) -> io::Result<()> {
+    fn append(&mut self, now: Instant) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut records = acks(&self.newly_acked);
         let mut places = Vec::new();
@@ -246,17 +261,15 @@ impl SpoolFile {
             let _ = file.set_len(self.bytes);
             return Err(error);
         }
-        if self.flushed_at.elapsed() >= FLUSH_EVERY {
-            file.sync_data()?;
-            self.flushed_at = Instant::now();
-        }
+        self.unflushed.get_or_insert(now);
         self.bytes += records.len() as u64;
         self.written(places);
         Ok(())
     }
 
-    /// Writes another file with what is of use, and puts it in the place of this one.
-    fn write_anew(&mut self) -> io::Result<()> {
+    /// Writes another file with what is of use, and puts it in the place of this one. It is flushed before that, lest a
+    /// crash of the machine leave an empty one there.
+    fn write_anew(&mut self, now: Instant) -> io::Result<()> {
         let mut records = Record::Head(self.head.clone()).encode();
         let kept = |rollout: &u32| {
             let of = (*rollout, 0)..=(*rollout, u64::MAX);
@@ -294,10 +307,10 @@ impl SpoolFile {
             return Err(error);
         }
         self.file = Some(file);
-        self.flushed_at = Instant::now();
+        self.unflushed = Some(now);
         self.bytes = records.len() as u64;
         self.written(places);
-        Ok(())
+        self.flush()
     }
 
     fn written(&mut self, places: Vec<(Name, u64)>) {
@@ -322,7 +335,13 @@ impl SpoolFile {
 impl Entry {
     /// Leaves only what is to be told without its counts.
     fn empty(&mut self) {
-        let record = Record::Cut(self.hollow.clone()).encode();
+        let hollow = self.hollow.clone();
+        let record = if self.is_open {
+            Record::Open(hollow)
+        } else {
+            Record::Cut(hollow)
+        };
+        let record = record.encode();
         self.is_hollow = true;
         self.checksum = XxHash3_64::oneshot(&record);
         self.bytes = record.len() as u64;

@@ -1,7 +1,7 @@
 //! The folder of the spool: a file for each process that left something, the oldest first by their names.
 //!
 //! Serves one agent, as the data folder does. How much may lie there is bounded by bytes and by files; where it is too
-//! much, the oldest file goes first, and what was in it is told.
+//! much, the oldest file goes first, and what was in it is told. One that is being sent stays: its frames arrive.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,14 @@ use std::{
 
 use runtime::folder;
 
-use super::{Shared, Spool, file::SpoolFile, keeper::Keeper, left::Left, record::Head};
+use super::{
+    Dropped, Shared, Spool,
+    dropped::{self, Outcomes},
+    file::SpoolFile,
+    keeper::Keeper,
+    left::Left,
+    record::Head,
+};
 use crate::{
     identity::{self, FolderLock},
     metrics::{self, SpoolResult},
@@ -39,7 +46,10 @@ pub(crate) enum OpenError {
     #[error("the spool of what was counted: {0}; --spool names another folder, --spool none keeps nothing")]
     Lock(identity::FolderError),
     /// The system refused.
-    #[error("cannot use the spool {}: {error}; --spool names another folder, --spool none keeps nothing", .path.display())]
+    #[error(
+        "cannot use the spool {}: {error}; --spool names another folder, --spool none keeps nothing",
+        .path.display()
+    )]
     Io {
         /// Which folder or file.
         path: PathBuf,
@@ -60,6 +70,7 @@ pub(crate) struct Folder {
 struct LeftFile {
     path: PathBuf,
     bytes: u64,
+    is_being_sent: bool,
 }
 
 /// A spool that is this process's.
@@ -67,8 +78,8 @@ struct LeftFile {
 pub(crate) struct Opened {
     /// What former processes left.
     pub(crate) folder: Arc<Folder>,
-    /// Outcomes for which there was no room, by the index and id of their rollouts.
-    pub(crate) lost: Vec<((u32, u128), u64)>,
+    /// For which there was no room.
+    dropped: Outcomes,
     lock: FolderLock,
     /// The number of this process's file.
     number: u64,
@@ -90,34 +101,39 @@ pub(crate) fn open(path: &Path, limit: u64) -> Result<Opened, OpenError> {
         limit,
         left: Mutex::new(files),
     };
-    let mut lost = Vec::new();
+    let mut dropped = Outcomes::new();
     while folder.files() > FILES || folder.bytes() > limit {
-        let Some(dropped) = folder.drop_oldest() else { break };
-        lost.extend(dropped);
+        let Some(outcomes) = folder.drop_oldest() else { break };
+        dropped::add(&mut dropped, outcomes);
     }
     Ok(Opened {
         folder: Arc::new(folder),
-        lost,
+        dropped,
         lock,
         number,
     })
 }
 
 impl Opened {
-    /// Begins to keep what the process of this name counts: the way in, and the task that writes.
-    pub(crate) fn begin(self, head: Head, clock: ServerClock) -> (Spool, Keeper) {
+    /// Begins to keep what the process of this name counts: the way in, and the task that writes. `dropped` is told for
+    /// what there is no room.
+    pub(crate) fn begin(self, head: Head, clock: ServerClock, mut dropped: Dropped) -> (Spool, Keeper) {
         let name = format!("{:08}-{:016x}.{EXTENSION}", self.number, head.epoch);
         let file = SpoolFile::new(self.folder.path.join(name), head);
+        dropped.add(self.dropped);
         let shared = Arc::new(Shared::default());
-        let keeper = Keeper::new(Arc::clone(&shared), file, self.folder, clock, self.lock);
+        let keeper = Keeper::new(Arc::clone(&shared), file, self.folder, clock, self.lock, dropped);
         (Spool(Some(shared)), keeper)
     }
 }
 
 impl Folder {
-    /// The oldest file that is left.
-    pub(crate) fn oldest(&self) -> Option<PathBuf> {
-        self.left().front().map(|file| file.path.clone())
+    /// The oldest file that is left. Whoever asks sends it: from now on it is not dropped.
+    pub(crate) fn to_send(&self) -> Option<PathBuf> {
+        let mut left = self.left();
+        let oldest = left.front_mut()?;
+        oldest.is_being_sent = true;
+        Some(oldest.path.clone())
     }
 
     /// What a file holds.
@@ -141,9 +157,18 @@ impl Folder {
         }
     }
 
-    /// What this process may have on disk beside `useful` bytes that it needs: room for them is made.
-    pub(super) fn room(&self, useful: u64) -> u64 {
-        while useful.saturating_add(self.bytes()) > self.limit && self.drop_oldest().is_some() {}
+    /// Drops files until this process may have `useful` bytes, as far as there are any to drop; gives what was in them.
+    pub(super) fn make_room(&self, useful: u64) -> Outcomes {
+        let mut dropped = Outcomes::new();
+        while useful.saturating_add(self.bytes()) > self.limit {
+            let Some(outcomes) = self.drop_oldest() else { break };
+            dropped::add(&mut dropped, outcomes);
+        }
+        dropped
+    }
+
+    /// How many bytes this process may have on disk.
+    pub(super) fn room(&self) -> u64 {
         self.limit.saturating_sub(self.bytes())
     }
 
@@ -155,23 +180,26 @@ impl Folder {
         self.left().len()
     }
 
-    /// Removes the oldest file; gives the outcomes in it by rollout.
-    fn drop_oldest(&self) -> Option<Vec<((u32, u128), u64)>> {
-        let path = self.left().pop_front()?.path;
-        let outcomes = match self.read(&path) {
-            Ok(left) => left.outcomes(),
-            Err(_) => Default::default(),
+    /// Removes the oldest file that is not being sent; gives the outcomes in it.
+    fn drop_oldest(&self) -> Option<Outcomes> {
+        let path = {
+            let mut left = self.left();
+            let oldest = left.iter().position(|file| !file.is_being_sent)?;
+            left.remove(oldest)?.path
         };
+        // Of one that cannot be read nobody knows what is lost.
+        let left = self.read(&path).unwrap_or_default();
+        let outcomes = left.outcomes();
         tracing::error!(
             ?path,
             outcomes = outcomes.values().sum::<u64>(),
             "the spool is full: what a former process counted and could not send is lost"
         );
-        metrics::spooled(SpoolResult::Dropped, 1);
+        metrics::spooled(SpoolResult::Dropped, left.frames());
         if let Err(error) = fs::remove_file(&path) {
             tracing::warn!(?path, %error, "cannot remove a spool file");
         }
-        Some(outcomes.into_iter().collect())
+        Some(outcomes)
     }
 
     fn left(&self) -> MutexGuard<'_, VecDeque<LeftFile>> {
@@ -198,7 +226,12 @@ fn list(folder: &Path) -> io::Result<(VecDeque<LeftFile>, u64)> {
         let metadata = fs::metadata(&path)?;
         if let Some(number) = number.filter(|_| metadata.is_file()) {
             let bytes = metadata.len();
-            numbered.push((number, LeftFile { path, bytes }));
+            let file = LeftFile {
+                path,
+                bytes,
+                is_being_sent: false,
+            };
+            numbered.push((number, file));
         }
     }
     numbered.sort_by(|one, other| (one.0, &one.1.path).cmp(&(other.0, &other.1.path)));

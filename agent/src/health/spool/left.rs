@@ -1,15 +1,19 @@
 //! What a former process has left: the meaning of a spool file, and the frames that are to be sent of it. Pure.
 //!
-//! Of several records of one name the last counts, but a frame that was cut goes before one that was open: a process that
-//! dies sends only what has one name for all time. Open frames have the names that the next ones cut would have had, so
-//! whichever of the two arrives first counts and the other is known. For the same reason a frame that is missing between
-//! others, or is too old to be counted, is sent without its counts: then nobody waits for it, and what is missing is told.
+//! Of several records of one name the last counts, but a frame that was cut goes before one that was open: a process
+//! that dies sends only what has one name for all time. Open frames have the names that the next ones cut would have
+//! had, so whichever of the two arrives first counts and the other is known. For the same reason a frame that is
+//! missing between others, or is too old to be counted, is sent without its counts: then nobody waits for it, and what
+//! is missing is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{tick, v1};
 
-use super::record::{Fault, Head, Kept, Record, hollow, next_mark};
+use super::{
+    dropped::Outcomes,
+    record::{Fault, Head, Kept, Record, hollow, next_mark},
+};
 use crate::health::tally::USEFUL_TICKS;
 
 /// How far the control plane lets a frame overtake others, and so how many missing ones are worth a word.
@@ -101,8 +105,8 @@ impl Left {
     }
 
     /// The outcomes that it holds, by the index and id of their rollouts.
-    pub(crate) fn outcomes(&self) -> BTreeMap<(u32, u128), u64> {
-        let mut outcomes = BTreeMap::new();
+    pub(crate) fn outcomes(&self) -> Outcomes {
+        let mut outcomes = Outcomes::new();
         for (rollout, of) in &self.rollouts {
             for kept in of.named().into_values() {
                 *outcomes.entry((*rollout, kept.id)).or_default() += kept.hollow().frame.dropped;
@@ -111,14 +115,15 @@ impl Left {
         outcomes
     }
 
-    /// What is to be sent of it at this tick of the server's clock. `is_meant` says whether the index of a rollout still
-    /// means the one of this id: under another store it may be another's.
-    pub(crate) fn to_send(&self, now: u32, is_meant: impl Fn(u32, u128) -> bool) -> Vec<ToSend> {
+    /// How many frames it holds.
+    pub(crate) fn frames(&self) -> u64 {
+        self.rollouts.values().map(|of| of.named().len() as u64).sum()
+    }
+
+    /// What is to be sent of it at this tick of the server's clock.
+    pub(crate) fn to_send(&self, now: u32) -> Vec<ToSend> {
         let rollouts = self.rollouts.iter();
-        rollouts
-            .filter_map(|(rollout, of)| of.to_send(*rollout, now))
-            .filter(|to_send| is_meant(to_send.rollout, to_send.id))
-            .collect()
+        rollouts.filter_map(|(rollout, of)| of.to_send(*rollout, now)).collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The records of a spool file, as bytes.
 //!
-//! Layout, numbers big-endian: a mark (4), the length of the payload (u32), its XXH3-64 (8), the payload, which is a kind
-//! (1) and what that kind holds. The checksum finds a record that is torn or damaged, the mark finds the next whole one
-//! after it. What records mean together is told in `left`.
+//! Layout, numbers big-endian: a mark (4), the length of the payload (u32), its XXH3-64 (8), the payload, which is a
+//! kind (1) and what that kind holds. The checksum finds a record that is torn or damaged, the mark finds the next
+//! whole one after it. What records mean together is told in `left`.
 
 use bytes::{Buf as _, BufMut as _};
 use prost::Message as _;
@@ -74,8 +74,8 @@ impl Kept {
         (self.frame.rollout, self.frame.sequence)
     }
 
-    /// What is left of it when there is no room for it: a frame of the same name that says how many outcomes are missing.
-    /// Where the whole frame has arrived, this one is known and counts nothing.
+    /// What is left of it when there is no room for it: a frame of the same name that says how many outcomes are
+    /// missing. Where the whole frame has arrived, this one is known and counts nothing.
     pub(super) fn hollow(&self) -> Self {
         Self {
             id: self.id,

@@ -59,7 +59,9 @@ fn expose(counters: &Counters, measurement: &Measurement, position: u32, tick: u
 }
 
 fn say(counters: &Counters, measurement: &Measurement, exposed: &Exposed, said: &Report<'_>, tick: u32) -> u64 {
-    counters.reported(measurement, exposed, said, ANYBODY, moment(tick))
+    counters
+        .reported(measurement, exposed, said, ANYBODY, moment(tick))
+        .unwrap()
 }
 
 /// The only cell that has counts up to a tick.
@@ -88,6 +90,45 @@ fn lost_at(counters: &Counters, measurement: &Measurement, tick: u32) -> (u64, V
     let found: Vec<_> = cells.filter(|cell| cell.lost > 0).collect();
     let told = found.last().map(|cell| metrics(cell)).unwrap_or_default();
     (found.iter().map(|cell| cell.lost).sum(), told)
+}
+
+#[test]
+fn a_request_that_is_told_again_counts_no_more_where_requests_are_split() {
+    let failed = Report::of(Outcome::Error);
+    for (unit, expected) in [(SplittingUnit::Request, 2), (SplittingUnit::Unit, 40)] {
+        let measurement = Measurement {
+            unit,
+            ..measured(&[errors()])
+        };
+        let counters = Counters::default();
+        let mut told = 0;
+        for _ in 0..20 {
+            for tick in [100, 101] {
+                let exposed = token(&measurement, 1, tick);
+                let said = counters.reported(&measurement, &exposed, &failed, ANYBODY, moment(101));
+                told += u64::from(said.is_some());
+            }
+        }
+        assert_eq!(told, expected, "{unit:?}");
+        assert_eq!(cell(&counters, &measurement, 200).outcomes, expected);
+    }
+    // What comes later of a request is no outcome.
+    let measurement = Measurement {
+        unit: SplittingUnit::Request,
+        ..measured(&[revenue(Per::Value)])
+    };
+    let counters = Counters::default();
+    let values = [Value::new("revenue", 9.5).unwrap()];
+    for _ in 0..2 {
+        say(
+            &counters,
+            &measurement,
+            &token(&measurement, 1, 100),
+            &Report::later(&values),
+            100,
+        );
+    }
+    assert_eq!(metrics(&cell(&counters, &measurement, 200)), [(19_000_000, 2, 0)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The types that a client can ask for, and which values of a flag answer them.
 //!
-//! Number flags of both kinds answer both number calls, because some providers ask for every number as a float. The rule:
-//! a value is answered exactly or not at all, never rounded or cut off.
+//! Number flags of both kinds answer both number calls, because some providers ask for every number as a float. The
+//! rule: a value is answered exactly or not at all, never rounded or cut off.
 
 use evaluation::Value;
 use prost_types::Struct;

@@ -1,5 +1,5 @@
-//! `flagd.evaluation.v1`, which cannot leave a value unset: a disabled flag without an off variant is the type's zero and
-//! the variant "", any other answer without a value is NOT_FOUND, so that the caller takes its default.
+//! `flagd.evaluation.v1`, which cannot leave a value unset: a disabled flag without an off variant is the type's zero
+//! and the variant "", any other answer without a value is NOT_FOUND, so that the caller takes its default.
 
 mod all;
 

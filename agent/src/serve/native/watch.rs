@@ -1,7 +1,7 @@
 //! The stream of changes of one native client: what is held now, then which flags changed.
 //!
-//! The first message comes at once and names no flag, even if nothing is held yet. As everywhere, the latest wins: a slow
-//! client hears once of a flag that changed twice. The end is an error, so that a client connects again.
+//! The first message comes at once and names no flag, even if nothing is held yet. As everywhere, the latest wins: a
+//! slow client hears once of a flag that changed twice. The end is an error, so that a client connects again.
 
 use std::sync::Arc;
 

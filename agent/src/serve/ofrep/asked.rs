@@ -1,7 +1,7 @@
 //! The context in the body of a request, read straight into the form that is evaluated.
 //!
-//! An empty body, and one without a context, say nothing about the caller; that is no mistake. Everything else that is not
-//! `{"context": {...}}` is said to be wrong, with its place. Members that are not known here are skipped.
+//! An empty body, and one without a context, say nothing about the caller; that is no mistake. Everything else that is
+//! not `{"context": {...}}` is said to be wrong, with its place. Members that are not known here are skipped.
 
 use std::{collections::BTreeMap, fmt};
 

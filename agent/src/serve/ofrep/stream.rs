@@ -1,8 +1,8 @@
 //! The event stream of OFREP's web clients (server-sent events): when to ask for all flags again.
 //!
-//! A message names no flag, because a client asks for all of them; so however many changed, one message is enough, and a
-//! slow client hears of many changes once. It ends when the process drains: browsers connect again by themselves, and ask
-//! again then.
+//! A message names no flag, because a client asks for all of them; so however many changed, one message is enough, and
+//! a slow client hears of many changes once. It ends when the process drains: browsers connect again by themselves, and
+//! ask again then.
 
 use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Duration};
 

@@ -245,7 +245,10 @@ async fn a_selector_restricts_what_is_found() {
 async fn what_is_wrong_with_a_request_is_said() {
     let door = Door::of(&Contents::production().flag(&boolean("f")));
     let (status, body) = door.flag("nowhere", NOBODY).await;
-    let expected = r#"{"key":"nowhere","errorCode":"FLAG_NOT_FOUND","errorDetails":"flag `nowhere` does not exist","metadata":{}}"#;
+    let expected = concat!(
+        r#"{"key":"nowhere","errorCode":"FLAG_NOT_FOUND","#,
+        r#""errorDetails":"flag `nowhere` does not exist","metadata":{}}"#
+    );
     assert_eq!((status, body.as_str()), (404, expected));
     for path in [format!("{ALL}/f"), ALL.to_owned(), format!("{ALL}/")] {
         for (body, code, details) in [

@@ -1,7 +1,7 @@
 //! JSON as OFREP wants it, written straight into one buffer.
 //!
-//! Two details are for released clients: an integer flag is written `10` and a float flag `10.0`, because some accept only
-//! their own form; and an answer without a value has the variant "", because some demand one.
+//! Two details are for released clients: an integer flag is written `10` and a float flag `10.0`, because some accept
+//! only their own form; and an answer without a value has the variant "", because some demand one.
 
 use std::io::Write as _;
 

@@ -23,9 +23,9 @@ Examples:
   tidegate plan draft                                       asks, at a terminal
 
 The files are what people write before a rollout: a feature's description with its risk, and the metrics as they are
-today, in Markdown with lists or tables, or in YAML. What a file does not say, the next one may. The risk chooses the
-strategy, unless --strategy does. What is of medium or high risk stays in each step of --gradual for a day to a week,
-whatever --over says. A freeze delays the start and gates, never an abort.";
+today, in Markdown with lists or tables, or in YAML. What a file does not say, the next one may, so a file of metrics needs
+no title. The risk chooses the strategy, unless --strategy does. What is of medium or high risk stays in each step of
+--gradual for a day to a week, whatever --over says. A freeze delays the start and gates, never an abort.";
 
 /// What a plan is drafted from.
 #[derive(Debug, Args)]

@@ -36,9 +36,10 @@ Examples:
   tidegate rollout dismiss checkout-v2 --signal incident --reason 'the payment provider, not us'
 
 `rollout get` shows what is raised. What is dismissed holds no longer and stands against no gate, and not against
-`advance` or `complete`: until the stage is left, or until the evidence (or the count of a cap) has doubled. It never
-touches an abort: evidence at the abort level, rules that abort, kill conditions and roll-back criteria act as before,
-and nothing clears a latch. What a person holds ends with `resume`; data that is missing must come.";
+`advance` or `complete`: until the stage is left, or until there is twice as much of it (of evidence as much again as
+there was, of a cap twice the events). It never touches an abort: evidence at the abort level, rules that abort, kill
+conditions and roll-back criteria act as before, and nothing clears a latch. What a person holds ends with `resume`;
+data that is missing must come.";
 
 /// A rollout, and the sequence that the decision was based on.
 #[derive(Debug, Args)]

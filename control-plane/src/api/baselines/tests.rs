@@ -37,7 +37,7 @@ impl Service {
         trial.commit(txn).await;
         let view = View::new(trial.truth.clone(), sources(&trial.truth.state()));
         Self {
-            api: BaselinesApi::new(view),
+            api: BaselinesApi::new(view, QUARTER_US),
             trial,
         }
     }
@@ -145,7 +145,7 @@ async fn a_live_visit_is_captured_once_it_has_soaked_for_a_quarter_of_an_hour() 
     service.soak(QUARTER_US - 1).await;
     let refused = service.capture("", "").await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains("899 s"), "{refused:?}");
+    assert!(refused.message().contains("14m59s of complete data"), "{refused:?}");
     service.soak(QUARTER_US).await;
     let captured = service.capture("at-5", "").await.unwrap();
     let baseline = captured.baseline.unwrap();
@@ -246,6 +246,11 @@ async fn what_an_operator_knows_is_kept_in_the_names_and_units_of_the_catalogue(
         .unwrap_err();
     assert_eq!(fields(&twice), ["values.p95"]);
     assert_eq!(fields(&service.import("none", &[]).await.unwrap_err()), ["values"]);
+    let more_than_all = service.import("all", &[("error-rate", "120 %")]).await.unwrap_err();
+    assert!(
+        more_than_all.message().contains("within 0 and 100 %"),
+        "{more_than_all:?}"
+    );
 }
 
 #[tokio::test]
@@ -267,6 +272,12 @@ async fn baselines_are_listed_in_pages_and_deleted_at_the_revision_that_was_seen
     );
     service.delete("b", seen).await.unwrap();
     assert_eq!(service.get("b").await.unwrap_err().code(), Code::NotFound);
+    service.import("before-checkout", &[("p95", "1 s")]).await.unwrap();
+    let missing = service.get("before-chekout").await.unwrap_err();
+    assert!(
+        missing.message().ends_with("did you mean before-checkout?"),
+        "{missing:?}"
+    );
     assert_eq!(service.delete("b", 0).await.unwrap_err().code(), Code::NotFound);
     service.import("b", &[("p99", "2 s")]).await.unwrap();
 }
@@ -280,7 +291,7 @@ async fn baselines_are_there_after_a_restart() {
     let trial = trial.again().await;
     let view = View::new(trial.truth.clone(), sources(&trial.truth.state()));
     let again = Service {
-        api: BaselinesApi::new(view),
+        api: BaselinesApi::new(view, QUARTER_US),
         trial,
     };
     assert_eq!(again.get("before").await.unwrap(), stored);

@@ -1,7 +1,7 @@
 //! What a request says, as far as it says it by itself: keys, values and times in their bounds, tokens of this environment.
 //! Every violation at once. What the rollout makes of it is found out later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::{Arm, Context, Exposure, Key, Violation};
 use proto::{
@@ -104,38 +104,63 @@ impl Asked {
     }
 }
 
+/// A request of which something is malformed.
+#[derive(Debug, Default)]
+pub(super) struct Malformed {
+    /// What is well-formed, by its place.
+    pub(super) asked: BTreeMap<usize, Asked>,
+    /// What is wrong, by the place of the measurement.
+    pub(super) found: Vec<(usize, Violation)>,
+}
+
+impl Malformed {
+    /// Everything that is wrong, in the order of the request, as far as it is listed.
+    pub(super) fn violations(mut self) -> Vec<Violation> {
+        self.found.sort_by_key(|(at, _)| *at);
+        let mut found: Vec<_> = self.found.into_iter().map(|(_, violation)| violation).collect();
+        let more = found.len().saturating_sub(LISTED);
+        found.truncate(LISTED);
+        if more > 0 {
+            found.push(violation("measurements", format!("{more} more violations")));
+        }
+        found
+    }
+}
+
 /// Reads the measurements of a request.
 pub(super) fn read(
     state: &State,
     environment: &Key,
     measurements: Vec<v1::Measurement>,
-) -> Result<Vec<Asked>, Vec<Violation>> {
+) -> Result<Vec<Asked>, Malformed> {
     let count = measurements.len();
     if count == 0 || count > REQUEST_LIMIT {
         let description = format!("must be 1 to {REQUEST_LIMIT} measurements, not {count}");
-        return Err(vec![violation("measurements", description)]);
+        return Err(Malformed {
+            found: vec![(0, violation("measurements", description))],
+            ..Malformed::default()
+        });
     }
     let token_key = state
         .environments
         .get(environment)
         .map_or(0, |record| record.environment.token_key);
-    let (mut found, mut read, mut keys) = (Vec::new(), Vec::with_capacity(count), BTreeSet::new());
+    let (mut read, mut keys) = (Malformed::default(), BTreeSet::new());
     for (at, measurement) in measurements.into_iter().enumerate() {
         let path = format!("measurements[{at}]");
+        let mut found = Vec::new();
         if !keys.insert(measurement.key.clone()) {
             found.push(violation(format!("{path}.key"), "stands twice in this request"));
         }
-        read.extend(read_one(&path, measurement, token_key, &mut found));
+        let asked = read_one(&path, measurement, token_key, &mut found);
+        read.asked.extend(asked.map(|asked| (at, asked)));
+        read.found.extend(found.into_iter().map(|violation| (at, violation)));
     }
-    if found.is_empty() {
-        return Ok(read);
+    if read.found.is_empty() {
+        Ok(read.asked.into_values().collect())
+    } else {
+        Err(read)
     }
-    let more = found.len().saturating_sub(LISTED);
-    found.truncate(LISTED);
-    if more > 0 {
-        found.push(violation("measurements", format!("{more} more violations")));
-    }
-    Err(found)
 }
 
 /// One measurement; none, and violations, if it is malformed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use evaluation::{Arm, Exposure, Violation};
 use proto::status::violation;
+use rollout::catalogue::MetricKey;
 use twox_hash::XxHash3_64;
 
 use super::read::{Asked, Named};
@@ -34,17 +35,17 @@ pub(super) struct Taken {
 }
 
 /// What new measurements come to, each by its place in the request and with what is known of its unit; or all that is wrong
-/// with them.
+/// with them, by place.
 pub(super) fn take<'a>(
     rollout: &RolloutRecord,
     new: impl Iterator<Item = (usize, (&'a Asked, &'a Option<Exposure>))>,
     actor: &Actor,
-) -> Result<Taken, Vec<Violation>> {
+) -> Result<Taken, Vec<(usize, Violation)>> {
     let (mut taken, mut found) = (Taken::default(), Vec::new());
     for (at, (asked, exposure)) in new {
         if let Err(wrong) = taken.add(rollout, asked, exposure.as_ref(), actor) {
             let wrong = wrong.into_iter();
-            found.extend(wrong.map(|(field, what)| violation(format!("measurements[{at}].{field}"), what)));
+            found.extend(wrong.map(|(field, what)| (at, violation(format!("measurements[{at}].{field}"), what))));
         }
     }
     if found.is_empty() { Ok(taken) } else { Err(found) }
@@ -52,6 +53,20 @@ pub(super) fn take<'a>(
 
 /// Fields that are wrong, and what of them.
 type Wrong = Vec<(String, String)>;
+
+/// What is wrong with a metric and its values for a rollout.
+fn wrong(rollout: &RolloutRecord, metric: &MetricKey, values: &[f64]) -> Wrong {
+    let (plan, counted) = (&rollout.plan, &rollout.counted);
+    let role = match value::role(plan, counted, metric) {
+        Ok(role) => role,
+        Err(error) => return one("metric", error.to_string()),
+    };
+    let wrong = values.iter().enumerate().filter_map(|(place, number)| {
+        let what = value::check(plan, counted, &role, metric, *number)?;
+        Some((format!("values[{place}]"), what))
+    });
+    wrong.collect()
+}
 
 impl Taken {
     fn add(
@@ -61,17 +76,16 @@ impl Taken {
         exposure: Option<&Exposure>,
         actor: &Actor,
     ) -> Result<(), Wrong> {
-        let at_us = time(asked.at_us, actor.at_us).map_err(|what| one("at_us", what))?;
-        let (plan, counted) = (&rollout.plan, &rollout.counted);
-        let role = value::role(plan, counted, &asked.metric).map_err(|error| one("metric", error.to_string()))?;
-        let wrong = asked.values.iter().enumerate().filter_map(|(place, number)| {
-            let what = value::check(plan, counted, &role, &asked.metric, *number)?;
-            Some((format!("values[{place}]"), what))
+        let mut wrong = wrong(rollout, &asked.metric, &asked.values);
+        let at_us = time(asked.at_us, actor.at_us).unwrap_or_else(|what| {
+            wrong.extend(one("at_us", what));
+            actor.at_us
         });
-        let wrong = wrong.collect::<Wrong>();
         if !wrong.is_empty() {
             return Err(wrong);
         }
+        let role = value::role(&rollout.plan, &rollout.counted, &asked.metric);
+        let role = role.map_err(|error| one("metric", error.to_string()))?;
         let (arm, stage) = match role {
             Role::Level => (self.add_level(asked, at_us)?, String::new()),
             Role::Counted(numbers) => {

@@ -24,7 +24,6 @@ const TOKEN_KEY: u128 = 1;
 struct Service {
     trial: Trial,
     api: MeasurementsApi,
-    levels: Levels,
 }
 
 impl Service {
@@ -50,9 +49,8 @@ impl Service {
         };
         let flag = state.flag(&production(), &key("checkout")).unwrap();
         trial.commit(started_by(&record, flag, count, &actor())).await;
-        let levels = Levels::default();
-        let api = MeasurementsApi::new(trial.truth.clone(), levels.clone());
-        Self { trial, api, levels }
+        let api = MeasurementsApi::new(trial.truth.clone(), Levels::new(false));
+        Self { trial, api }
     }
 
     fn rollout(&self) -> Arc<RolloutRecord> {
@@ -281,8 +279,11 @@ async fn a_token_says_everything_by_itself() {
 async fn every_violation_is_told_at_once() {
     let service = Service::new().await;
     let now_us = now_us();
-    let mut wrong = vec![treatment("A", "complaints"); 9];
+    let mut wrong = vec![treatment("A", "complaints"); 10];
     wrong[0].key = "two words".to_owned();
+    wrong[9].metric = "complaints".to_owned();
+    wrong[9].values = vec![f64::NAN];
+    wrong[9].key = "B".to_owned();
     wrong[1].values = Vec::new();
     wrong[2].of = None;
     wrong[3].metric = "what?".to_owned();
@@ -305,6 +306,7 @@ async fn every_violation_is_told_at_once() {
         "measurements[6].at_us",
         "measurements[7].key",
         "measurements[8].key",
+        "measurements[9].values[0]",
     ];
     assert_eq!(fields(&refused), expected);
 
@@ -349,14 +351,43 @@ async fn a_level_is_set_for_an_arm_and_a_repeat_does_not_set_it_back() {
     service.push(vec![level("two", 0.9)]).await.unwrap();
     service.push(vec![level("one", 0.4)]).await.unwrap();
     let id = service.rollout().id;
-    let (levels, readings) = service.levels.of(id, now_us());
-    assert_eq!(readings, 2);
+    let held = service.trial.truth.state().levels_of(id);
+    assert_eq!(held.last, 2);
+    let levels = held.at(now_us());
     assert_eq!(levels["cpu"].now.treatment, Some(0.9));
     assert_eq!(levels["cpu"].recent.len(), 2);
     assert!(service.waiting().is_empty(), "a level is no evidence");
     let of = Of::Context(context("user-1"));
     let refused = service.push(vec![measurement("K", "cpu", of)]).await.unwrap_err();
     assert_eq!(fields(&refused), ["measurements[0].metric"]);
+}
+
+#[tokio::test]
+async fn levels_that_are_pushed_at_the_same_time_are_all_taken_in_whoever_takes_them() {
+    let service = Service::new().await;
+    let other = MeasurementsApi::new(service.trial.truth.clone(), Levels::new(false));
+    let full = |side: usize| {
+        let keys = (0..push::REQUEST_LIMIT).map(|number| format!("{side}-{number}"));
+        keys.map(|key| treatment(&key, "cpu")).collect::<Vec<_>>()
+    };
+    let request = |measurements: Vec<v1::Measurement>| v1::PushRequest {
+        environment: "production".to_owned(),
+        rollout: "checkout#1".to_owned(),
+        flag: String::new(),
+        measurements,
+    };
+    let pushes = (0..8).map(|side| {
+        let api = if side % 2 == 0 { &service.api } else { &other };
+        api.push(Request::new(request(full(side))))
+    });
+    let answers = try_join_all(pushes).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.get_ref().repeated_before == 0));
+    let rollout = service.rollout();
+    assert_eq!(service.trial.truth.state().levels_of(rollout.id).last, 8);
+    let prefix = keys::readings(&production(), rollout.id);
+    let kept = crate::store::all(service.trial.truth.store(), &prefix).await.unwrap();
+    let numbers: Vec<_> = kept.iter().map(|item| keys::reading_number(&item.key)).collect();
+    assert_eq!(numbers, (1..=8).map(Some).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -396,6 +427,52 @@ async fn a_flag_is_its_rollout_and_a_request_names_one_of_them() {
         .push_to("nothing#9", "", vec![treatment("K", "complaints")])
         .await;
     assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_flag_after_an_abort_is_of_what_was_aborted_unless_a_kill_switch_watches() {
+    let service = Service::new().await;
+    let before = service.rollout();
+    let state = service.trial.truth.state();
+    let active = state.active(&production(), &key("checkout")).unwrap();
+    let free = Txn::default()
+        .guard(Guard::Unchanged(
+            keys::active(&production(), &key("checkout")),
+            active.revision,
+        ))
+        .delete(keys::active(&production(), &key("checkout")));
+    service.trial.commit(free).await;
+    let mut watch = RolloutRecord {
+        id: Uuid::now_v7(),
+        index: 2,
+        number: 0,
+        standing: true,
+        recovery_of: Some(before.id),
+        ..(*before).clone()
+    };
+    let at = keys::rollout(&production(), watch.id);
+    service
+        .trial
+        .commit(Txn::default().put(at.clone(), model::write_rollout(&watch)))
+        .await;
+    let of_flag = || {
+        of_flag(&service.trial.truth.state(), &production(), "checkout")
+            .unwrap()
+            .id
+    };
+    assert_eq!(of_flag(), before.id, "a recovery is nobody's treatment");
+    let mut plan = (*watch.plan).clone();
+    plan.kill_switch = Some(rollout::plan::KillSwitch {
+        flag: String::new(),
+        auto_trip: true,
+        conditions: vec!["cpu > 90 %".parse().unwrap()],
+    });
+    watch.plan = plan.into();
+    service
+        .trial
+        .commit(Txn::default().put(at, model::write_rollout(&watch)))
+        .await;
+    assert_eq!(of_flag(), watch.id);
 }
 
 #[tokio::test]

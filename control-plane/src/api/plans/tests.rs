@@ -44,7 +44,7 @@ struct Service {
 impl Service {
     async fn new() -> Self {
         let trial = Trial::new().await;
-        let api = PlansApi::new(trial.truth.clone(), Levels::default());
+        let api = PlansApi::new(trial.truth.clone(), Levels::new(false));
         let service = Self { trial, api };
         service.trial.write(flag("checkout")).await;
         service.put_segment("staff").await;

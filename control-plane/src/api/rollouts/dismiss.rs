@@ -70,7 +70,14 @@ fn guard(plan: &Plan, said: &str) -> Result<Option<usize>, String> {
             let all: Vec<usize> = (0..plan.guards.len()).collect();
             Err(format!("there is no guard {said:?}; there are {}", listed(&all)))
         }
-        several => Err(format!("{said:?} is several guards; say which: {}", listed(several))),
+        several => {
+            let each = several.iter().map(|position| {
+                let level = plan.guards[*position].level.name();
+                format!("{}: {} (level {level})", position + 1, harm_of(plan, *position))
+            });
+            let each = each.collect::<Vec<_>>().join("; ");
+            Err(format!("{said:?} is several guards; say one by its number: {each}"))
+        }
     }
 }
 
@@ -109,6 +116,25 @@ mod tests {
             let why = guard(&plan(), said).unwrap_err();
             assert!(why.contains("1: error-rate > 1x control"), "{why}");
         }
+    }
+
+    #[test]
+    fn several_guards_that_could_be_meant_are_told_apart_by_number_and_level() {
+        let mut plan = plan();
+        let twin = Guard {
+            level: rollout::Level::Hold,
+            ..plan.guards[2].clone()
+        };
+        plan.guards.push(twin);
+        let why = guard(&plan, "error-rate > 2x control").unwrap_err();
+        for part in [
+            "by its number",
+            "3: error-rate > 2x control (level abort)",
+            "4: error-rate > 2x control (level hold)",
+        ] {
+            assert!(why.contains(part), "{why}");
+        }
+        assert_eq!(guard(&plan, "4").unwrap(), Some(3));
     }
 
     #[test]

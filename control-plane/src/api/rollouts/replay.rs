@@ -12,9 +12,10 @@ use tonic::Status;
 
 use super::RolloutsApi;
 use crate::{
-    levels::Kept,
+    levels::Log,
     record::RolloutRecord,
     replay::{Decision, Look, Move, Replay, Replayer, limits},
+    state::State,
     store::{
         Item, Order, keys,
         model::{self, SealedBatch},
@@ -53,8 +54,8 @@ impl RolloutsApi {
         })?;
         let state = self.view.truth.state();
         let record = self.found(&state, &request.environment, &request.rollout)?;
-        let readings = self.readings(&record).await?;
-        let read = readings.iter().map(|kept| kept.metric.as_str()).collect();
+        let readings = self.readings(&state, &record).await?;
+        let read = readings.metrics().collect();
         let other = request.other.map(|other| limits::plan_with(&record, other, &read));
         let other = other.transpose().map_err(|found| invalid(&found))?.map(Arc::new);
         let sealed = state.evidence_of(record.id).batches;
@@ -78,11 +79,20 @@ impl RolloutsApi {
         Ok(answer)
     }
 
-    /// The readings of its levels that were kept, in order.
-    async fn readings(&self, record: &RolloutRecord) -> Result<Arc<[Kept]>, Status> {
+    /// The readings of its levels that are kept, as far as a state shows them.
+    async fn readings(&self, state: &State, record: &RolloutRecord) -> Result<Arc<Log>, Status> {
         let items = self.items(&keys::readings(&record.environment, record.id)).await?;
-        let readings = items.iter().map(|item| model::read_reading(&item.value));
-        readings.collect::<Result<_, _>>().map_err(|error| lost(record, error))
+        // Once nothing is measured any more, no more come.
+        let last = state.levels.get(&record.id).map_or(u64::MAX, |held| held.last);
+        let read = items.iter().filter_map(|item| {
+            let number = keys::reading_number(&item.key).filter(|number| *number <= last)?;
+            Some(model::read_reading(&item.value).map(|kept| (number, kept)))
+        });
+        let read = read
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| lost(record, error))?;
+        let log = Log::of(read.into_iter()).map_err(|error| lost(record, error))?;
+        Ok(Arc::new(log))
     }
 
     /// Judges all batches, page by page.
@@ -176,16 +186,22 @@ fn peak(look: Look, plan: &Plan) -> v1::Reached {
 fn reached(look: &Look, rung: &str, plan: &Plan) -> v1::Reached {
     let guard = look.guard();
     let harm = guard.and_then(|guard| plan.guards.get(guard));
+    let rule = look.leading_rule();
+    let harm = match (harm, rule) {
+        (Some(guard), _) => Criterion::Compare(guard.harm.clone()).to_string(),
+        (None, Some(rule)) => rule.reason.name().to_owned(),
+        (None, None) => String::new(),
+    };
     v1::Reached {
         rung: rung.to_owned(),
         batch: look.batch,
         at_us: look.at_us,
         log_evidence: look
             .culprit
-            .filter(|_| look.rule.is_none())
+            .filter(|_| rule.is_none())
             .map(|number| number.log_evidence),
         guard: guard.unwrap_or(0) as u32,
-        harm: harm.map_or_else(String::new, |guard| Criterion::Compare(guard.harm.clone()).to_string()),
+        harm,
         outcomes: look.outcomes,
         units: look.units,
     }

@@ -4,7 +4,7 @@ use proto::v1;
 use rollout::{
     Facts, Plan, Share, State as Progress,
     criterion::Criterion,
-    evidence::budget::{self, Ladder},
+    evidence::budget::Ladder,
     gate::{self, Finding},
     guards::{Beyond, Examination},
     plan::{Item, TickedBy},
@@ -40,8 +40,7 @@ pub(super) fn standing(plan: &Plan, examination: &Examination, position: usize) 
     let Some(finding) = examination.findings.get(position) else {
         return Finding::NoData.name();
     };
-    let number = examination.log_evidence(position);
-    let rung = number.map_or(Ladder::None, |number| budget::level(number, plan.alpha));
+    let rung = examination.rung(plan, position);
     match (&finding.tests, finding.beyond) {
         (Err(missing), _) => missing.name(),
         (Ok(_), Beyond::Fired | Beyond::Both) => finding.beyond.name(),

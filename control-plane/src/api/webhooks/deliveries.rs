@@ -15,6 +15,7 @@ use super::{
 use crate::{
     events::position::Position,
     store::{Order, Store, keys, model},
+    webhooks::delivery::Delivery,
 };
 
 /// Where a page ended.
@@ -44,10 +45,11 @@ impl Place {
     }
 }
 
-/// A page of deliveries.
+/// A page of deliveries. Those that wait are sent not before a time; none: its webhook is disabled, so never.
 pub(super) async fn page(
     store: &dyn Store,
     webhook: Uuid,
+    not_before_us: Option<i64>,
     mut request: v1::ListWebhookDeliveriesRequest,
 ) -> Result<v1::ListWebhookDeliveriesResponse, Status> {
     let mut page = Page::new(page::size(std::mem::take(&mut request.page_size), 100, 1_000)?);
@@ -55,36 +57,23 @@ pub(super) async fn page(
     let asked = Asked::of(&request);
     let after = asked.last(&token)?.map(Place::read).transpose()?;
     let mut last = after;
+    let shown = |delivery| wire::delivery(webhook, delivery, not_before_us);
     let is_whole = match after {
         Some(Place::Ended(_)) => true,
         Some(Place::Waiting(position)) => {
             let before = Some(keys::waiting(webhook, position));
-            fill(
-                store,
-                webhook,
-                &mut page,
-                &mut last,
-                &keys::all_waiting(webhook),
-                before,
-            )
-            .await?
+            let waiting = keys::all_waiting(webhook);
+            fill(store, &shown, &mut page, &mut last, &waiting, before).await?
         }
-        None => fill(store, webhook, &mut page, &mut last, &keys::all_waiting(webhook), None).await?,
+        None => fill(store, &shown, &mut page, &mut last, &keys::all_waiting(webhook), None).await?,
     };
     let is_last = is_whole && {
         let before = match after {
             Some(Place::Ended(number)) => Some(keys::delivered(webhook, number)),
             Some(Place::Waiting(_)) | None => None,
         };
-        fill(
-            store,
-            webhook,
-            &mut page,
-            &mut last,
-            &keys::all_delivered(webhook),
-            before,
-        )
-        .await?
+        let ended = keys::all_delivered(webhook);
+        fill(store, &shown, &mut page, &mut last, &ended, before).await?
     };
     Ok(v1::ListWebhookDeliveriesResponse {
         deliveries: page.items,
@@ -98,7 +87,7 @@ pub(super) async fn page(
 /// Adds what lies under a prefix, before a key if one is given, until the page is full; whether all of it went in.
 async fn fill(
     store: &dyn Store,
-    webhook: Uuid,
+    shown: &(impl Fn(Delivery) -> v1::WebhookDelivery + Sync),
     page: &mut Page<v1::WebhookDelivery>,
     last: &mut Option<Place>,
     prefix: &Bytes,
@@ -119,7 +108,7 @@ async fn fill(
                 Some(_) => number(&item.key, prefix.len()).map(Place::Ended),
             };
             *last = place.or(*last);
-            page.push(wire::delivery(webhook, delivery));
+            page.push(shown(delivery));
             before = Some(item.key);
         }
         if !found.more {

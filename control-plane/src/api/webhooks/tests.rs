@@ -267,6 +267,21 @@ async fn a_test_says_what_was_answered() {
     assert!(absent.answer.contains("cannot be reached"), "{}", absent.answer);
 }
 
+#[test]
+fn what_waits_is_sent_when_it_is_due_and_not_while_its_receiver_rests_or_is_disabled() {
+    let next = |due_us, not_before_us| {
+        let waiting = Delivery {
+            due_us,
+            ..builders::delivery(1, 7)
+        };
+        wire::delivery(Uuid::nil(), waiting, not_before_us).next_attempt_at_us
+    };
+    assert_eq!(next(500, Some(300)), 500);
+    // Its turn has not come, or its receiver rests.
+    assert_eq!((next(0, Some(300)), next(100, Some(300))), (300, 300));
+    assert_eq!(next(500, None), 0);
+}
+
 #[tokio::test]
 async fn deliveries_are_paged_those_that_wait_first_and_the_newest_before_the_older() {
     let desk = Desk::new().await;
@@ -313,6 +328,8 @@ async fn deliveries_are_paged_those_that_wait_first_and_the_newest_before_the_ol
         .map(v1::WebhookDelivery::state)
         .collect::<Vec<_>>();
     assert_eq!(states[2..4], [v1::DeliveryState::Waiting, v1::DeliveryState::Delivered]);
+    // The webhook is disabled.
+    assert!(whole.deliveries.iter().all(|one| one.next_attempt_at_us == 0));
     for size in 1..=6 {
         let (mut all, mut token) = (Vec::new(), String::new());
         loop {

@@ -273,8 +273,9 @@ pub(super) fn probed(probed: Probed) -> v1::TestWebhookResponse {
     }
 }
 
-/// A delivery to a webhook.
-pub(super) fn delivery(webhook: uuid::Uuid, delivery: Delivery) -> v1::WebhookDelivery {
+/// A delivery to a webhook. One that waits is sent when it is due and not before `not_before_us`; none: never, as things
+/// stand.
+pub(super) fn delivery(webhook: uuid::Uuid, delivery: Delivery, not_before_us: Option<i64>) -> v1::WebhookDelivery {
     let state = match delivery.ended.map(|ended| ended.end) {
         None => v1::DeliveryState::Waiting,
         Some(End::Delivered) => v1::DeliveryState::Delivered,
@@ -291,10 +292,10 @@ pub(super) fn delivery(webhook: uuid::Uuid, delivery: Delivery) -> v1::WebhookDe
         attempts: delivery.attempts,
         queued_at_us: delivery.queued_at_us,
         last_attempt_at_us: delivery.attempted_at_us,
-        next_attempt_at_us: match delivery.ended {
-            // Of one whose turn it is or will be, now.
-            None => delivery.due_us.max(delivery.queued_at_us),
-            Some(_) => 0,
+        next_attempt_at_us: match (delivery.ended, not_before_us) {
+            // One whose turn will be after another of its rollout: not before that one.
+            (None, Some(not_before_us)) => delivery.due_us.max(not_before_us),
+            (None, None) | (Some(_), _) => 0,
         },
         ended_at_us: delivery.ended.map_or(0, |ended| ended.at_us),
         status: delivery.status.into(),

@@ -7,14 +7,13 @@ use evaluation::Digest;
 
 use super::*;
 use crate::{
-    builders::{SECOND_US, START_TICK, START_US, World, actor, flag, moved, production, sources},
+    builders::{self, SECOND_US, START_TICK, START_US, World, actor, flag, moved, production, sources},
     change::rollout as changes,
     evidence::EvidenceRecord,
     health::{builders::covered, coverage::Coverage},
-    publish::Subscription,
     record::End,
     store::{Txn, keys, model},
-    sync::fleet::{Acked, Held, Introduction},
+    sync::fleet::{Acked, Held},
 };
 
 /// When the end was decided.
@@ -28,6 +27,8 @@ struct Ending {
     world: World,
     record: RolloutRecord,
     sources: Sources,
+    sightings: Sightings,
+    is_settling: bool,
 }
 
 impl Ending {
@@ -56,22 +57,15 @@ impl Ending {
             sources: sources(&world.state),
             world,
             record,
+            sightings: Sightings::default(),
+            is_settling: false,
         };
         ending.connect("a", 1);
         ending
     }
 
     fn connect(&self, agent: &str, connection: u64) {
-        let introduction = Introduction {
-            agent: agent.into(),
-            subscription: Subscription {
-                environment: production(),
-                set: None,
-            },
-            version: String::new(),
-            address: None,
-            diskless: false,
-        };
+        let introduction = builders::introduction(&production(), agent);
         let interval_us = 1_000 * SECOND_US;
         self.sources
             .fleet
@@ -109,7 +103,11 @@ impl Ending {
     /// Looks; what is known by then, whether it is news or not.
     fn look(&mut self, coverage: &Coverage, now_us: i64) -> End {
         self.sources.coverage = coverage.clone();
-        let news = prove(&self.world.state, &self.record, &self.sources, now_us);
+        let moment = Moment {
+            now_us,
+            is_settling: self.is_settling,
+        };
+        let news = prove(&self.world.state, &self.record, &self.sources, &self.sightings, moment);
         if let Some(after) = news {
             assert_ne!(after.end, self.record.end, "news are new");
             self.record = after;
@@ -124,32 +122,19 @@ impl Ending {
 }
 
 fn end(cause: EndCause) -> End {
-    End {
-        decided_at_us: DECIDED_US,
-        cause,
-        actor: String::new(),
-        reason: String::new(),
-        evidence: None,
-        counts: Default::default(),
-        published_at_us: None,
-        applied_at_us: None,
-        persisted_at_us: None,
-        last_treatment_exposure_us: None,
-        time_to_zero_us: None,
-        batches: 0,
-        readings: 0,
-        fresh: true,
-        awaited: Vec::new(),
-        recovery: None,
-    }
+    builders::end(cause, DECIDED_US)
 }
 
 #[test]
 fn what_has_not_ended_has_nothing_to_prove() {
     let mut ending = Ending::new(EndCause::Evidence);
     ending.record.end = None;
-    let news = prove(&ending.world.state, &ending.record, &ending.sources, NOW_US);
-    assert!(news.is_none());
+    let (world, sources) = (&ending.world.state, &ending.sources);
+    let moment = Moment {
+        now_us: NOW_US,
+        is_settling: false,
+    };
+    assert!(prove(world, &ending.record, sources, &ending.sightings, moment).is_none());
 }
 
 #[test]
@@ -234,13 +219,62 @@ fn an_exposure_behind_the_last_ack_moves_zero_and_is_waited_out() {
 }
 
 #[test]
-fn a_proof_that_is_complete_is_not_written_again() {
+fn an_agent_that_tells_of_later_exposures_once_it_is_back_corrects_the_proof() {
     let mut ending = Ending::new(EndCause::Evidence);
     ending.ack("a", 1, true);
     let proved = ending.look(&ending.until(NOW_TICK), NOW_US);
+    assert_eq!(proved.time_to_zero_us, Some(NOW_US - DECIDED_US));
+    let later = ending.until(NOW_TICK + 200);
+    assert_eq!(
+        ending.look(&later, NOW_US + 90 * SECOND_US),
+        proved,
+        "no news is not written"
+    );
+    ending.exposed_at(NOW_US - 7);
+    let told = ending.look(&later, NOW_US + 95 * SECOND_US);
+    assert_eq!(told.last_treatment_exposure_us, Some(NOW_US - 7));
+    assert_eq!(told.time_to_zero_us, proved.time_to_zero_us);
     ending.exposed_at(NOW_US + 60 * SECOND_US);
-    let later = ending.look(&ending.until(NOW_TICK + 200), NOW_US + 100 * SECOND_US);
-    assert_eq!(later, proved);
+    // Known to be wrong, it does not stand until all have reported again.
+    let corrected = ending.look(&Coverage::default(), NOW_US + 100 * SECOND_US);
+    assert_eq!(corrected.last_treatment_exposure_us, Some(NOW_US + 60 * SECOND_US));
+    assert_eq!(corrected.time_to_zero_us, Some(NOW_US + 60 * SECOND_US - DECIDED_US));
+    assert_eq!(corrected.applied_at_us, proved.applied_at_us);
+}
+
+#[test]
+fn while_agents_come_back_the_end_is_published_and_what_they_have_is_written_later_with_its_time() {
+    let mut ending = Ending::new(EndCause::Evidence);
+    ending.is_settling = true;
+    let nothing = Coverage::default();
+    let times = |ending: &mut Ending, now_us| {
+        let end = ending.look(&nothing, now_us);
+        (end.published_at_us, end.applied_at_us, end.persisted_at_us)
+    };
+    ending.ack("a", 1, true);
+    assert_eq!(times(&mut ending, NOW_US), (Some(NOW_US), None, None));
+    // The first have it; the last comes with it three seconds later, and has it on disk a second after that.
+    ending.connect("b", 2);
+    ending.ack("b", 2, false);
+    assert_eq!(times(&mut ending, NOW_US + 3 * SECOND_US), (Some(NOW_US), None, None));
+    ending.ack("b", 2, true);
+    assert_eq!(times(&mut ending, NOW_US + 4 * SECOND_US), (Some(NOW_US), None, None));
+    ending.is_settling = false;
+    let seen = (Some(NOW_US), Some(NOW_US + 3 * SECOND_US), Some(NOW_US + 4 * SECOND_US));
+    assert_eq!(times(&mut ending, NOW_US + 15 * SECOND_US), seen);
+}
+
+#[test]
+fn what_agents_had_while_others_came_back_without_it_is_no_proof() {
+    let mut ending = Ending::new(EndCause::Evidence);
+    ending.is_settling = true;
+    ending.ack("a", 1, true);
+    ending.look(&Coverage::default(), NOW_US);
+    ending.connect("b", 2);
+    ending.look(&Coverage::default(), NOW_US + SECOND_US);
+    ending.is_settling = false;
+    let end = ending.look(&Coverage::default(), NOW_US + 15 * SECOND_US);
+    assert_eq!((end.applied_at_us, end.persisted_at_us), (None, None));
 }
 
 #[test]

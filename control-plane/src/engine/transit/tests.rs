@@ -120,6 +120,7 @@ fn an_abort_keeps_what_it_was_decided_on() {
         guard: 0,
         horizon: 1,
         log_evidence: 5.0,
+        is_doubted: false,
     });
     let progress = moved(&record, Phase::Aborting, "aborted").state;
     let made = transit(&world.state, &record, &progress, &HARM, &facts, NOW_US).unwrap();

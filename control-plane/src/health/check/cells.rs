@@ -52,8 +52,8 @@ pub(super) fn check_cells(
         let place = check_place(faults, &path, &cell, rollout);
         let metrics = std::mem::take(&mut cell.metrics);
         let metrics = check_metrics(faults, &path, metrics, rollout);
-        let durations = check_durations(faults, &path, cell.durations.as_ref());
-        let classes = check_classes(faults, &path, &cell.classes);
+        let durations = check_durations(faults, &path, cell.durations.as_ref(), cell.outcomes);
+        let classes = check_classes(faults, &path, &cell.classes, cell.outcomes);
         if let Some(place) = place {
             checked.push(Cell {
                 place,
@@ -85,7 +85,17 @@ fn check_counts(faults: &mut Faults, path: &Path<'_>, cell: &v1::Cell, now_us: i
             "must be at most 2^40",
         );
     }
+    faults.check(
+        cell.sampled_outcomes <= cell.outcomes,
+        || format!("{path}.sampled_outcomes"),
+        "must not be more than outcomes",
+    );
     let field = || format!("{path}.exposed_positions");
+    faults.check(
+        cell.exposed_positions.len() as u64 <= cell.exposures,
+        field,
+        "must not be more than exposures",
+    );
     faults.check(
         cell.exposed_positions.len() <= SAMPLES_LIMIT,
         field,
@@ -172,7 +182,12 @@ impl<'v> Visits<'v> {
     }
 }
 
-fn check_durations(faults: &mut Faults, path: &Path<'_>, durations: Option<&v1::Durations>) -> Vec<(u16, u64)> {
+fn check_durations(
+    faults: &mut Faults,
+    path: &Path<'_>,
+    durations: Option<&v1::Durations>,
+    outcomes: u64,
+) -> Vec<(u16, u64)> {
     let Some(durations) = durations else {
         return Vec::new();
     };
@@ -185,6 +200,8 @@ fn check_durations(faults: &mut Faults, path: &Path<'_>, durations: Option<&v1::
     faults.check(alike, field("buckets"), "must be as many as counts");
     let bounded = durations.counts.iter().all(|count| *count <= COUNT_LIMIT);
     faults.check(bounded, field("counts"), "must be at most 2^40");
+    let counted = sum(durations.counts.iter().copied()) <= outcomes;
+    faults.check(counted, field("counts"), "must not be more than outcomes");
     if durations.scale != SCALE || !numbers || !alike {
         return Vec::new();
     }
@@ -192,7 +209,12 @@ fn check_durations(faults: &mut Faults, path: &Path<'_>, durations: Option<&v1::
     pairs.map(|(bucket, count)| (*bucket as u16, *count)).collect()
 }
 
-fn check_classes(faults: &mut Faults, path: &Path<'_>, classes: &[v1::ClassCount]) -> Vec<(String, u64)> {
+fn check_classes(
+    faults: &mut Faults,
+    path: &Path<'_>,
+    classes: &[v1::ClassCount],
+    outcomes: u64,
+) -> Vec<(String, u64)> {
     let field = || format!("{path}.classes");
     faults.check(classes.len() <= CLASSES_LIMIT, field, "holds at most 17 classes");
     let well_formed = classes.iter().all(|class| is_class(&class.class));
@@ -203,8 +225,14 @@ fn check_classes(faults: &mut Faults, path: &Path<'_>, classes: &[v1::ClassCount
     );
     let bounded = classes.iter().all(|class| class.count <= COUNT_LIMIT);
     faults.check(bounded, field, "must count at most 2^40");
+    let counted = sum(classes.iter().map(|class| class.count)) <= outcomes;
+    faults.check(counted, field, "must not count more than outcomes");
     let kept = classes.iter().take(CLASSES_LIMIT);
     kept.map(|class| (class.class.clone(), class.count)).collect()
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 fn is_class(class: &str) -> bool {

@@ -11,6 +11,8 @@ use crate::{health::frames::MetricCell, record::RolloutRecord};
 
 /// Words of bits for all numbers of countings.
 const METRIC_WORDS: usize = 1_024 / 64;
+/// Positions of one unit bucket.
+const PER_BUCKET: u32 = POSITIONS / 64;
 
 pub(super) fn check_metrics(
     faults: &mut Faults,
@@ -53,10 +55,18 @@ pub(super) fn check_metrics(
             "must be empty: this metric does not compare units",
         );
         let buckets = check_buckets(faults, &path, &cell, counting);
+        faults.check(
+            !positions
+                || buckets
+                    .as_ref()
+                    .is_none_or(|buckets| is_counted(&cell.bad_positions, buckets)),
+            || format!("{path}.bad_positions"),
+            "must not be more in a bucket than its num",
+        );
         if let Some(metric) = metric {
             checked.push(MetricCell {
                 metric,
-                buckets,
+                buckets: buckets.unwrap_or_default(),
                 bad: cell.bad_positions,
             });
         }
@@ -64,20 +74,30 @@ pub(super) fn check_metrics(
     checked
 }
 
-/// (Bucket, numerator, denominator) of the buckets that have counts.
+/// Whether each position has failed in its bucket. Positions and buckets ascend.
+fn is_counted(positions: &[u32], buckets: &[(u8, i64, u64)]) -> bool {
+    let in_one_bucket = positions.chunk_by(|one, other| one / PER_BUCKET == other / PER_BUCKET);
+    in_one_bucket.into_iter().all(|some| {
+        let bucket = some.first().map(|position| position / PER_BUCKET);
+        let counted = buckets.iter().find(|(number, ..)| Some(u32::from(*number)) == bucket);
+        counted.is_some_and(|(_, num, _)| usize::try_from(*num).is_ok_and(|num| some.len() <= num))
+    })
+}
+
+/// (Bucket, numerator, denominator) of the buckets that have counts; none, and a fault, if that cannot be said.
 fn check_buckets(
     faults: &mut Faults,
     path: &Path<'_>,
     cell: &v1::MetricCell,
     counting: Option<&Counting>,
-) -> Vec<(u8, i64, u64)> {
+) -> Option<Vec<(u8, i64, u64)>> {
     let buckets = &cell.buckets;
     let numbers = buckets.iter().all(|bucket| *bucket < 64) && ascend(buckets);
     faults.check(numbers, || format!("{path}.buckets"), "must be 0 to 63 and ascend");
     let alike = cell.num.len() == buckets.len() && cell.den.len() == buckets.len();
     faults.check(alike, || format!("{path}.buckets"), "must be as many as num and den");
     if !numbers || !alike {
-        return Vec::new();
+        return None;
     }
     let mut checked = Vec::with_capacity(buckets.len());
     for (at, bucket) in buckets.iter().enumerate() {
@@ -92,7 +112,7 @@ fn check_buckets(
             checked.push((*bucket as u8, num, den));
         }
     }
-    checked
+    Some(checked)
 }
 
 /// A numerator: of counts at most its denominator, of values within what each of them may count for.

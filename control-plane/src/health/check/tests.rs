@@ -46,7 +46,7 @@ fn a_frame_becomes_what_it_counts() {
     assert_eq!((cell.exposures, cell.outcomes, &cell.sampled), (6, 5, &vec![0, 64]));
     let metric = MetricCell {
         metric: 0,
-        buckets: vec![(0, 1, 2), (63, 0, 3)],
+        buckets: vec![(0, 2, 2), (63, 0, 3)],
         bad: vec![5, 9],
     };
     assert_eq!(cell.metrics, [metric]);
@@ -119,7 +119,7 @@ fn a_stratum_is_any_stage_that_was_reached_by_the_stage_of_its_cell() {
 #[test]
 fn every_malformed_field_is_named() {
     type Edit = fn(&mut v1::Frame);
-    let cases: [(&str, Edit); 31] = [
+    let cases: [(&str, Edit); 37] = [
         ("frames[0].environment", |frame| {
             frame.environment = "staging".to_owned()
         }),
@@ -147,7 +147,25 @@ fn every_malformed_field_is_named() {
             cell(frame).exposed_positions = vec![POSITIONS]
         }),
         ("frames[0].cells[0].exposed_positions", |frame| {
+            cell(frame).exposures = 10_000;
             cell(frame).exposed_positions = vec![0; SAMPLES_LIMIT + 1]
+        }),
+        ("frames[0].cells[0].exposed_positions", |frame| {
+            cell(frame).exposures = 1
+        }),
+        ("frames[0].cells[0].sampled_outcomes", |frame| {
+            cell(frame).sampled_outcomes = cell(frame).outcomes + 1
+        }),
+        ("frames[0].cells[0].classes", |frame| {
+            let class = "declined".to_owned();
+            cell(frame).classes = vec![v1::ClassCount { class, count: 6 }]
+        }),
+        ("frames[0].cells[0].durations.counts", |frame| {
+            cell(frame).durations = Some(v1::Durations {
+                scale: 16,
+                buckets: vec![1, 2],
+                counts: vec![3, 3],
+            })
         }),
         ("frames[0].cells[0].last_exposure_us", |frame| {
             cell(frame).last_exposure_us = -1
@@ -170,9 +188,10 @@ fn every_malformed_field_is_named() {
             metric(frame).num = vec![1]
         }),
         ("frames[0].cells[0].metrics[0].num[1]", |frame| {
-            metric(frame).num = vec![1, 4]
+            metric(frame).num = vec![2, 4]
         }),
         ("frames[0].cells[0].metrics[0].num[0]", |frame| {
+            metric(frame).bad_positions = Vec::new();
             metric(frame).num = vec![-1, 0]
         }),
         ("frames[0].cells[0].metrics[0].den[1]", |frame| {
@@ -183,6 +202,12 @@ fn every_malformed_field_is_named() {
         }),
         ("frames[0].cells[0].metrics[0].bad_positions", |frame| {
             metric(frame).bad_positions = vec![POSITIONS]
+        }),
+        ("frames[0].cells[0].metrics[0].bad_positions", |frame| {
+            metric(frame).bad_positions = vec![1, 5, 9]
+        }),
+        ("frames[0].cells[0].metrics[0].bad_positions", |frame| {
+            metric(frame).bad_positions = vec![5 << 12]
         }),
     ];
     for (number, (field, edit)) in cases.into_iter().enumerate() {

@@ -3,6 +3,7 @@
 mod hours;
 mod laws;
 mod merge;
+mod outages;
 mod promises;
 mod pushed;
 mod strata;

@@ -11,6 +11,7 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::{
+    builders::introduction,
     health::{builders::*, collector::Collector},
     store::redb::Redb,
     sync::fleet::Fleet,
@@ -33,7 +34,7 @@ fn refusal(requests: Vec<ReportRequest>) -> (Code, Vec<String>) {
     let (state, mut speaker) = (state([rollout()]), Speaker::default());
     let last = requests
         .into_iter()
-        .map(|request| speaker.admit(&state, request, NOW_US))
+        .map(|request| speaker.admit(&state, &Fleet::new(), request, NOW_US))
         .last()
         .unwrap();
     let status = Status::from(last.unwrap_err());
@@ -94,7 +95,11 @@ fn an_id_has_at_most_200_bytes() {
         epoch: 1,
         frames: Vec::new(),
     };
-    assert!(Speaker::default().admit(&state([]), of(200), NOW_US).is_ok());
+    assert!(
+        Speaker::default()
+            .admit(&state([]), &Fleet::new(), of(200), NOW_US)
+            .is_ok()
+    );
     assert_eq!(
         refusal(vec![of(201)]),
         (Code::InvalidArgument, vec!["agent".to_owned()])
@@ -135,7 +140,12 @@ async fn serve() -> Server {
     let (collector, intake, _) = Collector::new(store, states.clone(), Arc::new(Fleet::new()));
     let shutdown = Shutdown::new();
     shutdown.spawn("collector", collector.run(shutdown.clone()));
-    let service = HealthServer::new(HealthService::new(intake, states, shutdown.clone()));
+    let service = HealthServer::new(HealthService::new(
+        intake,
+        Arc::new(Fleet::new()),
+        states,
+        shutdown.clone(),
+    ));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = shutdown.clone();
@@ -224,4 +234,29 @@ async fn draining_ends_every_stream() {
     {}
     drop((server.client, answers));
     assert!(server.shutdown.finished(FAR).await);
+}
+
+#[test]
+fn an_agent_is_not_believed_when_it_speaks_for_another_environment_than_it_serves() {
+    let (state, fleet) = (state([rollout()]), Fleet::new());
+    let staging = Key::parse("staging").unwrap();
+    connect(&fleet, &staging);
+    let admit = |fleet: &Fleet| Speaker::default().admit(&state, fleet, request(vec![wire_frame(1)]), NOW_US);
+    let refused = Status::from(admit(&fleet).unwrap_err());
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("serves environment staging"), "{refused}");
+    // Who serves both may speak for both, and who has left serves none.
+    connect(&fleet, &production());
+    assert!(admit(&fleet).is_ok());
+    let gone = Fleet::new();
+    connect(&gone, &staging);
+    gone.disconnected(&staging, &"a".into(), 1);
+    assert!(admit(&gone).is_ok());
+}
+
+/// The agent `a` opens a stream of an environment.
+fn connect(fleet: &Fleet, environment: &Key) {
+    fleet
+        .connected(introduction(environment, "a"), 1, SECOND_US, NOW_US)
+        .unwrap();
 }

@@ -1,4 +1,5 @@
-//! Where the evidence of rollouts lies: its state, its sums, its pages, its batches and the readings of its levels.
+//! Where the evidence of rollouts lies: its state, its sums, its pages, its batches; and its levels with their
+//! readings.
 //!
 //! `health/load.rs` reads the numbers at the end of the keys of pages.
 
@@ -76,17 +77,22 @@ pub(crate) fn batch(environment: &Key, id: Uuid, number: u64) -> Bytes {
     with(batches(environment, id).into(), &[&number.to_be_bytes()])
 }
 
-/// The prefix of the readings of a rollout's levels.
-pub(crate) fn readings(environment: &Key, id: Uuid) -> Bytes {
-    with(path("evidence", environment, id.as_bytes()), &[b"/reading/"])
+/// What is held of a rollout's levels.
+pub(crate) fn levels(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/levels"])
 }
 
-/// One reading of a level.
+/// The prefix of the readings of a rollout's levels.
+pub(crate) fn readings(environment: &Key, id: Uuid) -> Bytes {
+    with(path("evidence", environment, id.as_bytes()), &[b"/readings/"])
+}
+
+/// Readings of levels that were taken in together.
 pub(crate) fn reading(environment: &Key, id: Uuid, number: u64) -> Bytes {
     with(readings(environment, id).into(), &[&number.to_be_bytes()])
 }
 
-/// The number of a reading.
+/// The number of readings that were taken in together.
 pub(crate) fn reading_number(key: &[u8]) -> Option<u64> {
     let (_, number) = key.split_last_chunk::<8>()?;
     Some(u64::from_be_bytes(*number))

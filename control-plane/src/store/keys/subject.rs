@@ -39,6 +39,8 @@ pub(crate) enum Subject {
     Sums(Key, Uuid, (u8, u32)),
     /// The sums of one visit of a stage in an hour of the week.
     Hour(Key, Uuid, (u8, u32), u8),
+    /// What is held of a rollout's levels.
+    Levels(Key, Uuid),
     /// Measurements of a rollout that were pushed and are not counted yet.
     Waiting(Key, Uuid, Uuid),
     /// A scheduled change.
@@ -103,6 +105,7 @@ pub(crate) fn subject(key: &[u8]) -> Option<Subject> {
                     Some(Subject::Sums(environment, id, (*stage, visit)))
                 }
                 Some([]) => None,
+                None if part == b"/levels" => Some(Subject::Levels(environment, id)),
                 None => part.is_empty().then_some(Subject::Evidence(environment, id)),
             }
         }
@@ -164,8 +167,8 @@ mod tests {
     use super::*;
     use crate::store::keys::{
         active, alert, alerted, audit, baseline, batch, captured, delivered, environment, evidence, exposure, flag,
-        history, latch, mark_page, moved, push_waiting, pushed, queued, reading, rollout, soak, stuck, stuck_told,
-        sums_of, sums_of_hour, swept, tally, transition, waiting, webhook, webhook_register,
+        history, latch, levels, mark_page, moved, push_waiting, pushed, queued, reading, rollout, soak, stuck,
+        stuck_told, sums_of, sums_of_hour, swept, tally, transition, waiting, webhook, webhook_register,
     };
 
     #[test]
@@ -212,6 +215,7 @@ mod tests {
                 sums_of_hour(&production, id, (3, 7), 167),
                 Subject::Hour(production.clone(), id, (3, 7), 167),
             ),
+            (levels(&production, id), Subject::Levels(production.clone(), id)),
             (
                 push_waiting(&production, id, Uuid::nil()),
                 Subject::Waiting(production.clone(), id, Uuid::nil()),

@@ -168,6 +168,9 @@ pub(crate) struct SealedBatch {
     /// 1 and the hour of the week of its frames, from Monday 00:00 UTC; 0: nobody noted it.
     #[prost(uint32, tag = "9")]
     pub(crate) hour: u32,
+    /// The last moment that its counts may be of; 0: nobody noted it, so it is taken for when it was sealed.
+    #[prost(int64, tag = "10")]
+    pub(crate) counted_at_us: i64,
 }
 
 /// The inputs of one metric and stratum.
@@ -296,6 +299,14 @@ impl SealedBatch {
     /// Reads a batch.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         decode::<Self>(bytes, |batch| batch.schema)
+    }
+
+    /// The last moment that its counts may be of.
+    pub(crate) fn happened_at_us(&self) -> i64 {
+        match self.counted_at_us {
+            0 => self.sealed_at_us,
+            at_us => at_us,
+        }
     }
 
     /// A batch of a horizon, sealed at a time at which the rollout was in this state.

@@ -24,6 +24,8 @@ pub(super) struct StoredDismissal {
     at_us: i64,
     #[prost(string, tag = "6")]
     why: String,
+    #[prost(uint32, optional, tag = "7")]
+    criterion: Option<u32>,
 }
 
 impl From<&Dismissal> for StoredDismissal {
@@ -35,6 +37,7 @@ impl From<&Dismissal> for StoredDismissal {
             by: dismissal.by.clone(),
             at_us: dismissal.at_us,
             why: dismissal.why.clone(),
+            criterion: dismissal.criterion.map(|criterion| criterion as u32),
         }
     }
 }
@@ -45,6 +48,7 @@ impl StoredDismissal {
         Ok(Dismissal {
             reason: read_reason(self.reason, "dismissal.reason")?,
             guard: self.guard.map(|guard| guard as usize),
+            criterion: self.criterion.map(|criterion| criterion as usize),
             log_size: self.log_size,
             by: self.by,
             at_us: self.at_us,

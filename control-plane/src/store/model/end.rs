@@ -46,6 +46,8 @@ pub(super) struct StoredEnd {
     recovery: Option<StoredRecovery>,
     #[prost(uint64, tag = "18")]
     readings: u64,
+    #[prost(uint32, optional, tag = "19")]
+    rule: Option<u32>,
 }
 
 pub(super) fn write_end(end: &End) -> StoredEnd {
@@ -75,6 +77,7 @@ pub(super) fn write_end(end: &End) -> StoredEnd {
         time_to_zero_us: end.time_to_zero_us,
         batches: end.batches,
         readings: end.readings,
+        rule: end.rule.map(|guard| guard as u32),
         fresh: end.fresh,
         awaited: end.awaited.clone(),
         recovery: end.recovery.as_ref().map(StoredRecovery::from),
@@ -98,6 +101,7 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         guard: end.guard as usize,
         horizon: end.horizon as usize,
         log_evidence,
+        is_doubted: false,
     });
     Ok(End {
         decided_at_us: end.decided_at_us,
@@ -105,6 +109,7 @@ pub(super) fn read_end(end: StoredEnd) -> Result<End, ModelError> {
         actor: end.actor,
         reason: end.reason,
         evidence,
+        rule: end.rule.map(|guard| guard as usize),
         counts: end.counts.unwrap_or_default().read(),
         published_at_us: end.published_at_us,
         applied_at_us: end.applied_at_us,

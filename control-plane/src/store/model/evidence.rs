@@ -5,7 +5,7 @@ use rollout::{
     EvidenceNumber,
     evidence::request::Onset,
     guards::{HorizonCounts, SampledCounts, VisitKey},
-    measure::{Events, Recent, Slot},
+    measure::{Events, Minute, Recent, Slot},
 };
 
 use super::{ModelError, SCHEMA, batch::SealedSamples};
@@ -71,21 +71,38 @@ pub(super) struct StoredEvidence {
     recent: Vec<StoredSlot>,
     #[prost(uint64, tag = "14")]
     pushed: u64,
+    #[prost(message, optional, tag = "15")]
+    minute: Option<StoredMinute>,
 }
 
-/// What came of one counting in one minute.
+/// The last minute of both arms in one visit.
+#[derive(Clone, PartialEq, Message)]
+struct StoredMinute {
+    #[prost(uint32, tag = "1")]
+    stage: u32,
+    #[prost(uint32, tag = "2")]
+    visit: u32,
+    #[prost(message, repeated, tag = "3")]
+    treatment: Vec<StoredSlot>,
+    #[prost(message, repeated, tag = "4")]
+    control: Vec<StoredSlot>,
+}
+
+/// What came of one counting in one slot of ten seconds.
 #[derive(Clone, Copy, PartialEq, Message)]
 struct StoredSlot {
     #[prost(uint32, tag = "1")]
     metric: u32,
     #[prost(int64, tag = "2")]
-    minute: i64,
+    at: i64,
     #[prost(sint64, tag = "3")]
     num: i64,
     #[prost(uint64, tag = "4")]
     den: u64,
     #[prost(fixed64, tag = "5")]
     units: u64,
+    #[prost(int64, tag = "6")]
+    first_us: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -235,6 +252,7 @@ impl From<&EvidenceRecord> for StoredEvidence {
                 .collect(),
             worse_since: record.worse_since.clone(),
             recent: record.recent.iter().map(write_slot).collect(),
+            minute: Some(write_minute(&record.minute)),
             number: record.number.map(|number| StoredNumber {
                 guard: number.guard as u32,
                 horizon: number.horizon as u32,
@@ -254,14 +272,38 @@ fn write_sampled((((stage, visit), stratum), counts): (&(VisitKey, u8), &Sampled
     }
 }
 
-fn write_slot((metric, minute, slot): (u16, i64, Slot)) -> StoredSlot {
+fn write_slot((metric, at, slot): (u16, i64, Slot)) -> StoredSlot {
     StoredSlot {
         metric: u32::from(metric),
-        minute,
+        at,
         num: slot.num,
         den: slot.den,
         units: slot.units,
+        first_us: slot.first_us,
     }
+}
+
+fn write_minute(minute: &Minute) -> StoredMinute {
+    let (stage, visit) = minute.visit();
+    let arm = |treatment| minute.iter(treatment).map(write_slot).collect();
+    StoredMinute {
+        stage: u32::from(stage),
+        visit,
+        treatment: arm(true),
+        control: arm(false),
+    }
+}
+
+fn read_minute(stored: &StoredMinute) -> Result<Minute, ModelError> {
+    let stage = u8::try_from(stored.stage).map_err(|_| ModelError::Field("minute.stage"))?;
+    let arm = |slots: &[StoredSlot], treatment| {
+        let slots = slots.iter().map(read_slot);
+        slots
+            .map(move |(metric, at, slot)| ((metric, treatment), at, slot))
+            .collect::<Vec<_>>()
+    };
+    let slots = [arm(&stored.treatment, true), arm(&stored.control, false)];
+    Ok(Minute::from_stored((stage, stored.visit), slots.concat()))
 }
 
 fn read_slot(stored: &StoredSlot) -> (u16, i64, Slot) {
@@ -269,8 +311,9 @@ fn read_slot(stored: &StoredSlot) -> (u16, i64, Slot) {
         num: stored.num,
         den: stored.den,
         units: stored.units,
+        first_us: stored.first_us,
     };
-    (u16::try_from(stored.metric).unwrap_or(u16::MAX), stored.minute, slot)
+    (u16::try_from(stored.metric).unwrap_or(u16::MAX), stored.at, slot)
 }
 
 fn write_horizon(number: u32, horizon: &HorizonCounts) -> StoredHorizon {
@@ -327,10 +370,12 @@ impl StoredEvidence {
             })),
             worse_since: self.worse_since,
             recent: Recent::from_stored(self.recent.iter().map(read_slot)),
+            minute: self.minute.as_ref().map(read_minute).transpose()?.unwrap_or_default(),
             number: self.number.map(|number| EvidenceNumber {
                 guard: number.guard as usize,
                 horizon: number.horizon as usize,
                 log_evidence: number.log_evidence,
+                is_doubted: false,
             }),
             revision,
         })

@@ -117,6 +117,7 @@ impl StoredExit {
                 guard: self.guard as usize,
                 horizon: self.horizon as usize,
                 log_evidence,
+                is_doubted: false,
             }),
             criteria: (self.criteria.into_iter())
                 .map(|found| (found.criterion, found.finding))

@@ -4,16 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ::rollout::{
     EvidenceNumber, Guard, HoldReason, Horizon, Level, Phase, Plan, Share, Stage, State, Unit, Visit,
+    criterion::Estimates,
     duration::Dwell,
     evidence::{limit::Side, request::Onset},
     guards::{HorizonCounts, SampledCounts},
-    measure::{Counted, Counting, Events, Per, Recent, Slot},
+    measure::{Counted, Counting, Events, Minute, Per, Recent, Slot},
     recovery::{Bar, Outcome, Reading},
     state::{Approval, Desk, Dismissal, Issue, List, Tick},
 };
 use evaluation::{
-    AttributeType, Buckets, Condition, DateComparison, Flag, FlagType, HashScheme, Key, Literal, NumberTest, OneOf,
-    Prerequisite, Quantifier, Rule, Serve, Split, Test, TextPart, Value, VersionComparison, WhenStale,
+    Arm, AttributeType, Buckets, Condition, DateComparison, Flag, FlagType, HashScheme, Key, Literal, NumberTest,
+    OneOf, Prerequisite, Quantifier, Rule, Serve, Split, Test, TextPart, Value, VersionComparison, WhenStale,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     evidence::{ArmCounts, Counts, VisitCounts},
+    levels::{self, Held, Source},
     record::{End, EndCause, Recovery, TransitionRecord},
 };
 
@@ -240,15 +242,17 @@ fn desk() -> Desk {
     }
 }
 
-/// Of a guard with a size, and of none without.
+/// Of a guard with a size, of nothing, and of a criterion.
 fn dismissals() -> Vec<Dismissal> {
     [
-        (HoldReason::Evidence, Some(1), Some(4.25)),
-        (HoldReason::SampleRatio, None, None),
+        (HoldReason::Evidence, Some(1), None, Some(4.25)),
+        (HoldReason::SampleRatio, None, None, None),
+        (HoldReason::Inconclusive, None, Some(2), None),
     ]
-    .map(|(reason, guard, log_size)| Dismissal {
+    .map(|(reason, guard, criterion, log_size)| Dismissal {
         reason,
         guard,
+        criterion,
         log_size,
         by: "ada".into(),
         at_us: 7,
@@ -375,6 +379,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
                 guard: 0,
                 horizon: 2,
                 log_evidence: 4.75,
+                is_doubted: false,
             }),
             counts: counts(1),
             published_at_us: Some(2),
@@ -384,6 +389,7 @@ fn rollout(phase: Phase) -> RolloutRecord {
             time_to_zero_us: Some(0),
             batches: 3,
             readings: 5,
+            rule: Some(0),
             fresh: true,
             awaited: vec!["agent".into()],
             recovery: Some(Recovery {
@@ -404,6 +410,32 @@ fn rollout(phase: Phase) -> RolloutRecord {
             }),
         }),
         revision: 5,
+    }
+}
+
+fn held_levels() -> HeldLevels {
+    let side = |value| levels::Side {
+        value,
+        at_us: 3,
+        until_us: 4,
+        missing: "down".to_owned(),
+    };
+    let read = |treatment, control| Estimates {
+        treatment,
+        control,
+        baseline: None,
+    };
+    let cpu = Held {
+        treatment: side(Some(0.5)),
+        control: side(None),
+        recent: vec![read(Some(0.0), None), read(None, Some(0.25))],
+        source: Source::Prometheus,
+    };
+    HeldLevels {
+        metrics: [("cpu".to_owned(), cpu), ("memory".to_owned(), Held::default())].into(),
+        last: 8,
+        noted_at_us: 9,
+        revision: 7,
     }
 }
 
@@ -448,6 +480,7 @@ fn a_record_reads_back_as_it_was_written() {
             guard: 1,
             horizon: 2,
             log_evidence: -0.25,
+            is_doubted: false,
         }),
         recent: Recent::from_stored([(
             1,
@@ -456,9 +489,22 @@ fn a_record_reads_back_as_it_was_written() {
                 num: -3,
                 den: 4,
                 units: 5,
+                first_us: 6,
             },
         )]),
         pushed: 8,
+        minute: Minute::from_stored(
+            (3, 4),
+            [true, false].map(|treatment| {
+                let slot = Slot {
+                    num: 6,
+                    den: 7,
+                    units: u64::from(treatment),
+                    first_us: 9,
+                };
+                ((5, treatment), 8, slot)
+            }),
+        ),
         worse_since: [(0, 9)].into(),
         full_horizon: 3,
         last_treatment_exposure_us: 4,
@@ -466,6 +512,27 @@ fn a_record_reads_back_as_it_was_written() {
         revision: 6,
     };
     assert_eq!(read_evidence(&write_evidence(&evidence), 6).unwrap(), evidence);
+    let held = held_levels();
+    assert_eq!(read_levels(&write_levels(&held), 7).unwrap(), held);
+    let before = HeldLevels { revision: 0, ..held };
+    let reading = |value| levels::Reading {
+        value,
+        at_us: 1,
+        until_us: 2,
+        source: Source::Prometheus,
+    };
+    for before in [None, Some(before)] {
+        let kept = Kept {
+            readings: vec![
+                ("cpu".to_owned(), Arm::Control, reading(Err("down".to_owned()))),
+                ("cpu".to_owned(), Arm::Treatment, reading(Ok(0.0))),
+            ],
+            noted_at_us: 3,
+            is_first: before.is_none(),
+            before,
+        };
+        assert_eq!(read_reading(&write_reading(&kept)).unwrap(), kept);
+    }
     let samples = BTreeMap::from([((64, 1), true), ((262_080, 15), false)]);
     assert_eq!(SampleSet::read(&SampleSet::write(&samples)).unwrap(), samples);
     assert_eq!(

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod captured;
+mod doubted;
+mod outages;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +13,7 @@ use crate::{
     duration::Dwell,
     evidence::{budget::Ladder, unit},
     guards::{HorizonCounts, SampledCounts, VisitKey},
-    measure::{Counted, Events, Sums, counted},
+    measure::{Counted, Events, Minute, Sums, counted},
 };
 
 /// One rollout in its first stage, and what was sealed of it.
@@ -24,6 +26,7 @@ struct World {
     horizons: BTreeMap<u32, HorizonCounts>,
     sampled: BTreeMap<(VisitKey, u8), SampledCounts>,
     events: Events,
+    minute: Minute,
     worse_since: BTreeMap<u32, Micros>,
 }
 
@@ -69,6 +72,7 @@ impl World {
             horizons: BTreeMap::new(),
             sampled: BTreeMap::new(),
             events: Events::default(),
+            minute: Minute::default(),
             worse_since: BTreeMap::new(),
         }
     }
@@ -91,6 +95,7 @@ impl World {
             horizons: &self.horizons,
             sampled: &self.sampled,
             events: &self.events,
+            minute: &self.minute,
             worse_since: &self.worse_since,
         };
         examine(&self.plan, &self.state, &seen, &BTreeMap::new(), now)
@@ -152,7 +157,14 @@ fn harm_to_both_right_after_a_stage_change_aborts_unless_it_recovers() {
     world.worse_since.insert(0, 60_000_000);
     let found = world.examine(61_000_000);
     assert_eq!((found.rule, found.holds), (None, vec![HoldReason::SpillOver]));
-    assert_eq!(world.examine(60_000_000 + bases::SPILL_OVER_US).rule, Some(0));
+    let found = world.examine(60_000_000 + bases::SPILL_OVER_US);
+    assert_eq!(found.rule, Some(Broken::SpillOver(0)));
+    let facts = crate::Facts {
+        concerns: found.into(),
+        ..crate::Facts::default()
+    };
+    let cause = crate::AbortCause::SpillOver { guard: 0 };
+    assert_eq!(verdict::harm(&world.plan, &facts), Some(cause), "it says what it is");
 }
 
 #[test]
@@ -174,7 +186,7 @@ fn too_little_data_to_believe_an_estimate_lets_no_gate_pass() {
 #[test]
 fn a_cap_fires_with_the_first_event_beyond_it() {
     for (level, rule, holds) in [
-        (Level::Abort, Some(0), vec![]),
+        (Level::Abort, Some(Broken::Limit(0)), vec![]),
         (Level::Hold, None, vec![HoldReason::Rule]),
         (Level::Warn, None, vec![]),
     ] {

@@ -78,7 +78,10 @@ fn without_data_there_is_no_estimate() {
 
 #[test]
 fn quantiles_of_durations_come_from_the_histogram_others_from_their_bound() {
-    let plan = plan(&["p95 > 1 s", "time-to-first-token > 2 s"]);
+    let plan = Plan {
+        observed: vec!["time-to-first-token".to_owned(), "p99".to_owned()],
+        ..plan(&["p95 > 1 s", "time-to-first-token > 2 s"])
+    };
     let mut sums = Sums::default();
     sums.treatment.durations.add(duration_bucket(100_000), 100);
     sums.metrics.insert((2, 0), arms((6, 100), (4, 100)));
@@ -92,6 +95,11 @@ fn quantiles_of_durations_come_from_the_histogram_others_from_their_bound() {
         "6 % took longer: {estimates:?}"
     );
     assert!(estimates.control < Some(2_000_000.0), "4 % did: {estimates:?}");
+    assert!(found.contains_key("p99"));
+    assert!(
+        !found.contains_key("time-to-first-token"),
+        "nobody counts it without a limit"
+    );
 }
 
 #[test]

@@ -33,14 +33,14 @@ impl Spooled {
     fn write(&mut self, news: News, room: u64) {
         self.file.take(news);
         self.file.shed(room, NOW);
-        self.file.write(room).unwrap();
+        self.file.write(room, Instant::now()).unwrap();
     }
 
     /// What another process would send: rollout, sequence, outcomes, missing outcomes.
     fn left(&self) -> Vec<(u32, u64, u64, u64)> {
         let left = Left::read(&fs::read(self.path()).unwrap_or_default());
         assert_eq!(left.damaged, 0);
-        let to_send = left.to_send(NOW, |_, _| true);
+        let to_send = left.to_send(NOW);
         let frames = to_send.into_iter().flat_map(|to_send| to_send.frames);
         frames
             .map(|frame| {
@@ -169,10 +169,16 @@ fn where_there_is_no_room_the_oldest_frames_lose_their_counts_and_say_so() {
 }
 
 #[test]
-fn an_open_frame_for_which_there_is_no_room_is_left_out() {
+fn an_open_frame_for_which_there_is_no_room_loses_its_counts_until_there_is() {
     let mut spooled = Spooled::new();
-    spooled.write(open(vec![kept(7, 1, 1)]), 10);
-    assert!(spooled.left().is_empty());
+    spooled.write(open(vec![kept(7, 1, 3)]), 10);
+    assert_eq!(spooled.left(), [(7, 1, 0, 3)]);
+    spooled.write(open(vec![kept(7, 1, 4)]), ROOM);
+    assert_eq!(spooled.left(), [(7, 1, 4, 0)]);
+    spooled.write(open(vec![kept(7, 1, 5)]), 10);
+    spooled.write(open(Vec::new()), ROOM);
+    spooled.write(cut(1..=1), ROOM);
+    assert_eq!(spooled.left(), [(7, 1, 1, 0)]);
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn what_is_older_than_an_hour_loses_its_counts() {
     spooled.file.take(cut(1..=2));
     let now = NOW - 1_000 + 2 + USEFUL_TICKS;
     assert_eq!(spooled.file.shed(ROOM, now), 1);
-    spooled.file.write(ROOM).unwrap();
+    spooled.file.write(ROOM, Instant::now()).unwrap();
     assert_eq!(spooled.left(), [(7, 1, 0, 1), (7, 2, 2, 0)]);
 }
 
@@ -205,12 +211,12 @@ fn a_write_that_fails_is_made_up_for_by_the_next() {
     let gone = spooled.folder.path().join("gone");
     spooled.file.path = gone.join("1.frames");
     spooled.file.take(cut(1..=2));
-    assert!(spooled.file.write(ROOM).is_err());
+    assert!(spooled.file.write(ROOM, Instant::now()).is_err());
     spooled.file.take(cut(3..=3));
-    assert!(spooled.file.write(ROOM).is_err());
+    assert!(spooled.file.write(ROOM, Instant::now()).is_err());
     fs::create_dir(&gone).unwrap();
     spooled.file.take(forgotten(1));
-    spooled.file.write(ROOM).unwrap();
+    spooled.file.write(ROOM, Instant::now()).unwrap();
     fs::rename(gone.join("1.frames"), spooled.path()).unwrap();
     assert_eq!(spooled.left(), [(7, 2, 2, 0), (7, 3, 3, 0)]);
 }
@@ -228,4 +234,38 @@ fn what_waits_for_a_disk_is_bounded() {
     assert!(spooled.file.unwritten_bytes() > UNWRITTEN_BYTES);
     assert!(spooled.file.shed(ROOM, NOW) > 0);
     assert!(spooled.file.unwritten_bytes() <= UNWRITTEN_BYTES);
+}
+
+#[test]
+fn what_was_added_is_to_be_flushed_soon_and_what_comes_after_it_does_not_put_that_off() {
+    let mut spooled = Spooled::new();
+    let began = Instant::now();
+    let at = |seconds| began + Duration::from_secs(seconds);
+    let mut write = |news, seconds| {
+        spooled.file.take(news);
+        spooled.file.write(ROOM, at(seconds)).unwrap();
+        spooled.file.flush_at()
+    };
+    assert_eq!(write(cut(1..=1), 0), None, "a new file is flushed at once");
+    assert_eq!(write(cut(2..=2), 10), Some(at(10) + FLUSH_AFTER));
+    assert_eq!(write(cut(3..=3), 12), Some(at(10) + FLUSH_AFTER));
+    assert_eq!(write(News::default(), 14), Some(at(10) + FLUSH_AFTER));
+    spooled.file.flush().unwrap();
+    assert_eq!(spooled.file.flush_at(), None);
+    spooled.write(cut(4..=4), ROOM);
+    spooled.write(forgotten(4), ROOM);
+    assert_eq!(spooled.file.flush_at(), None, "nothing in it is of use");
+}
+
+#[test]
+fn a_flush_that_fails_is_made_up_for_by_the_next() {
+    let mut spooled = Spooled::new();
+    spooled.write(cut(1..=1), ROOM);
+    spooled.write(cut(2..=2), ROOM);
+    let path = std::mem::replace(&mut spooled.file.path, "/nowhere/1.frames".into());
+    assert!(spooled.file.flush().is_err(), "no folder names the file");
+    assert!(spooled.file.flush_at().is_some());
+    spooled.file.path = path;
+    spooled.file.flush().unwrap();
+    assert_eq!(spooled.file.flush_at(), None);
 }

@@ -2,6 +2,7 @@
 
 use proto::v1;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::*;
 use crate::health::spool::{
@@ -47,7 +48,7 @@ fn process(folder: &Path, epoch: u64, outcomes: u64) {
         cut: vec![kept(outcomes)],
         ..News::default()
     });
-    file.write(LIMIT).unwrap();
+    file.write(LIMIT, Instant::now()).unwrap();
 }
 
 fn folder() -> (TempDir, PathBuf) {
@@ -65,7 +66,7 @@ fn what_processes_left_is_found_oldest_first_and_goes_when_it_is_done() {
     }
     let opened = open(&path, LIMIT).unwrap();
     let mut epochs = Vec::new();
-    while let Some(oldest) = opened.folder.oldest() {
+    while let Some(oldest) = opened.folder.to_send() {
         epochs.push(opened.folder.read(&oldest).unwrap().head.unwrap().epoch);
         opened.folder.done(&oldest);
         assert!(!oldest.exists());
@@ -104,8 +105,8 @@ fn no_more_processes_are_remembered_than_sixteen_and_what_the_others_counted_is_
     }
     let opened = open(&path, LIMIT).unwrap();
     assert_eq!(opened.folder.files(), FILES);
-    assert_eq!(opened.lost, [((7, 77), 20)]);
-    let oldest = opened.folder.oldest().unwrap();
+    assert_eq!(opened.dropped, [((7, 77), 20)].into());
+    let oldest = opened.folder.to_send().unwrap();
     assert_eq!(opened.folder.read(&oldest).unwrap().head, Some(head(3)));
 }
 
@@ -113,16 +114,30 @@ fn no_more_processes_are_remembered_than_sixteen_and_what_the_others_counted_is_
 fn no_more_bytes_are_kept_than_allowed_and_the_oldest_go_first() {
     let (_kept, path) = folder();
     for epoch in 1..=4 {
-        process(&path, epoch, 1);
+        process(&path, epoch, epoch);
     }
     let bytes = open(&path, LIMIT).unwrap().folder.bytes();
     let opened = open(&path, bytes / 2).unwrap();
-    assert_eq!((opened.folder.files(), opened.lost.len()), (2, 2));
+    assert_eq!((opened.folder.files(), opened.dropped), (2, [((7, 77), 1 + 2)].into()));
     // What is counted now needs room too.
-    assert_eq!(opened.folder.room(bytes / 4), bytes / 4);
-    assert_eq!(opened.folder.files(), 1);
-    assert_eq!(opened.folder.room(bytes), bytes / 2);
-    assert_eq!(opened.folder.oldest(), None);
+    assert_eq!(opened.folder.make_room(bytes / 4), [((7, 77), 3)].into());
+    assert_eq!((opened.folder.files(), opened.folder.room()), (1, bytes / 4));
+    assert_eq!(opened.folder.make_room(bytes), [((7, 77), 4)].into());
+    assert_eq!((opened.folder.files(), opened.folder.room()), (0, bytes / 2));
+    assert!(opened.folder.make_room(bytes).is_empty());
+}
+
+#[test]
+fn a_file_that_is_being_sent_is_not_dropped() {
+    let (_kept, path) = folder();
+    for epoch in 1..=2 {
+        process(&path, epoch, epoch);
+    }
+    let folder = open(&path, LIMIT).unwrap().folder;
+    let sent = folder.to_send().unwrap();
+    assert_eq!(folder.make_room(LIMIT), [((7, 77), 2)].into());
+    assert!(sent.exists());
+    assert_eq!(folder.to_send(), Some(sent));
 }
 
 #[test]
@@ -143,8 +158,8 @@ fn a_file_that_is_set_aside_is_out_of_the_way() {
     let (_kept, path) = folder();
     process(&path, 1, 1);
     let opened = open(&path, LIMIT).unwrap();
-    opened.folder.set_aside(&opened.folder.oldest().unwrap());
-    assert_eq!(opened.folder.oldest(), None);
+    opened.folder.set_aside(&opened.folder.to_send().unwrap());
+    assert_eq!(opened.folder.to_send(), None);
     assert!(path.join(DAMAGED).exists());
     drop(opened);
     assert_eq!(open(&path, LIMIT).unwrap().folder.files(), 0);

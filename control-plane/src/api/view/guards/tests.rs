@@ -74,7 +74,7 @@ fn every_guard_says_which_test_judges_it_and_how_it_stands() {
         told,
         [
             ("error-rate > 1x control", v1::GuardLevel::Abort, "unit", "none"),
-            ("p99 > 1.8 s", v1::GuardLevel::Hold, "robust", "abort"),
+            ("p99 > 1.8 s", v1::GuardLevel::Hold, "robust", "hold"),
             ("p95 > 2x baseline", v1::GuardLevel::Warn, "", "no baseline"),
         ]
     );

@@ -1,5 +1,7 @@
 //! Sums by the hour of the week.
 
+use std::sync::Arc;
+
 use evaluation::Arm;
 use rollout::{
     Guard, Unit,
@@ -39,6 +41,10 @@ fn by_hour() -> RolloutRecord {
 
 /// Frames of treatment: of each (tick after the start) 640 outcomes in all buckets, of which 16 failed.
 fn sealed(rollout: &RolloutRecord, ticks: &[u32]) -> (Ledger, Shelf) {
+    sealed_at(rollout, ticks, START_US + SECOND_US)
+}
+
+fn sealed_at(rollout: &RolloutRecord, ticks: &[u32], now_us: i64) -> (Ledger, Shelf) {
     let (mut ledger, mut shelf) = (ledger(rollout), Shelf::default());
     for (sequence, tick) in (1..).zip(ticks) {
         let mut treatment = cell(place(0, 0, Arm::Treatment), 640, 16, &[]);
@@ -48,7 +54,7 @@ fn sealed(rollout: &RolloutRecord, ticks: &[u32]) -> (Ledger, Shelf) {
         frame.cells = vec![treatment];
         ledger.accept(&reporter("a"), &frame, START_US);
     }
-    shelf.seal_all(&mut ledger, rollout, START_US + SECOND_US);
+    shelf.seal_all(&mut ledger, rollout, now_us);
     (ledger, shelf)
 }
 
@@ -90,12 +96,25 @@ fn a_rollout_that_asks_nothing_by_the_hour_pays_nothing() {
 }
 
 #[test]
+fn what_comes_late_is_not_of_the_last_minutes_and_a_watch_keeps_no_inputs() {
+    let mut rollout = rollout_of(Unit::Unit, &[100], 60 * SECOND_US);
+    rollout.standing = true;
+    rollout.recovery_of = Some(rollout.id);
+    let (ledger, shelf) = sealed_at(&rollout, &[1, 2_000], START_US + 2_001 * SECOND_US);
+    let recent: u64 = ledger.record().recent.iter().map(|(_, _, slot)| slot.den).sum();
+    assert_eq!(recent, 640, "one of them is half an hour old");
+    assert_eq!(ledger.record().batches, 2);
+    let prefix = keys::batches(&production(), rollout.id);
+    assert!(!shelf.items.keys().any(|key| key.starts_with(&prefix)));
+}
+
+#[test]
 fn a_replay_knows_the_hour_of_each_batch() {
     let rollout = by_hour();
     let (ledger, shelf) = sealed(&rollout, &[1, 2, 3, NEXT_HOUR, NEXT_HOUR + 1]);
     let number = ledger.record().number.unwrap();
     assert!(number.log_evidence.is_finite(), "one hour of the two is compared");
-    let mut replayer = Replayer::new(&rollout, rollout.plan.clone(), &[], [].into());
+    let mut replayer = Replayer::new(&rollout, rollout.plan.clone(), &[], Arc::default());
     for batch in 1..=ledger.record().batches {
         let stored = &shelf.items[&keys::batch(&production(), rollout.id, batch)].value;
         replayer.add(&SealedBatch::read(stored).unwrap());

@@ -215,6 +215,24 @@ fn an_urgent_batch_waits_for_nobody_and_follows_the_last_by_a_second() {
 }
 
 #[test]
+fn what_is_urgent_does_not_wait_behind_older_batches() {
+    let rollout = rollout();
+    let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
+    let of = |horizon, is_urgent| Frame {
+        dropped: 1,
+        horizon,
+        is_urgent,
+        ..frame(&rollout, u64::from(horizon))
+    };
+    ledger.accept(&reporter("a"), &of(1, false), START_US);
+    assert_eq!(ledger.due(10 * HOT_US, |_| false, START_US), Due::Nothing);
+    ledger.accept(&reporter("a"), &of(2, true), START_US);
+    assert_eq!(ledger.due(10 * HOT_US, |_| false, START_US), Due::Batch);
+    shelf.seal_all(&mut ledger, &rollout, START_US);
+    assert!(ledger.is_settled(), "both, one after the other");
+}
+
+#[test]
 fn frames_without_news_cost_a_write_each_ten_seconds_at_most() {
     let rollout = rollout();
     let (mut ledger, mut shelf) = (ledger(&rollout), Shelf::default());
