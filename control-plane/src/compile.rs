@@ -126,7 +126,7 @@ fn flag(state: &State, environment: &Key, key: &str) -> Option<Bytes> {
     Some(entry::encode_flag(&record.flag, step.as_ref()))
 }
 
-/// The step of the rollout that holds a flag; without one, that of the watch of its kill switch.
+/// The step of the rollout that holds a flag; without one, that of its watch.
 pub(crate) fn step_of(state: &State, environment: &Key, flag: &Key) -> Option<RolloutStep> {
     match state.holder(environment, flag) {
         Some(holder) => step(state, holder),

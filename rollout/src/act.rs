@@ -63,7 +63,7 @@ pub enum Act {
         /// How.
         resolution: String,
     },
-    /// What the data raises is no harm: it holds no longer, in this visit and until it has doubled.
+    /// What the data raises is no harm: it holds no longer, in this visit and until there is twice as much of it.
     Dismiss {
         /// What it holds for.
         reason: HoldReason,

@@ -115,7 +115,7 @@ fn blind(record: &RolloutRecord, examination: &Examination, position: usize) -> 
 fn aborted(record: &RolloutRecord, known: &Facts) -> Alert {
     let end = record.end.as_ref();
     let why = end.map_or("", |end| end.cause.name());
-    // Who fired a rule is known as long as the rule is broken.
+    // The record of the end keeps whose evidence or rule it was.
     let culprit = end.and_then(|end| match end.cause {
         EndCause::Evidence => end.evidence.map(|evidence| evidence.guard),
         EndCause::Rule => end.rule,

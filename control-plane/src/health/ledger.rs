@@ -1,6 +1,6 @@
 //! The ledger of one rollout: everything that is known of its frames, in memory.
 //!
-//! Frames are accepted into open batches, one per horizon and hour; sealing turns the oldest into a transaction. What was
+//! Frames are accepted into open batches, one per horizon and ten minutes; sealing turns the oldest into a transaction. What was
 //! accepted (`dots`) and what is durable (`marks`) are kept apart, because a batch is of one span and an agent's frames may
 //! be in two. The rule: nothing is acknowledged that is not durable, and nothing durable is counted again. A ledger does no
 //! I/O: the collector commits its transactions and loads it anew when one is refused.

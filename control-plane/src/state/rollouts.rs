@@ -1,6 +1,7 @@
 //! How rollouts are found, by id, index or flag, and what lies beside each of them.
 //!
-//! A watch of a standing kill switch is measured as a rollout is and is not one: only what says so finds it.
+//! A watch (of a kill switch that stands, of a recovery) is measured as a rollout is and is not one: only what says so finds
+//! it.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -47,13 +48,13 @@ impl State {
         self.measured_of(environment).filter(|record| !record.standing)
     }
 
-    /// The same, and the watches of standing kill switches.
+    /// The same, and the watches.
     pub(crate) fn measured_of(&self, environment: &Key) -> impl DoubleEndedIterator<Item = &Arc<RolloutRecord>> {
         let range = (environment.clone(), Uuid::nil())..=(environment.clone(), Uuid::max());
         self.rollouts.range(range).map(|(_, record)| record)
     }
 
-    /// The rollouts of a flag and the watches of its kill switch, the oldest first.
+    /// The rollouts of a flag and its watches, the oldest first.
     pub(crate) fn runs_of<'s>(
         &'s self,
         environment: &'s Key,
@@ -73,7 +74,7 @@ impl State {
         self.runs_of(environment, flag).filter(|record| !record.standing)
     }
 
-    /// The watch of a flag whose kill switch stands.
+    /// The watch of a flag whose kill switch stands, or whose recovery is not known yet.
     pub(crate) fn watch_of<'s>(&'s self, environment: &'s Key, flag: &Key) -> Option<&'s Arc<RolloutRecord>> {
         self.runs_of(environment, flag).find(|record| record.standing)
     }
